@@ -1,0 +1,81 @@
+"""What the compiler must know of a kind of node: ports, lane, effects, which config fields are templates.
+
+The knowledge is declared beside each handler and handed down; nothing here knows a concrete type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+from flowray.definition.policies import Lane
+
+
+class FieldKind(StrEnum):
+    """How a config field is read (R7). ``path`` names a value, ``expression`` and ``jsonata`` are evaluated by the handler."""
+
+    TEMPLATE = "template"
+    PATH = "path"
+    EXPRESSION = "expression"
+    JSONATA = "jsonata"
+    LITERAL = "literal"
+
+
+class Effects(StrEnum):
+    """What a node does to the world (R24). Only ``write`` and streaming nodes wait for the commit before they start."""
+
+    NONE = "none"
+    READ = "read"
+    WRITE = "write"
+
+
+class Role(StrEnum):
+    """What a node is to the engine, beyond running a handler."""
+
+    PLAIN = "plain"
+    SOURCE = "source"  # roots of this role start without being the trigger (R2)
+    OUTPUT = "output"  # its output is merged into the execution's outputs (R8)
+    BRANCH = "branch"  # selects handles
+    LOOP = "loop"  # a container whose body runs once per iteration
+    PARALLEL = "parallel"  # a container whose body runs once per branch
+    NOTE = "note"  # not executable: dropped with its edges
+
+
+class OpenConfig(BaseModel):
+    """A config that keeps unknown fields: real files carry more than any model lists."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+@dataclass(frozen=True)
+class NodeType:
+    """Declaration of a node type.
+
+    ``handles`` lists the fixed handles of a branch; None means that config decides (switch cases, routes).
+    ``fields`` maps top-level config fields to their kind; unlisted fields are templates at every depth.
+    ``reads_all``: the node may read the output of every ancestor (R7), so none of them can be pruned before it ran.
+    ``timeout_ms`` bounds one attempt where the author sets no limit.
+    """
+
+    name: str
+    summary: str
+    config_model: type[BaseModel] = OpenConfig
+    aliases: tuple[str, ...] = ()
+    category: str = "logic"
+    role: Role = Role.PLAIN
+    lane: Lane = Lane.IO
+    effects: Effects = Effects.NONE
+    streams: bool = False
+    handles: tuple[str, ...] | None = None
+    fields: Mapping[str, FieldKind] = field(default_factory=dict)
+    reads_all: bool = False
+    timeout_ms: int | None = None
+    experimental: bool = False
+
+    @property
+    def waits_for_commit(self) -> bool:
+        """True if the node may start only after everything it depends on is committed (R23, R24)."""
+        return self.streams or self.effects is Effects.WRITE

@@ -1,0 +1,162 @@
+"""When an execution rests or ends: waiting, paused, and the five ways to finish (R8, R9, R10, R20)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flowray.engine import events as ev
+from flowray.engine.commands import CancelTimer, EndExecution, StartTimer, StopNode
+from flowray.engine.folding import instances_of
+from flowray.engine.instances import instance_id, split_instance
+from flowray.engine.outputs import execution_outputs
+from flowray.engine.signals import NodeError
+from flowray.engine.state import NodeState
+from flowray.engine.statuses import ExecutionStatus, NodeStatus
+from flowray.engine.turn import Turn
+from flowray.errors import ErrorCode
+
+SHORT_BACKOFF_MS = 5_000
+"""Backing off for less than this still counts as running (R20)."""
+
+EXECUTION_TIMER = "execution"
+
+
+def conclude(turn: Turn) -> None:
+    """Called when nothing more follows from a stimulus: rest, go on, or end."""
+    state = turn.state
+    if state.ended or not state.scopes:
+        return
+    busy = bool(state.running) or any(container.asking for container in state.containers.values())
+    if state.stopping or state.finishing:
+        if not busy and not _backing_off(turn):
+            _void_rest(turn)
+            _end(turn)
+        return
+    if busy or len(state.ready):
+        enter(turn, ExecutionStatus.RUNNING)
+    elif state.waiting:
+        enter(turn, _resting_status(turn))
+    elif state.scopes[""].open:
+        # Containers only stay open through something running, waiting or asked: this would wait for ever.
+        raise RuntimeError(f"nothing can move, yet {state.scopes[''].open} instances are open")
+    else:
+        _end(turn)
+
+
+def active_deadline(turn: Turn) -> int | None:
+    """When the active time that ``settings.timeoutMs`` allows is used up, if nothing waits until then (R14)."""
+    timeout_ms = turn.index.plan.settings.timeout_ms
+    return None if timeout_ms is None else turn.state.active_since + timeout_ms - turn.state.active_ms
+
+
+def _waiting_nodes(turn: Turn) -> Iterator[tuple[str, str, NodeState]]:
+    for instance in turn.state.waiting:
+        scope, node_id = split_instance(instance)
+        yield instance, node_id, turn.state.scopes[scope].nodes[node_id]
+
+
+def _backing_off(turn: Turn) -> bool:
+    return turn.state.waiting_kinds.get("retry", 0) > 0
+
+
+def _resting_status(turn: Turn) -> ExecutionStatus:
+    # Looking at every waiting node for each timer that fires would make a fan-out of waits quadratic.
+    if _backing_off(turn):
+        for _, _, node in _waiting_nodes(turn):
+            if node.wait_kind == "retry" and (node.due_at or 0) - turn.ts < SHORT_BACKOFF_MS:
+                return ExecutionStatus.RUNNING
+    only_people = turn.state.waiting_kinds.get("person", 0) == len(turn.state.waiting)
+    return ExecutionStatus.PAUSED if only_people else ExecutionStatus.WAITING
+
+
+def enter(turn: Turn, status: ExecutionStatus) -> None:
+    """Make the execution's status ``running``, ``waiting`` or ``paused``. Its clock runs only while it is running."""
+    now = turn.state.status
+    if now is status:
+        return
+    if status is ExecutionStatus.RUNNING:
+        turn.emit(ev.ExecutionResumed(ts=turn.ts))
+    elif status is ExecutionStatus.WAITING:
+        turn.emit(ev.ExecutionWaiting(ts=turn.ts))
+    else:
+        turn.emit(ev.ExecutionPaused(ts=turn.ts, reason=_pause_reason(turn)))
+    deadline = active_deadline(turn)
+    if deadline is not None and status is ExecutionStatus.RUNNING:
+        turn.command(StartTimer(EXECUTION_TIMER, deadline))
+    elif deadline is not None and now is ExecutionStatus.RUNNING:
+        turn.command(CancelTimer(EXECUTION_TIMER))
+
+
+def _pause_reason(turn: Turn) -> str:
+    return next((node.wait_reason for _, _, node in _waiting_nodes(turn) if node.wait_kind == "person"), "")
+
+
+def stop_open(turn: Turn, reason: str) -> None:
+    """Stop whatever is ready, running or waiting, in every scope."""
+    state = turn.state
+    for instance in list(state.ready):
+        scope, node_id = split_instance(instance)
+        _cancel_node(turn, instance, node_id, state.scopes[scope].nodes[node_id])
+    for instance, node_id, node in instances_of(state):
+        if node.status not in (NodeStatus.RUNNING, NodeStatus.WAITING):
+            continue
+        container = state.containers.get(instance)
+        if instance in state.running:
+            turn.command(StopNode(instance, node.attempt, reason))
+        elif container is not None and container.asking:
+            turn.command(StopNode(instance, container.question, reason))
+        _cancel_node(turn, instance, node_id, node)
+    state.agenda.clear()
+    state.finished_scopes.clear()
+
+
+def _cancel_node(turn: Turn, instance: str, node_id: str, node: NodeState) -> None:
+    event = ev.NodeCancelled(
+        ts=turn.ts, instance=instance, node_id=node_id, attempt=node.attempt, started_at=node.started_at
+    )
+    turn.emit(event)
+
+
+def _void_rest(turn: Turn) -> None:
+    """Nothing more starts: close what is open; edges that were never settled are void (R9, R10)."""
+    stop_open(turn, "the execution is ending")
+    for node_id, node in turn.state.scopes[""].nodes.items():
+        if node.status is NodeStatus.PENDING:
+            turn.emit(ev.NodeSkipped(ts=turn.ts, instance=instance_id("", node_id), node_id=node_id))
+    turn.state.agenda.clear()
+
+
+def _end(turn: Turn) -> None:
+    state = turn.state
+    outputs = execution_outputs(turn.index, state)
+    if state.errors:
+        turn.emit(
+            ev.ExecutionFailed(
+                ts=turn.ts, error=state.errors[0], errors=tuple(state.errors), outputs=outputs, usage=state.usage
+            )
+        )
+    else:
+        enter(turn, ExecutionStatus.RUNNING)  # What waits ends by going on: its last value may be all that was missing.
+        turn.emit(ev.ExecutionCompleted(ts=turn.ts, outputs=outputs, usage=state.usage))
+    turn.command(EndExecution(state.status.value))
+
+
+def end_cancelled(turn: Turn) -> None:
+    """Cancel beats error; partial outputs stay."""
+    state = turn.state
+    outputs = execution_outputs(turn.index, state)
+    turn.emit(ev.ExecutionCancelled(ts=turn.ts, reason=state.cancel_reason or "", outputs=outputs, usage=state.usage))
+    turn.command(EndExecution(state.status.value))
+
+
+def end_timed_out(turn: Turn) -> None:
+    """The active time allowed by ``settings.timeoutMs`` is used up (R14)."""
+    state = turn.state
+    limit = turn.index.plan.settings.timeout_ms
+    error = NodeError(
+        message=f"The execution ran longer than its timeout of {limit} ms", code=ErrorCode.EXECUTION_TIMEOUT.value
+    )
+    turn.emit(
+        ev.ExecutionTimedOut(ts=turn.ts, error=error, outputs=execution_outputs(turn.index, state), usage=state.usage)
+    )
+    turn.command(EndExecution(state.status.value))

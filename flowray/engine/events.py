@@ -1,0 +1,304 @@
+"""What has happened in an execution. The log of these events is the truth; state is a fold over them (R29).
+
+An event is numbered by ``seq`` when it is recorded. ``type`` is its tag on the wire. Times are ms since the epoch, UTC.
+Values may be StoredValue; ``decode_events`` restores them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import msgspec
+
+from flowray.engine.signals import NodeError, Usage, VariableOperation
+from flowray.values import Json, StoredValue, Value, as_value
+
+
+class Event(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", kw_only=True):
+    """Base of all events."""
+
+    ts: int
+
+
+# -- the execution ------------------------------------------------------------------------------------------------
+
+
+class ExecutionQueued(Event, tag="execution.queued", frozen=True):
+    """The row exists; nothing has run."""
+
+
+class ExecutionStarted(Event, tag="execution.started", frozen=True):
+    """Inputs are fixed; start nodes are ready."""
+
+    inputs: dict[str, Any] = {}
+    total: int = 0
+
+
+class ExecutionWaiting(Event, tag="execution.waiting", frozen=True):
+    """Only timers, events or callbacks are pending (R20)."""
+
+
+class ExecutionPaused(Event, tag="execution.paused", frozen=True):
+    """A person must act."""
+
+    reason: str = ""
+    by: str | None = None
+
+
+class ExecutionResumed(Event, tag="execution.resumed", frozen=True):
+    """Something can move again."""
+
+
+class ExecutionCancelling(Event, tag="execution.cancelling", frozen=True):
+    """The point of no return of a cancellation."""
+
+    reason: str = ""
+    by: str | None = None
+
+
+class ExecutionRecovered(Event, tag="execution.recovered", frozen=True):
+    """A new owner took over."""
+
+    epoch: int
+    reason: str = ""
+
+
+class ExecutionCompleted(Event, tag="execution.completed", frozen=True):
+    """The end: success."""
+
+    outputs: Value = None
+    usage: Usage = Usage()
+
+
+class ExecutionFailed(Event, tag="execution.failed", frozen=True):
+    """The end: an unhandled failure. ``error`` is the first in time; ``outputs`` are partial."""
+
+    error: NodeError
+    errors: tuple[NodeError, ...] = ()
+    outputs: Value = None
+    usage: Usage = Usage()
+
+
+class ExecutionCancelled(Event, tag="execution.cancelled", frozen=True):
+    """The end: cancelled. It stays cancelled."""
+
+    reason: str = ""
+    outputs: Value = None
+    usage: Usage = Usage()
+
+
+class ExecutionTimedOut(Event, tag="execution.timed_out", frozen=True):
+    """The end: active time or deadline used up."""
+
+    error: NodeError
+    outputs: Value = None
+    usage: Usage = Usage()
+
+
+class ExecutionCrashed(Event, tag="execution.crashed", frozen=True):
+    """The end, until redriven: recovery failed too often."""
+
+    reason: str = ""
+
+
+class ExecutionExpired(Event, tag="execution.expired", frozen=True):
+    """The end: not started within its time to live."""
+
+
+# -- nodes --------------------------------------------------------------------------------------------------------
+
+
+class NodeEvent(Event, tag=False, frozen=True):
+    """Base: ``instance`` is the scope path and node id (R52), ``node_id`` the node of the plan."""
+
+    instance: str
+    node_id: str
+
+
+class NodeReady(NodeEvent, tag="node.ready", frozen=True):
+    """All incoming edges are settled; waits for a slot."""
+
+
+class NodeStarted(NodeEvent, tag="node.started", frozen=True):
+    """An attempt begins. ``tries`` grows only after a received failure, ``attempt`` also after a lost outcome (R31)."""
+
+    node_type: str
+    attempt: int
+    tries: int
+    lane: str = "io"
+    epoch: int = 1
+    name: str = ""
+
+
+class NodeToken(NodeEvent, tag="node.token", frozen=True):
+    """A batch of streamed text (R33)."""
+
+    attempt: int
+    stream_id: str
+    offset: int
+    text: str
+    tokens: int = 0
+
+
+class NodeLog(NodeEvent, tag="node.log", frozen=True):
+    """A line that a handler logged."""
+
+    attempt: int
+    message: str
+    level: str = "info"
+    fields: dict[str, Json] = {}
+
+
+class NodeRetrying(NodeEvent, tag="node.retrying", frozen=True):
+    """An attempt failed or was lost; the next one starts at ``due_at``. ``lost`` marks an unknown outcome."""
+
+    attempt: int
+    next_attempt: int
+    due_at: int
+    delay_ms: int
+    error: NodeError
+    lost: bool = False
+    started_at: int = 0
+    usage: Usage | None = None
+    stream_id: str | None = None
+    input: Value = None
+
+
+class NodeWaiting(NodeEvent, tag="node.waiting", frozen=True):
+    """The node waits without holding a slot. ``due_at`` for a time; ``output`` is what it will complete with."""
+
+    attempt: int
+    wait_kind: str = "time"
+    due_at: int | None = None
+    reason: str = ""
+    output: Value = None
+    usage: Usage | None = None
+    started_at: int = 0
+    input: Value = None
+
+
+class NodeCompleted(NodeEvent, tag="node.completed", frozen=True):
+    """Success. ``handles`` are exactly the handles whose edges live, None meaning all but ``error`` and ``goto``.
+
+    ``handled_error`` is the error that ``onError`` turned into this result (R11).
+    """
+
+    attempt: int
+    output: Value = None
+    handles: tuple[str, ...] | None = None
+    variables: tuple[VariableOperation, ...] = ()
+    usage: Usage | None = None
+    stream_id: str | None = None
+    started_at: int = 0
+    handled_error: NodeError | None = None
+    finish: bool = False
+    input: Value = None
+
+
+class NodeFailed(NodeEvent, tag="node.failed", frozen=True):
+    """Failure after all retries. ``routed``: an error edge lives, the failure is handled there."""
+
+    attempt: int
+    error: NodeError
+    routed: bool = False
+    usage: Usage | None = None
+    stream_id: str | None = None
+    started_at: int = 0
+    input: Value = None
+
+
+class NodeSkipped(NodeEvent, tag="node.skipped", frozen=True):
+    """No incoming edge is live, or the rest of the execution is void."""
+
+
+class NodeCancelled(NodeEvent, tag="node.cancelled", frozen=True):
+    """Stopped by a cancellation or by a policy."""
+
+    attempt: int = 0
+    started_at: int = 0
+
+
+class NodeDiscarded(NodeEvent, tag="node.discarded", frozen=True):
+    """A result that came after its instance had ended (R35). Kept for the record, without effect."""
+
+    attempt: int
+    outcome: str = ""
+
+
+# -- scopes and streams -------------------------------------------------------------------------------------------
+
+
+class ScopeOpened(NodeEvent, tag="scope.opened", frozen=True):
+    """A container knows its collection or count. ``total`` is -1 where only a condition ends it."""
+
+    total: int = -1
+    items: Value = None
+
+
+class ScopeStarted(NodeEvent, tag="scope.started", frozen=True):
+    """One iteration or branch begins. ``item`` is its element, ``scope`` its path."""
+
+    scope: str
+    index: int
+    total: int = -1
+    item: Value = None
+
+
+class ScopeCompleted(NodeEvent, tag="scope.completed", frozen=True):
+    """One iteration or branch has ended. ``result`` is its entry in the container's results (R12)."""
+
+    scope: str
+    index: int
+    result: Value = None
+    error: NodeError | None = None
+
+
+class StreamReset(NodeEvent, tag="stream.reset", frozen=True):
+    """What a stream delivered so far is void: its attempt was superseded."""
+
+    stream_id: str
+    attempt: int
+
+
+AnyEvent: TypeAlias = (
+    ExecutionQueued | ExecutionStarted | ExecutionWaiting | ExecutionPaused | ExecutionResumed | ExecutionCancelling
+    | ExecutionRecovered | ExecutionCompleted | ExecutionFailed | ExecutionCancelled | ExecutionTimedOut
+    | ExecutionCrashed | ExecutionExpired | NodeReady | NodeStarted | NodeToken | NodeLog | NodeRetrying | NodeWaiting
+    | NodeCompleted | NodeFailed | NodeSkipped | NodeCancelled | NodeDiscarded | ScopeOpened | ScopeStarted
+    | ScopeCompleted | StreamReset
+)  # fmt: skip
+
+TERMINAL_EVENTS = frozenset({
+    "execution.completed", "execution.failed", "execution.cancelled", "execution.timed_out", "execution.crashed",
+    "execution.expired",
+})  # fmt: skip
+
+_decoder = msgspec.json.Decoder(list[AnyEvent])
+_VALUE_FIELDS = ("output", "outputs", "input", "items", "item", "result")
+
+
+def event_type(event: Event) -> str:
+    """The tag under which the event stands on the wire, such as ``node.completed``."""
+    tag = type(event).__struct_config__.tag
+    assert isinstance(tag, str)
+    return tag
+
+
+def encode_events(events: Sequence[Event]) -> bytes:
+    """JSON array of the events, each with its ``type``."""
+    return msgspec.json.encode(events)
+
+
+def decode_events(data: bytes | str) -> list[AnyEvent]:
+    """Undo ``encode_events``. Raises msgspec.ValidationError for an unknown type or shape."""
+    return [_restore_values(event) for event in _decoder.decode(data)]
+
+
+def _restore_values(event: AnyEvent) -> AnyEvent:
+    changes = {}
+    for name in _VALUE_FIELDS:
+        value = getattr(event, name, None)
+        if isinstance(value, dict) and isinstance(restored := as_value(value), StoredValue):
+            changes[name] = restored
+    return msgspec.structs.replace(event, **changes) if changes else event

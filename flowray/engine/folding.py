@@ -1,0 +1,353 @@
+"""State as a fold over events: ``apply`` is the only place where an execution's state changes (R29).
+
+Both the live engine and recovery go through it, so a replayed log gives the very state that the live run had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from flowray.definition.node_type import Role
+from flowray.engine import events as ev
+from flowray.engine.instances import instance_id
+from flowray.engine.plan_index import CONDITIONAL_MODES, ERROR_HANDLE, GOTO_HANDLE, PlanIndex
+from flowray.engine.settling import fire_exits, release_reads, settle
+from flowray.engine.signals import NodeError, Usage
+from flowray.engine.state import ContainerState, ExecutionState, NodeState, ScopeState, work_done
+from flowray.engine.statuses import (
+    EXECUTION_TRANSITIONS,
+    NODE_TRANSITIONS,
+    ExecutionStatus,
+    NodeStatus,
+    transition,
+)
+from flowray.engine.variables import apply_operation
+from flowray.plan import ROOT
+from flowray.values import Json, Value
+
+
+def apply(index: PlanIndex, state: ExecutionState, event: ev.Event) -> None:
+    """Fold one event into ``state``, in place. Raises ValueError for an event that the status tables forbid."""
+    _FOLDS[type(event)](index, state, event)
+
+
+def fold(index: PlanIndex, state: ExecutionState, events: list[ev.AnyEvent]) -> ExecutionState:
+    """Fold a recorded log, whole commits at a time. The work list is empty afterwards, as between two steps."""
+    for event in events:
+        apply(index, state, event)
+    work_done(state)
+    return state
+
+
+def error_output(error: NodeError) -> Json:
+    """The output of a failed node, as its error path reads it."""
+    return {
+        "message": error.message,
+        "code": error.code,
+        "node_id": error.node_id,
+        "attempt": error.attempt,
+        "details": error.details,
+    }
+
+
+# -- the execution ------------------------------------------------------------------------------------------------
+
+
+def _started(index: PlanIndex, state: ExecutionState, event: ev.ExecutionStarted) -> None:
+    state.status = transition(EXECUTION_TRANSITIONS, state.status, "start")
+    state.started_at = state.active_since = event.ts
+    state.inputs = event.inputs
+    state.variables = dict(index.plan.variables)
+    state.readers_left = dict(index.reader_counts)
+    _open_scope(index, state, "", ROOT, 0, None)
+
+
+def _moves(verb: str) -> Callable[[PlanIndex, ExecutionState, Any], None]:
+    def fold_status(index: PlanIndex, state: ExecutionState, event: Any) -> None:
+        state.status = transition(EXECUTION_TRANSITIONS, state.status, verb)
+        if hasattr(event, "outputs"):
+            state.outputs = event.outputs
+
+    return fold_status
+
+
+def _rests(verb: str) -> Callable[[PlanIndex, ExecutionState, Any], None]:
+    def fold_rest(index: PlanIndex, state: ExecutionState, event: Any) -> None:
+        if state.status is ExecutionStatus.RUNNING:
+            state.active_ms += event.ts - state.active_since
+        state.status = transition(EXECUTION_TRANSITIONS, state.status, verb)
+
+    return fold_rest
+
+
+def _resumed(index: PlanIndex, state: ExecutionState, event: ev.ExecutionResumed) -> None:
+    state.status = transition(EXECUTION_TRANSITIONS, state.status, "resume")
+    state.active_since = event.ts
+
+
+def _queued(index: PlanIndex, state: ExecutionState, event: ev.ExecutionQueued) -> None:
+    state.status = ExecutionStatus.QUEUED
+
+
+def _cancelling(index: PlanIndex, state: ExecutionState, event: ev.ExecutionCancelling) -> None:
+    if state.cancel_reason is None:
+        state.cancel_reason = event.reason
+
+
+def _recovered(index: PlanIndex, state: ExecutionState, event: ev.ExecutionRecovered) -> None:
+    state.epoch = event.epoch
+
+
+# -- nodes --------------------------------------------------------------------------------------------------------
+
+
+def _find(state: ExecutionState, event: ev.NodeEvent) -> tuple[ScopeState, str, NodeState]:
+    scope_id = event.instance.rpartition("/")[0]
+    scope = state.scopes[scope_id]
+    return scope, scope_id, scope.nodes[event.node_id]
+
+
+def _ready(index: PlanIndex, state: ExecutionState, event: ev.NodeReady) -> None:
+    scope, _, node = _find(state, event)
+    if node.status is NodeStatus.PENDING:
+        scope.open += 1
+    _leave(state, event.instance, node)
+    node.status = transition(NODE_TRANSITIONS, node.status, "ready")
+    node.due_at = None
+    if not index.nodes[event.node_id].is_container:
+        state.ready.push(event.instance)
+
+
+def _node_started(index: PlanIndex, state: ExecutionState, event: ev.NodeStarted) -> None:
+    _, _, node = _find(state, event)
+    node.status = transition(NODE_TRANSITIONS, node.status, "start")
+    node.attempt, node.tries, node.started_at, node.stream_id = event.attempt, event.tries, event.ts, None
+    if index.nodes[event.node_id].is_container:
+        state.containers[event.instance] = ContainerState(asking=True)
+    else:
+        state.ready.take(event.instance)
+        state.running[event.instance] = event.attempt
+
+
+def _token(index: PlanIndex, state: ExecutionState, event: ev.NodeToken) -> None:
+    _find(state, event)[2].stream_id = event.stream_id
+
+
+def _retrying(index: PlanIndex, state: ExecutionState, event: ev.NodeRetrying) -> None:
+    _, _, node = _find(state, event)
+    container = state.containers.get(event.instance)
+    if container is not None:
+        container.losses += 1  # Only its sentinel was lost; the container itself goes on running.
+        return
+    _leave(state, event.instance, node)
+    _spend(state, event.usage)
+    if event.lost:
+        node.status = transition(NODE_TRANSITIONS, node.status, "restart")
+        state.ready.push(event.instance)
+        return
+    node.tries += 1
+    _wait(state, event.instance, node, "retry", event.due_at)
+
+
+def _waiting(index: PlanIndex, state: ExecutionState, event: ev.NodeWaiting) -> None:
+    _, _, node = _find(state, event)
+    _leave(state, event.instance, node)
+    _spend(state, event.usage)
+    node.wait_reason, node.wait_output = event.reason, event.output
+    _wait(state, event.instance, node, event.wait_kind, event.due_at)
+
+
+def _completed(index: PlanIndex, state: ExecutionState, event: ev.NodeCompleted) -> None:
+    scope, scope_id, node = _find(state, event)
+    node.status = transition(NODE_TRANSITIONS, node.status, "complete")
+    node.output, node.has_output, node.wait_output = event.output, True, None
+    for operation in event.variables:
+        apply_operation(state.variables, operation)
+    if event.handled_error is not None:
+        state.handled_errors.append(event.handled_error)
+    if event.finish and not state.finishing:
+        state.finishing, state.finish_output = True, event.output
+    _close(index, state, scope, scope_id, node, event, event.handles)
+
+
+def _failed(index: PlanIndex, state: ExecutionState, event: ev.NodeFailed) -> None:
+    scope, scope_id, node = _find(state, event)
+    node.status = transition(NODE_TRANSITIONS, node.status, "fail")
+    node.error = event.error
+    node.output, node.has_output = error_output(event.error), True
+    handles: tuple[str, ...] = ()
+    if event.routed:
+        handles = (ERROR_HANDLE,) if index.nodes[event.node_id].has_error_edge else (GOTO_HANDLE,)
+        state.handled_errors.append(event.error)
+    else:
+        scope.error = scope.error or event.error
+        if scope_id == "":
+            state.errors.append(event.error)
+            state.stopping = state.stopping or index.plan.settings.on_failure.value != "run_independent"
+    _close(index, state, scope, scope_id, node, event, handles)
+
+
+def _skipped(index: PlanIndex, state: ExecutionState, event: ev.NodeSkipped) -> None:
+    scope, scope_id, node = _find(state, event)
+    node.status = transition(NODE_TRANSITIONS, node.status, "skip")
+    _count(state, scope_id, node)
+    settle(index, state, scope, scope_id, event.node_id, (), ())
+    release_reads(index, state, scope, scope_id, event.node_id)
+
+
+def _cancelled(index: PlanIndex, state: ExecutionState, event: ev.NodeCancelled) -> None:
+    scope, scope_id, node = _find(state, event)
+    was_pending = node.status is NodeStatus.PENDING
+    if node.status is NodeStatus.READY and not index.nodes[event.node_id].is_container:
+        state.ready.take(event.instance)
+    node.status = transition(NODE_TRANSITIONS, node.status, "cancel")
+    if was_pending:
+        scope.open += 1
+    _close(index, state, scope, scope_id, node, event, ())
+
+
+def _close(
+    index: PlanIndex,
+    state: ExecutionState,
+    scope: ScopeState,
+    scope_id: str,
+    node: NodeState,
+    event: Any,
+    handles: tuple[str, ...] | None,
+) -> None:
+    """What every end of an open instance has in common."""
+    _leave(state, event.instance, node)
+    container = state.containers.pop(event.instance, None)
+    exits: Sequence[str] = ()
+    if container is not None:
+        scope.exports.update(container.last)
+        exits = container.exits if node.status is NodeStatus.COMPLETED else ()
+    _spend(state, getattr(event, "usage", None))
+    node.due_at = None
+    scope.open -= 1
+    if scope.open == 0 and scope_id:
+        state.finished_scopes.append(scope_id)
+    _count(state, scope_id, node)
+    node.leads_on = settle(index, state, scope, scope_id, event.node_id, handles, exits)
+    if index.nodes[event.node_id].exits:
+        node.leads_on |= fire_exits(index, state, scope_id, event.node_id, handles)
+    release_reads(index, state, scope, scope_id, event.node_id)
+
+
+def _leave(state: ExecutionState, instance: str, node: NodeState) -> None:
+    state.running.pop(instance, None)
+    if state.waiting.pop(instance, None) is not None:
+        state.waiting_kinds[node.wait_kind] -= 1
+
+
+def _wait(state: ExecutionState, instance: str, node: NodeState, kind: str, due_at: int | None) -> None:
+    node.status = transition(NODE_TRANSITIONS, node.status, "wait")
+    node.due_at, node.wait_kind = due_at, kind
+    state.waiting[instance] = -1 if due_at is None else due_at
+    state.waiting_kinds[kind] = state.waiting_kinds.get(kind, 0) + 1
+
+
+def _spend(state: ExecutionState, usage: Usage | None) -> None:
+    if usage is not None:
+        state.usage = usage if state.usage == Usage() else state.usage.plus(usage)
+
+
+def _count(state: ExecutionState, scope_id: str, node: NodeState) -> None:
+    if scope_id == "":
+        state.counts[node.status.value] = state.counts.get(node.status.value, 0) + 1
+
+
+# -- scopes -------------------------------------------------------------------------------------------------------
+
+
+def _open_scope(
+    index: PlanIndex, state: ExecutionState, scope_id: str, plan_scope: str, number: int, item: Value
+) -> None:
+    nodes = {}
+    for node_id in index.scope_nodes[plan_scope]:
+        known = index.nodes[node_id]
+        nodes[node_id] = NodeState(waits=known.waits, live=1 if known.is_start else 0)
+        if known.waits == 0:
+            state.agenda.append((scope_id, node_id))
+    state.scopes[scope_id] = ScopeState(plan_scope=plan_scope, nodes=nodes, index=number, item=item)
+    if scope_id and not nodes:
+        state.finished_scopes.append(scope_id)
+
+
+def _scope_opened(index: PlanIndex, state: ExecutionState, event: ev.ScopeOpened) -> None:
+    container = state.containers[event.instance]
+    container.opened = True
+    container.asking = index.container(event.node_id).mode == "while"
+    container.total, container.items, container.losses = event.total, event.items, 0
+
+
+def _scope_started(index: PlanIndex, state: ExecutionState, event: ev.ScopeStarted) -> None:
+    container = state.containers[event.instance]
+    container.asking, container.losses = False, 0
+    container.running += 1
+    container.next_index = event.index + 1
+    _open_scope(index, state, event.scope, event.node_id, event.index, event.item)
+
+
+def _scope_completed(index: PlanIndex, state: ExecutionState, event: ev.ScopeCompleted) -> None:
+    container = state.containers[event.instance]
+    container.running -= 1
+    container.results[event.index] = event.result
+    # A conditional loop either asks for its next condition now, or ends in this very step.
+    container.asking = index.container(event.node_id).mode in CONDITIONAL_MODES
+    scope = state.scopes.pop(event.scope)
+    parallel = index.nodes[event.node_id].node.role is Role.PARALLEL
+    if (event.index == 0) if parallel else (event.index > container.last_index):
+        container.last_index = event.index
+        container.last = scope.exports
+        for node_id, node in scope.nodes.items():
+            if node.has_output and node_id in index.carried:
+                container.last[node_id] = node.output
+    if event.error is not None and index.container(event.node_id).item_failure == "fail":
+        container.failed = container.failed or event.error
+
+
+def instances_of(state: ExecutionState) -> list[tuple[str, str, NodeState]]:
+    """All instances of all open scopes: ``(instance, node id, state)``, inner scopes last."""
+    return [
+        (instance_id(scope_id, node_id), node_id, node)
+        for scope_id, scope in state.scopes.items()
+        for node_id, node in scope.nodes.items()
+    ]
+
+
+def _nothing(index: PlanIndex, state: ExecutionState, event: ev.Event) -> None:
+    """For events that inform and change nothing."""
+
+
+_FOLDS: dict[type[Any], Callable[[PlanIndex, ExecutionState, Any], None]] = {
+    ev.ExecutionQueued: _queued,
+    ev.ExecutionStarted: _started,
+    ev.ExecutionWaiting: _rests("wait"),
+    ev.ExecutionPaused: _rests("pause"),
+    ev.ExecutionResumed: _resumed,
+    ev.ExecutionCancelling: _cancelling,
+    ev.ExecutionRecovered: _recovered,
+    ev.ExecutionCompleted: _moves("complete"),
+    ev.ExecutionFailed: _moves("fail"),
+    ev.ExecutionCancelled: _moves("cancel"),
+    ev.ExecutionTimedOut: _moves("time_out"),
+    ev.ExecutionCrashed: _moves("crash"),
+    ev.ExecutionExpired: _moves("expire"),
+    ev.NodeReady: _ready,
+    ev.NodeStarted: _node_started,
+    ev.NodeToken: _token,
+    ev.NodeLog: _nothing,
+    ev.NodeRetrying: _retrying,
+    ev.NodeWaiting: _waiting,
+    ev.NodeCompleted: _completed,
+    ev.NodeFailed: _failed,
+    ev.NodeSkipped: _skipped,
+    ev.NodeCancelled: _cancelled,
+    ev.NodeDiscarded: _nothing,
+    ev.ScopeOpened: _scope_opened,
+    ev.ScopeStarted: _scope_started,
+    ev.ScopeCompleted: _scope_completed,
+    ev.StreamReset: _nothing,
+}

@@ -1,0 +1,162 @@
+"""Look-up tables over an execution plan, built once per plan and process. Derived data only; decides nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flowray.definition.node_type import Role
+from flowray.plan import ROOT, Container, ExecutableNode, ExecutionPlan, PlanEdge, ScopePlan
+
+ERROR_HANDLE = "error"
+GOTO_HANDLE = "goto"
+SUCCESS_HANDLE = "source"
+NEVER_ON_SUCCESS = frozenset({ERROR_HANDLE, GOTO_HANDLE})
+
+CONDITIONAL_MODES = frozenset({"while", "doWhile"})
+"""Containers that ask before each scope whether there is to be one."""
+
+CONTAINER_ROLES = frozenset({Role.LOOP, Role.PARALLEL})
+
+
+@dataclass(slots=True)
+class NodeIndex:
+    """One node with the edges of its own scope at hand.
+
+    ``exits`` leave the container that the node lives in (R4); they are settled when that container ends. ``reads`` are
+    the node ids whose outputs it may read. ``releases`` are the root nodes whose outputs it, or anything inside it,
+    may read: once it has ended it is one reader less for each of them.
+    """
+
+    node: ExecutableNode
+    outgoing: tuple[PlanEdge, ...]
+    exits: tuple[PlanEdge, ...]
+    waits: int
+    flows: int
+    has_error_edge: bool
+    has_goto_edge: bool
+    reads: tuple[str, ...]
+    releases: tuple[str, ...]
+    is_container: bool
+    is_start: bool
+
+
+class PlanIndex:
+    """A plan with its indexes. ``nodes[id]`` is a NodeIndex; ``total`` counts the nodes of the root scope.
+
+    ``reader_counts[id]`` counts the root nodes that release a root node's output. ``chains[id]`` lists the containers
+    around a node, outermost first. ``carried`` holds the body nodes that somebody may read after their scope is gone:
+    the next round, or a reader outside (R6). ``kept`` are the nodes whose outputs are never pruned (R8).
+    ``terminals`` lists per container the body nodes that may end a round: nothing follows them when they succeed (R12).
+    """
+
+    __slots__ = (
+        "carried",
+        "chains",
+        "kept",
+        "known",
+        "nodes",
+        "plan",
+        "reader_counts",
+        "scope_nodes",
+        "terminals",
+        "total",
+    )
+
+    def __init__(self, plan: ExecutionPlan) -> None:
+        self.plan = plan
+        self.known = frozenset(plan.nodes)
+        self.scope_nodes = {scope.id: scope.nodes for scope in plan.scopes.values()}
+        self.total = len(plan.scopes[ROOT].nodes)
+        settings = plan.settings
+        self.kept = self.known if settings.policy == "keepAll" else frozenset((*settings.retain, *plan.output_nodes))
+        self.chains = {node_id: self._chain(node_id) for node_id in plan.nodes}
+        reads: dict[str, list[str]] = {}
+        releases: dict[str, dict[str, None]] = {}
+        self.reader_counts: dict[str, int] = {}
+        for provider, readers in plan.readers.items():
+            for reader in readers:
+                reads.setdefault(reader, []).append(provider)
+            if provider in self.known and not self.chains[provider]:
+                roots = {self._root_of(reader): None for reader in readers if reader in self.known}
+                self.reader_counts[provider] = len(roots)
+                for root in roots:
+                    releases.setdefault(root, {})[provider] = None
+        self.carried = frozenset(
+            provider for provider, readers in plan.readers.items() if readers and self.chains.get(provider)
+        )
+        self.nodes: dict[str, NodeIndex] = {}
+        exits: dict[str, list[PlanEdge]] = {}
+        for scope in plan.scopes.values():
+            for edge in scope.edges:
+                if edge.origin is not None:
+                    exits.setdefault(edge.origin, []).append(edge)
+        for scope in plan.scopes.values():
+            self._index_scope(scope, exits, reads, releases)
+        self.terminals = {
+            container_id: self._terminals(container) for container_id, container in plan.containers.items()
+        }
+
+    def _chain(self, node_id: str) -> tuple[str, ...]:
+        found: list[str] = []
+        scope = self.plan.nodes[node_id].scope
+        while scope != ROOT:
+            found.append(scope)
+            scope = self.plan.nodes[scope].scope
+        return tuple(reversed(found))
+
+    def _terminals(self, container: Container) -> tuple[str, ...]:
+        return tuple(
+            node_id
+            for node_id in self.scope_nodes[container.id]
+            if node_id in container.terminals
+            or all(edge.kind == "ordering" or edge.handle in NEVER_ON_SUCCESS for edge in self.nodes[node_id].outgoing)
+        )
+
+    def _root_of(self, node_id: str) -> str:
+        return self.chains[node_id][0] if self.chains[node_id] else node_id
+
+    def _index_scope(
+        self,
+        scope: ScopePlan,
+        exits: dict[str, list[PlanEdge]],
+        reads: dict[str, list[str]],
+        releases: dict[str, dict[str, None]],
+    ) -> None:
+        outgoing: dict[str, list[PlanEdge]] = {}
+        waits: dict[str, int] = {}
+        flows: dict[str, int] = {}
+        for edge in scope.edges:
+            outgoing.setdefault(edge.source, []).append(edge)
+            waits[edge.target] = waits.get(edge.target, 0) + 1
+            if edge.kind != "ordering":
+                flows[edge.target] = flows.get(edge.target, 0) + 1
+        starts = frozenset(scope.starts)
+        for node_id in scope.nodes:
+            node = self.plan.nodes[node_id]
+            edges = tuple(outgoing.get(node_id, ()))
+            leaving = tuple(exits.get(node_id, ()))
+            handles = {edge.handle for edge in (*edges, *leaving) if edge.origin in (None, node_id)}
+            self.nodes[node_id] = NodeIndex(
+                node=node,
+                outgoing=edges,
+                exits=leaving,
+                waits=waits.get(node_id, 0),
+                flows=flows.get(node_id, 0),
+                has_error_edge=ERROR_HANDLE in handles,
+                has_goto_edge=GOTO_HANDLE in handles,
+                reads=tuple(reads.get(node_id, ())),
+                releases=tuple(releases.get(node_id, ())),
+                is_container=node.role in CONTAINER_ROLES,
+                is_start=node_id in starts,
+            )
+
+    def container(self, node_id: str) -> Container:
+        """The container that a loop or parallel node is."""
+        return self.plan.containers[node_id]
+
+
+def edge_lives(edge: PlanEdge, handles: tuple[str, ...] | None) -> bool:
+    """Whether an edge lives when its source ended with these live handles (None: every success edge)."""
+    if handles is None:
+        return edge.handle not in NEVER_ON_SUCCESS
+    return edge.handle in handles

@@ -1,0 +1,89 @@
+"""What a handler may ask the engine for, and the facts it reports. Plain data that crosses process borders."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from flowray.values import Json
+
+
+class Pause(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Wait for a person. ``expected_input`` is a JSON Schema of the answer."""
+
+    reason: str
+    expected_input: dict[str, Any] | None = None
+    prompt: str | None = None
+
+
+class Wait(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Wait for time to pass. The node completes with ``output`` at ``until_ms`` (ms since the epoch, UTC)."""
+
+    until_ms: int
+    output: Json = None
+
+
+class Signals(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Signals of one result. All are optional; an empty set means plain success.
+
+    ``selected_routes``: the handles that live; None for a node that is no branch. A selected handle without an edge
+    ends that path quietly. ``is_terminal``: the node completes and all its outgoing edges die. ``activate_error_port``:
+    the error edge lives and all others die although the node did not fail. ``finish``: the execution ends with
+    this node's output as its outputs (R9).
+    """
+
+    pause: Pause | None = None
+    wait: Wait | None = None
+    selected_routes: tuple[str, ...] | None = None
+    activate_error_port: bool = False
+    is_terminal: bool = False
+    finish: bool = False
+
+
+class VariableOperation(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A change of a variable that concurrent branches cannot lose (R17). ``op``: set, append, increment, merge."""
+
+    op: str
+    name: str
+    value: Json = None
+
+
+class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Tokens of one or more language-model calls. ``cost`` in ``currency``; ``estimated``: not the provider's count."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    model: str | None = None
+    cost: float | None = None
+    currency: str | None = None
+    estimated: bool = False
+
+    def plus(self, other: Usage) -> Usage:
+        """The sum of both; the model is kept only if it is the same."""
+        cost = None if self.cost is None and other.cost is None else (self.cost or 0.0) + (other.cost or 0.0)
+        return Usage(
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            model=self.model if self.model == other.model else None,
+            cost=cost,
+            currency=self.currency or other.currency,
+            estimated=self.estimated or other.estimated,
+        )
+
+
+class NodeError(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why an attempt failed: the public shape of every node error. ``details`` is JSON with secrets masked.
+
+    ``retry_after_ms`` is what the other side asked for (``Retry-After``), or None.
+    """
+
+    message: str
+    code: str
+    node_id: str = ""
+    attempt: int = 0
+    retryable: bool = False
+    retry_after_ms: int | None = None
+    details: dict[str, Any] = {}
+    instance: str = ""
+    hint: str | None = None

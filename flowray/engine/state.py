@@ -1,0 +1,151 @@
+"""The whole state of an execution: everything a snapshot holds. A fold over its events; no behaviour but look-ups."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from flowray.engine.ready_queue import ReadyQueue
+from flowray.engine.signals import NodeError, Usage
+from flowray.engine.statuses import TERMINAL_EXECUTION, TERMINAL_NODE, ExecutionStatus, NodeStatus
+from flowray.values import Json, Value, to_wire
+
+STATE_VERSION = 1
+
+
+class NodeState(msgspec.Struct, omit_defaults=True):
+    """One node instance.
+
+    ``waits`` incoming edges are still pending, ``live`` of the settled flow edges live. ``tries`` grows only after a
+    received failure (R31). ``has_output`` is False before completion and after pruning. ``due_at``: when a waiting
+    instance goes on by itself, ms since the epoch.
+    """
+
+    status: NodeStatus = NodeStatus.PENDING
+    waits: int = 0
+    live: int = 0
+    attempt: int = 0
+    tries: int = 0
+    output: Value = None
+    has_output: bool = False
+    pruned: bool = False
+    error: NodeError | None = None
+    started_at: int = 0
+    due_at: int | None = None
+    wait_kind: str = ""
+    wait_output: Value = None
+    wait_reason: str = ""
+    stream_id: str | None = None
+    leads_on: bool = False
+
+
+class ScopeState(msgspec.Struct, omit_defaults=True):
+    """One scope instance: the root, an iteration or a branch. ``edges`` maps settled edge ids to whether they live.
+
+    ``open`` counts instances that are ready, running or waiting. ``error`` is the first unhandled one in it.
+    ``exports``: what readers outside see of the bodies of containers that have ended in this scope, by node id (R6).
+    """
+
+    plan_scope: str
+    nodes: dict[str, NodeState]
+    edges: dict[str, bool] = {}
+    index: int = 0
+    item: Value = None
+    open: int = 0
+    error: NodeError | None = None
+    exports: dict[str, Value] = {}
+
+
+class ContainerState(msgspec.Struct, omit_defaults=True):
+    """A loop or parallel that is running. ``results[i]`` is entry i of its results (R12), present once ended.
+
+    ``total`` is -1 while unknown. ``last`` has the outputs that readers outside or in the next iteration see (R6).
+    ``asking``: a sentinel's answer is due. ``exits``: ids of the exit edges that an iteration has fired (R4).
+    ``losses``: how often the process that was to answer the present question has died.
+    """
+
+    opened: bool = False
+    asking: bool = False
+    total: int = -1
+    items: Value = None
+    next_index: int = 0
+    running: int = 0
+    results: dict[int, Value] = {}
+    last: dict[str, Value] = {}
+    last_index: int = -1
+    failed: NodeError | None = None
+    exits: list[str] = []
+    losses: int = 0
+
+    @property
+    def question(self) -> int:
+        """Numbers the question that a sentinel is to answer, as ``attempt`` of its RunNode: 1 opens the container,
+        n + 2 decides on round n. An answer to a former question is recognised by it.
+        """
+        return self.next_index + 2 if self.opened else 1
+
+    def ordered_results(self) -> list[Json]:
+        """One entry per started round so far, null for one that has not ended (R12)."""
+        return [to_wire(self.results.get(index)) for index in range(self.next_index)]
+
+
+class ExecutionState(msgspec.Struct, omit_defaults=True):
+    """State of one execution. ``scopes`` by scope id, the root under ``""``; ``containers`` by instance id.
+
+    ``ready`` holds instance ids in the order in which they may start; ``running`` the leaf instances that hold a
+    slot (R13), ``waiting`` when each waiting instance goes on (-1: not by itself), ``waiting_kinds`` how many wait for
+    what. ``agenda``, ``finished_scopes`` and ``dropped`` are the engine's work lists inside one step and empty
+    between steps. ``readers_left`` counts, per node of the root scope, the root nodes that may still read it.
+    ``active_ms`` is the time spent running up to ``active_since``, waiting excluded (R14).
+    """
+
+    version: int = STATE_VERSION
+    status: ExecutionStatus = ExecutionStatus.QUEUED
+    epoch: int = 1
+    inputs: dict[str, Any] = {}
+    variables: dict[str, Any] = {}
+    scopes: dict[str, ScopeState] = {}
+    containers: dict[str, ContainerState] = {}
+    ready: ReadyQueue = msgspec.field(default_factory=ReadyQueue)
+    running: dict[str, int] = {}
+    waiting: dict[str, int] = {}
+    waiting_kinds: dict[str, int] = {}
+    agenda: list[tuple[str, str]] = []
+    finished_scopes: list[str] = []
+    dropped: list[str] = []
+    readers_left: dict[str, int] = {}
+    errors: list[NodeError] = []
+    handled_errors: list[NodeError] = []
+    usage: Usage = Usage()
+    outputs: Value = None
+    finish_output: Value = None
+    finishing: bool = False
+    stopping: bool = False
+    cancel_reason: str | None = None
+    started_at: int = 0
+    active_since: int = 0
+    active_ms: int = 0
+    counts: dict[str, int] = {}
+
+    @property
+    def ended(self) -> bool:
+        """True once a terminal event was folded."""
+        return self.status in TERMINAL_EXECUTION
+
+    def node(self, scope: str, node_id: str) -> NodeState | None:
+        """The instance, or None if its scope is not (or no longer) there."""
+        found = self.scopes.get(scope)
+        return found.nodes.get(node_id) if found else None
+
+
+def work_done(state: ExecutionState) -> None:
+    """Empty the work lists at the end of a step, or of a recorded commit."""
+    state.agenda.clear()
+    state.finished_scopes.clear()
+    state.dropped.clear()
+
+
+def is_over(node: NodeState) -> bool:
+    """True for an instance that will not change any more."""
+    return node.status in TERMINAL_NODE

@@ -1,0 +1,124 @@
+"""What reaches the engine from outside: results of attempts, fired timers, requests. ``step`` turns them into events.
+
+A stimulus is not yet a fact: one that comes too late or twice is dropped, or recorded as discarded. Times are
+milliseconds since the epoch, UTC.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import msgspec
+
+from flowray.engine.signals import NodeError, Signals, Usage, VariableOperation
+from flowray.values import Json, Value
+
+
+class Stimulus(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", kw_only=True):
+    """Base. ``ts`` is when it was received."""
+
+    ts: int
+
+
+class Start(Stimulus, tag="start", frozen=True):
+    """Begin the execution with ``inputs`` (validated, defaults filled in)."""
+
+    inputs: dict[str, Any] = {}
+
+
+class AttemptStarted(Stimulus, tag="attempt_started", frozen=True):
+    """A lane has begun the attempt: its timeout counts from here (R14)."""
+
+    instance: str
+    attempt: int
+
+
+class AttemptSucceeded(Stimulus, tag="attempt_succeeded", frozen=True):
+    """A handler returned. ``input`` is the resolved config as the log shows it (masked, shortened)."""
+
+    instance: str
+    attempt: int
+    output: Value = None
+    signals: Signals = Signals()
+    variables: tuple[VariableOperation, ...] = ()
+    usage: Usage | None = None
+    stream_id: str | None = None
+    started_at: int = 0
+    ended_at: int = 0
+    input: Value = None
+
+
+class AttemptFailed(Stimulus, tag="attempt_failed", frozen=True):
+    """A handler failed, timed out, or could not be run."""
+
+    instance: str
+    attempt: int
+    error: NodeError
+    usage: Usage | None = None
+    stream_id: str | None = None
+    started_at: int = 0
+    ended_at: int = 0
+    input: Value = None
+
+
+class AttemptLost(Stimulus, tag="attempt_lost", frozen=True):
+    """The process that ran the attempt died; whether it had an effect is unknown (R31, R38, R39)."""
+
+    instance: str
+    attempt: int
+    reason: str = ""
+
+
+class TokensProduced(Stimulus, tag="tokens_produced", frozen=True):
+    """A batch of streamed text. ``offset`` counts characters from the start of the attempt's stream."""
+
+    instance: str
+    attempt: int
+    stream_id: str
+    offset: int
+    text: str
+    tokens: int = 0
+
+
+class NodeLogged(Stimulus, tag="node_logged", frozen=True):
+    """A line a handler logged. ``fields`` is JSON."""
+
+    instance: str
+    attempt: int
+    message: str
+    level: str = "info"
+    fields: dict[str, Json] = {}
+
+
+class TimerFired(Stimulus, tag="timer_fired", frozen=True):
+    """A timer that ``StartTimer`` asked for is due."""
+
+    timer_id: str
+
+
+class WaitAnswered(Stimulus, tag="wait_answered", frozen=True):
+    """A waiting instance got its value: a person, a callback or an event answered."""
+
+    instance: str
+    data: Value = None
+    by: str | None = None
+
+
+class CancelRequested(Stimulus, tag="cancel_requested", frozen=True):
+    """Somebody wants the execution stopped. The first reason wins."""
+
+    reason: str = "Cancelled by user"
+    by: str | None = None
+
+
+class Recovered(Stimulus, tag="recovered", frozen=True):
+    """A new owner has taken the execution over after its former owner died (R22, R38)."""
+
+    epoch: int
+    reason: str = ""
+
+
+AnyStimulus: TypeAlias = (
+    Start | AttemptStarted | AttemptSucceeded | AttemptFailed | AttemptLost | TokensProduced | NodeLogged | TimerFired
+    | WaitAnswered | CancelRequested | Recovered
+)  # fmt: skip

@@ -1,0 +1,289 @@
+"""Runs one attempt of one node, in any lane: names, config, handler, limits, result. Never retries, never routes."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from flowray.engine.signals import NodeError, Usage
+from flowray.engine.stimuli import AttemptFailed, AttemptStarted, AttemptSucceeded, NodeLogged, Stimulus
+from flowray.errors import ErrorCode, FlowrayError
+from flowray.expressions.names import Names
+from flowray.expressions.template import FillOptions, TemplateWarning
+from flowray.handlers.handler import Cancellation, NodeHandler, NodeInput, NodeResult, system_now_ms
+from flowray.handlers.log_view import log_view, shortened
+from flowray.handlers.masking import mask_text, secret_values
+from flowray.handlers.node_config import parse_config
+from flowray.handlers.node_task import NodeTask
+from flowray.handlers.references import fill_config
+from flowray.handlers.registry import NodeRegistry
+from flowray.handlers.services import Services
+from flowray.handlers.task_names import load_names
+from flowray.handlers.token_batches import TokenBatches
+from flowray.values import INLINE_LIMIT_BYTES, Json, Value, decode_json, describe, encode_json
+
+OUTPUT_LIMIT_BYTES = 64 * 1024 * 1024
+
+MESSAGE_CHARS = 4_000
+"""Longest error message; what does not fit is in the details."""
+
+LET_GO_S = 5.0
+"""How long a stopped handler may take to close its connections before the attempt ends without it."""
+
+Emit = Callable[[Stimulus], None]
+
+
+async def run_attempt(
+    task: NodeTask,
+    registry: NodeRegistry,
+    services: Services,
+    emit: Emit,
+    cancellation: Cancellation | None = None,
+    now_ms: Callable[[], int] = system_now_ms,
+) -> AttemptSucceeded | AttemptFailed:
+    """Run ``task`` to its end, within its time. Everything that goes wrong is an AttemptFailed; nothing is raised.
+
+    ``emit`` is called on this loop with AttemptStarted, then TokensProduced and NodeLogged as they come, all before the
+    result is returned. A cancelled attempt fails with EXECUTION_CANCELLED once the handler has let go.
+    """
+    attempt = _Attempt(task, registry, services, emit, cancellation or Cancellation(), now_ms)
+    return await attempt.run()
+
+
+@dataclass
+class _Limit:
+    """How long the attempt may take, in ms, and whose limit that is."""
+
+    ms: int | None
+    whose: str
+
+
+class _Attempt:
+    """The state of one attempt: what to report, and what was found out so far."""
+
+    def __init__(
+        self,
+        task: NodeTask,
+        registry: NodeRegistry,
+        services: Services,
+        emit: Emit,
+        cancellation: Cancellation,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self.task, self.services, self.emit = task, services, emit
+        self.cancellation, self.now_ms = cancellation, now_ms
+        self.handler: NodeHandler = registry.handler_for(task.node_type)
+        self.secrets = secret_values(services.secrets, services.env)
+        self.loop = asyncio.get_running_loop()
+        self.started_at = now_ms()
+        self.config: dict[str, Any] = task.config
+        self.batches = TokenBatches(task.instance, task.attempt, task.stream_id, emit, now_ms)
+
+    async def run(self) -> AttemptSucceeded | AttemptFailed:
+        task = self.task
+        self.emit(AttemptStarted(ts=self.started_at, instance=task.instance, attempt=task.attempt))
+        limit = self._limit()
+        # A time limit of our own that fired, and no TimeoutError of a handler's, is a NODE_TIMEOUT.
+        deadline = asyncio.timeout(None if limit.ms is None else max(limit.ms, 0) / 1000)
+        try:
+            async with deadline:
+                result = await self._unless_cancelled(self._execute())
+            return await self._finished(result)
+        except FlowrayError as error:
+            return self._failed(_from_flowray(error))
+        except TimeoutError as error:
+            if deadline.expired():
+                return self._failed(self._timed_out(limit))
+            return self._failed(_from_exception(error))
+        except _CancelledError:
+            return self._failed(NodeError(message="the attempt was cancelled", code=ErrorCode.EXECUTION_CANCELLED))
+        except Exception as error:
+            return self._failed(_from_exception(error))
+
+    def _limit(self) -> _Limit:
+        own = self.task.timeout_ms if self.task.timeout_ms is not None else self.handler.node_type.timeout_ms
+        limit = _Limit(own, "the node's timeoutMs" if self.task.timeout_ms is not None else "the node type's limit")
+        if self.task.deadline_ms is not None:
+            left = self.task.deadline_ms - self.started_at
+            if limit.ms is None or left < limit.ms:
+                limit = _Limit(left, "the execution's deadline")
+        return limit
+
+    async def _unless_cancelled(self, work: Any) -> NodeResult:
+        """The result of ``work``, which is stopped when the attempt is cancelled. Raises _CancelledError then."""
+        running = asyncio.ensure_future(work)
+        watching = asyncio.ensure_future(self.cancellation.wait())
+        try:
+            await asyncio.wait((running, watching), return_when=asyncio.FIRST_COMPLETED)
+            if not running.done():
+                raise _CancelledError
+            result: NodeResult = running.result()
+            return result
+        finally:
+            # Whoever left early (cancelled, out of time) waits until the handler has closed what it had open.
+            watching.cancel()
+            running.cancel()
+            await asyncio.wait((running, watching), timeout=LET_GO_S)
+            if running.done() and not running.cancelled():
+                running.exception()  # looked at, so that asyncio does not report it as lost
+
+    async def _execute(self) -> NodeResult:
+        names = await load_names(self.task, self.services, self.started_at)
+        options = FillOptions(keep_unresolved=self.task.keep_unresolved, dollar=self.task.dollar)
+        warnings: list[TemplateWarning] = []
+        node_type = self.handler.node_type
+        self.config = fill_config(self.task.config, node_type.fields, names, options, warnings)
+        for warning in warnings:
+            self._log(warning.message, "warning", pointer=warning.pointer, placeholder=warning.placeholder)
+        node = self._node_input(names, options)
+        node.parsed = parse_config(node_type.config_model, self.config, self.task.node_type)
+        if inspect.iscoroutinefunction(self.handler.execute):
+            result = await self.handler.execute(node)
+        else:
+            result = await asyncio.to_thread(self.handler.execute, node)
+            if inspect.isawaitable(result):
+                result = await result
+        if not isinstance(result, NodeResult):
+            raise FlowrayError(
+                ErrorCode.NODE_FAILED,
+                f"the handler of {self.task.node_type!r} returned a {type(result).__name__}, not a NodeResult",
+            )
+        return result
+
+    def _node_input(self, names: Names, options: FillOptions) -> NodeInput:
+        task = self.task
+        return NodeInput(
+            execution_id=task.execution_id, instance=task.instance, node_id=task.node_id, node_type=task.node_type,
+            config=self.config, names=names, services=self.services, raw_config=task.config, inputs=names.inputs,
+            node_name=task.node_name, workflow_name=task.workflow_name, dialect=task.dialect, attempt=task.attempt,
+            tries=task.tries, idempotency_key=task.idempotency_key, deadline_ms=task.deadline_ms,
+            sentinel=task.sentinel, round=task.round, stream_id=task.stream_id, cancellation=self.cancellation,
+            emit_token=self.batches.add, log=self._log_from_anywhere, now_ms=self.now_ms, timeout_ms=task.timeout_ms,
+            fill_options=options,
+        )  # fmt: skip
+
+    def _log_from_anywhere(self, message: str, level: str = "info", **fields: Json) -> None:
+        """``NodeInput.log``: safe to call from a handler's thread."""
+        self.loop.call_soon_threadsafe(lambda: self._log(message, level, **fields))
+
+    def _log(self, message: str, level: str, **fields: Json) -> None:
+        self.emit(
+            NodeLogged(
+                ts=self.now_ms(), instance=self.task.instance, attempt=self.task.attempt,
+                message=mask_text(message, self.secrets)[:MESSAGE_CHARS], level=level, fields=self._shown(fields),
+            )
+        )  # fmt: skip
+
+    async def _finished(self, result: NodeResult) -> AttemptSucceeded | AttemptFailed:
+        if not result.success:
+            error = result.error or NodeError(message="the handler failed without an error", code=ErrorCode.NODE_FAILED)
+            return self._failed(error, result.usage)
+        output = await self._stored(result.data)
+        await self._settle()
+        usage = result.usage or (result.streaming.usage if result.streaming else None)
+        return AttemptSucceeded(
+            ts=self.now_ms(), instance=self.task.instance, attempt=self.task.attempt, output=output,
+            signals=result.signals, variables=result.variables, usage=usage,
+            stream_id=self.task.stream_id or None if self.batches.streamed else None,
+            started_at=self.started_at, ended_at=self.now_ms(), input=self._shown(self.config),
+        )  # fmt: skip
+
+    async def _settle(self) -> None:
+        """Let what other threads have handed over arrive, then flush: nothing comes after the result."""
+        await asyncio.sleep(0)
+        self.batches.flush()
+
+    async def _stored(self, data: Json) -> Value:
+        """The output as it travels: plain JSON, or a descriptor above the inline limit (R36)."""
+        try:
+            encoded = encode_json(data)
+        except (TypeError, ValueError, RecursionError, OverflowError) as error:
+            raise FlowrayError(
+                ErrorCode.NODE_FAILED,
+                f"the output of this {self.task.node_type} node is a {type(data).__name__} that is not JSON: {error}",
+            ) from error
+        if len(encoded) <= INLINE_LIMIT_BYTES:
+            return decode_json(encoded)
+        if len(encoded) > OUTPUT_LIMIT_BYTES:
+            raise FlowrayError(
+                ErrorCode.OUTPUT_TOO_LARGE,
+                f"the output has {len(encoded)} bytes; the limit is {OUTPUT_LIMIT_BYTES} bytes (64 MiB)",
+                details={"bytes": len(encoded), "limit": OUTPUT_LIMIT_BYTES},
+            )
+        key = f"{self.task.instance}#{self.task.attempt}"
+        payload_id = await self.services.payloads.store(self.task.execution_id, key, encoded)
+        return describe(payload_id, data, encoded)
+
+    def _timed_out(self, limit: _Limit) -> NodeError:
+        return NodeError(
+            message=f"stopped by the lane after {limit.ms} ms, which is {limit.whose}",
+            code=ErrorCode.NODE_TIMEOUT,
+            retryable=True,
+            details={"limit_ms": limit.ms, "limit_of": limit.whose},
+        )
+
+    def _failed(self, error: NodeError, usage: Usage | None = None) -> AttemptFailed:
+        self.batches.flush()
+        ended_at = self.now_ms()
+        shown_input = self._shown(self.config)
+        given = {"type": error.code, **error.details}
+        details = {key: self._shown_detail(key, item) for key, item in given.items()}
+        details |= {"input": shown_input, "time": ended_at}
+        return AttemptFailed(
+            ts=ended_at, instance=self.task.instance, attempt=self.task.attempt,
+            error=NodeError(
+                message=mask_text(error.message, self.secrets)[:MESSAGE_CHARS], code=str(error.code),
+                node_id=self.task.node_id, attempt=self.task.attempt, retryable=error.retryable,
+                retry_after_ms=error.retry_after_ms, details=details,
+                instance=self.task.instance, hint=error.hint,
+            ),
+            usage=usage, stream_id=self.task.stream_id or None if self.batches.streamed else None,
+            started_at=self.started_at, ended_at=ended_at, input=shown_input,
+        )  # fmt: skip
+
+    def _shown_detail(self, key: str, item: Json) -> Json:
+        # Shown under its key, which may be what tells that it is a secret.
+        view = self._shown({key: item})
+        return view.get(key, view)
+
+    def _shown(self, value: Json) -> Json:
+        return log_view(_plain(value), self.secrets)
+
+
+class _CancelledError(Exception):
+    """The attempt's result is no longer wanted. Never leaves this module."""
+
+
+def _plain(value: Json) -> Json:
+    """``value`` if it is JSON; what a handler put in by mistake is shown as text instead of failing the report."""
+    try:
+        encode_json(value)
+    except (TypeError, ValueError, RecursionError, OverflowError):
+        return (
+            {str(key): shortened(str(item)) for key, item in value.items()} if isinstance(value, dict) else str(value)
+        )
+    return value
+
+
+def _from_flowray(error: FlowrayError) -> NodeError:
+    details = dict(error.details)
+    retry_after = details.pop("retry_after_ms", None)
+    return NodeError(
+        message=error.message, code=error.code, retryable=error.retryable, details=details, hint=error.hint,
+        retry_after_ms=retry_after if isinstance(retry_after, int) else None,
+    )  # fmt: skip
+
+
+def _from_exception(error: Exception) -> NodeError:
+    """An exception nobody expected: its type, its text and where it was raised. Never a traceback, which shows data."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f"{frames[-1].filename.rsplit('/', 1)[-1]}:{frames[-1].lineno} in {frames[-1].name}" if frames else ""
+    return NodeError(
+        message=f"{type(error).__name__}: {error}",
+        code=ErrorCode.NODE_FAILED,
+        details={"type": type(error).__name__, "at": where},
+    )

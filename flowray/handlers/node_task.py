@@ -1,0 +1,63 @@
+"""One attempt, packed for a lane: everything a handler needs, and nothing that only the engine knows. Plain data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from flowray.plan import PlanResources
+from flowray.values import Value
+
+
+class NodeTask(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What to run, for whom, with which slice of the context. Times are ms since the epoch, UTC.
+
+    ``config`` is as written. ``outputs`` maps node ids to outputs, in plan order; ``aliases`` maps names (such as an
+    ``outputVariable``) to node ids, of which ``alias_keys`` names the key of the output that is meant: an input node's
+    ``inputVariable`` is the value of its ``inputName``, not the object. ``containers`` has the values of enclosing
+    loops and parallels by node id, innermost first; their ``itemVariable`` and ``indexVariable`` name item and index.
+    ``bound`` adds names of that kind. Values in ``inputs``, ``variables``, ``outputs``, ``loop``,
+    ``parallel``, ``containers`` and ``bound`` may be StoredValue, at the top or one level below.
+
+    ``lease_until_ms`` and ``epoch`` let a lane refuse stale dispatches (R23). ``timeout_ms`` counts from the start of
+    the attempt, ``deadline_ms`` is absolute. ``stream_id`` is empty for a node that does not stream. ``lane`` and
+    ``resources`` say where the attempt is to run.
+    """
+
+    execution_id: str
+    instance: str
+    node_id: str
+    node_type: str
+    workflow_id: str | None = None
+    workflow_name: str = ""
+    node_name: str = ""
+    dialect: str = "flowray"
+    epoch: int = 0
+    lease_until_ms: int | None = None
+    config: dict[str, Any] = {}
+    attempt: int = 1
+    tries: int = 1
+    idempotency_key: str = ""
+    sentinel: str = ""
+    round: int = 0
+    timeout_ms: int | None = None
+    deadline_ms: int | None = None
+    stream_id: str = ""
+    streams: bool = False
+    keep_unresolved: bool = False
+    dollar: bool = False
+    inputs: dict[str, Value] = {}
+    variables: dict[str, Value] = {}
+    outputs: dict[str, Value] = {}
+    aliases: dict[str, str] = {}
+    alias_keys: dict[str, str] = {}
+    known: tuple[str, ...] = ()
+    flatten: bool = False
+    loop: dict[str, Value] | None = None
+    parallel: dict[str, Value] | None = None
+    containers: dict[str, dict[str, Value]] = {}
+    bound: dict[str, Value] = {}
+    elapsed_ms: int | None = None
+    lane: str = "io"
+    resources: PlanResources | None = None

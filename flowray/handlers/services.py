@@ -1,0 +1,123 @@
+"""Interfaces of the outer world that handlers use. Implementations live in providers/; a lane builds them once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from flowray.engine.signals import Usage
+from flowray.values import Json
+
+
+@dataclass(frozen=True)
+class HttpRequest:
+    """One outgoing request. ``timeout_ms`` bounds connect, send and receive together."""
+
+    method: str
+    url: str
+    headers: Sequence[tuple[str, str]] = ()
+    params: Sequence[tuple[str, str]] = ()
+    content: bytes | None = None
+    timeout_ms: int = 30_000
+    follow_redirects: bool = True
+
+
+@dataclass(frozen=True)
+class HttpResponse:
+    """The answer, read whole. ``elapsed_ms`` from the first byte sent to the last received."""
+
+    status: int
+    reason: str
+    headers: Mapping[str, str]
+    content: bytes
+    url: str
+    elapsed_ms: int
+
+
+class HttpTransport(Protocol):
+    """Sends HTTP requests. Raises FlowrayError PROVIDER_UNREACHABLE, PROVIDER_TIMEOUT, HTTP_ERROR or FORBIDDEN."""
+
+    async def send(self, request: HttpRequest) -> HttpResponse: ...
+
+
+@dataclass(frozen=True)
+class ChatRequest:
+    """One chat completion. ``messages`` in OpenAI's shape; ``provider`` names a configured endpoint.
+
+    An empty ``provider`` or ``model`` means the default one.
+    """
+
+    model: str
+    messages: Sequence[Mapping[str, Any]]
+    provider: str = "openai"
+    temperature: float | None = None
+    max_tokens: int | None = None
+    top_p: float | None = None
+    response_format: Mapping[str, Any] | None = None
+    tools: Sequence[Mapping[str, Any]] | None = None
+    tool_choice: Any = None
+    stop: Sequence[str] | None = None
+    base_url: str | None = None
+    api_key: str | None = None
+    timeout_ms: int = 600_000
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ChatChunk:
+    """A piece of a streamed completion. Text pieces first; the last chunk carries ``finish_reason`` and ``usage``.
+
+    ``provider`` is the name of the endpoint that answered, where the request left it open.
+    """
+
+    text: str = ""
+    finish_reason: str | None = None
+    usage: Usage | None = None
+    tool_calls: Sequence[Mapping[str, Any]] = ()
+    model: str | None = None
+    provider: str | None = None
+
+
+class ChatModel(Protocol):
+    """Language models behind OpenAI-compatible endpoints. Errors are FlowrayError PROVIDER_* with retry hints."""
+
+    def stream(self, request: ChatRequest) -> AsyncIterator[ChatChunk]:
+        """Stream a completion; closing the iterator closes the connection."""
+        ...
+
+
+class Sandbox(Protocol):
+    """Evaluates untrusted expressions in a killable process with limits."""
+
+    async def jsonata(self, expression: str, data: Json, bindings: Mapping[str, Json], timeout_ms: int) -> Json:
+        """Raises FlowrayError EXPRESSION_ERROR or EXPRESSION_TIMEOUT."""
+        ...
+
+    async def javascript(self, function: str, arguments: Sequence[Json], timeout_ms: int) -> Json:
+        """Call a JavaScript function expression with JSON arguments. Raises as ``jsonata`` does."""
+        ...
+
+
+class Payloads(Protocol):
+    """Large values by reference (R36)."""
+
+    async def load(self, payload_id: str) -> Json:
+        """Raises FlowrayError PAYLOAD_MISSING."""
+        ...
+
+    async def store(self, execution_id: str, key: str, encoded: bytes) -> str:
+        """Keep encoded JSON durably; returns its payload id. Safe to repeat: the same bytes give the same id."""
+        ...
+
+
+@dataclass(frozen=True)
+class Services:
+    """What a lane gives to the handlers it runs. ``env`` is the allow-listed environment (R7, security)."""
+
+    http: HttpTransport
+    chat: ChatModel
+    sandbox: Sandbox
+    payloads: Payloads
+    env: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)

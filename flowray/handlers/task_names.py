@@ -1,0 +1,97 @@
+"""The names an attempt sees: a task's slice of the context with large values loaded. Resolves no reference."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from flowray.expressions.names import MISSING, Names
+from flowray.handlers.node_task import NodeTask
+from flowray.handlers.services import Payloads, Services
+from flowray.values import Json, StoredValue, Value, as_value
+
+
+async def load_names(task: NodeTask, services: Services, now_ms: int) -> Names:
+    """Names for ``task``; every StoredValue in it is loaded, all at once. Raises PAYLOAD_MISSING."""
+    loader = _Loader(services.payloads)
+    parts = (task.inputs, task.variables, task.outputs, task.loop, task.parallel, task.containers, task.bound)
+    for part in parts:
+        loader.note(part)
+    await loader.load()
+    inputs, variables, outputs, loop, parallel, containers, bound = (loader.filled(part) for part in parts)
+    return Names(
+        loop=loop,
+        parallel=parallel,
+        containers=containers,
+        variables=variables,
+        outputs=outputs,
+        aliases=_aliases(task, outputs),
+        inputs=inputs,
+        env=services.env,
+        secrets=services.secrets,
+        known=frozenset(task.known),
+        flatten=task.flatten,
+        bound={**_bound_by(containers), **bound},
+        now_ms=now_ms,
+        elapsed_ms=task.elapsed_ms,
+    )
+
+
+def _aliases(task: NodeTask, outputs: Mapping[str, Json]) -> dict[str, Json]:
+    """Aliases whose node has an output. One whose output lacks the key that is meant stays unresolved."""
+    found: dict[str, Json] = {}
+    for alias, node_id in task.aliases.items():
+        value: Any = outputs.get(node_id, MISSING)
+        key = task.alias_keys.get(alias)
+        if key is not None:
+            value = value.get(key, MISSING) if isinstance(value, dict) else MISSING
+        if value is not MISSING:
+            found[alias] = value
+    return found
+
+
+def _bound_by(containers: Mapping[str, Mapping[str, Json]]) -> dict[str, Json]:
+    """Items and indexes under the names that their containers give them; ``containers`` begins with the innermost."""
+    bound: dict[str, Json] = {}
+    for values in reversed(list(containers.values())):
+        for field, named in (("item", "itemVariable"), ("index", "indexVariable")):
+            name = values.get(named)
+            if isinstance(name, str) and name:
+                bound[name] = values.get(field)
+    return bound
+
+
+class _Loader:
+    """Loads every payload that a task mentions, once each."""
+
+    _DEPTH = 2
+    """A slice maps names to values, and ``containers`` ids to such maps; descriptors lie no deeper."""
+
+    def __init__(self, payloads: Payloads) -> None:
+        self._payloads = payloads
+        self._values: dict[str, Json] = {}
+
+    def note(self, part: Value, depth: int = _DEPTH) -> None:
+        """Remember the payloads in ``part``."""
+        value = as_value(part)
+        if isinstance(value, StoredValue):
+            self._values[value.payload_id] = None
+        elif isinstance(value, dict) and depth:
+            for item in value.values():
+                self.note(item, depth - 1)
+
+    async def load(self) -> None:
+        """Load all of them, concurrently."""
+        ids = list(self._values)
+        loaded = await asyncio.gather(*(self._payloads.load(payload_id) for payload_id in ids))
+        self._values = dict(zip(ids, loaded, strict=True))
+
+    def filled(self, part: Value, depth: int = _DEPTH) -> Any:
+        """``part`` with payloads in place of their descriptors."""
+        value = as_value(part)
+        if isinstance(value, StoredValue):
+            return self._values[value.payload_id]
+        if isinstance(value, dict) and depth:
+            return {key: self.filled(item, depth - 1) for key, item in value.items()}
+        return value

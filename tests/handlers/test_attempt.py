@@ -1,0 +1,285 @@
+"""One attempt from task to result: order of reports, limits, failures, masking, large values."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from pydantic import BaseModel
+
+from flowray.definition.node_type import FieldKind, NodeType
+from flowray.engine.signals import VariableOperation
+from flowray.engine.stimuli import AttemptFailed, AttemptStarted, AttemptSucceeded, NodeLogged, Stimulus, TokensProduced
+from flowray.errors import ErrorCode, FlowrayError
+from flowray.handlers import attempt as attempt_module
+from flowray.handlers.handler import Cancellation, NodeInput, NodeResult
+from flowray.handlers.node_config import NodeConfig
+from flowray.handlers.registry import NodeRegistry
+from flowray.values import StoredValue, decode_json
+from tests.fakes.services import NOW_MS, MemoryPayloads, fake_services
+from tests.handlers.running import attempt, fail, output, succeed
+
+
+class Scripted:
+    """A node type made of one function."""
+
+    def __init__(self, run: Any, model: type[BaseModel] = NodeConfig, **more: Any) -> None:
+        self.node_type = NodeType(name="scripted", summary="", config_model=model, **more)
+        self.execute = run
+
+    def can_handle(self, type_name: str) -> bool:
+        return type_name == "scripted"
+
+
+def types(run: Any, **more: Any) -> NodeRegistry:
+    return NodeRegistry([Scripted(run, **more)])
+
+
+async def test_reports_start_tokens_and_logs_before_the_result() -> None:
+    async def run(node: NodeInput) -> NodeResult:
+        node.emit_token("Hel")
+        node.emit_token("lo")
+        node.log("half way", percent=50)
+        return NodeResult(data={"ok": True}, variables=(VariableOperation("set", "x", 1),))
+
+    emitted: list[Stimulus] = []
+    result = await succeed(
+        "scripted", {}, registry=types(run), emitted=emitted, stream_id="llm-n1", attempt=3, idempotency_key="k"
+    )
+    assert [type(event) for event in emitted] == [AttemptStarted, NodeLogged, TokensProduced]
+    assert emitted[0] == AttemptStarted(ts=NOW_MS, instance="n1", attempt=3)
+    assert isinstance(emitted[1], NodeLogged)
+    assert (emitted[1].message, emitted[1].fields) == ("half way", {"percent": 50})
+    tokens = emitted[2]
+    assert isinstance(tokens, TokensProduced)
+    assert (tokens.text, tokens.tokens, tokens.offset, tokens.stream_id) == ("Hello", 2, 0, "llm-n1")
+    assert (result.output, result.stream_id, result.attempt) == ({"ok": True}, "llm-n1", 3)
+    assert result.variables[0].name == "x"
+
+
+async def test_sync_handlers_run_in_a_thread_and_may_stream() -> None:
+    def run(node: NodeInput) -> NodeResult:
+        node.emit_token("a")
+        node.log("from a thread")
+        return NodeResult(data=1)
+
+    emitted: list[Stimulus] = []
+    result = await succeed("scripted", {}, registry=types(run), emitted=emitted, stream_id="s")
+    assert result.output == 1
+    assert {type(event) for event in emitted} == {AttemptStarted, TokensProduced, NodeLogged}
+
+
+async def test_config_is_filled_by_field_kinds_and_unresolved_references_are_warnings() -> None:
+    """R6, R7."""
+    seen: dict[str, Any] = {}
+
+    async def run(node: NodeInput) -> NodeResult:
+        seen.update(node.config)
+        return NodeResult()
+
+    kinds = {"p": FieldKind.PATH, "e": FieldKind.EXPRESSION, "l": FieldKind.LITERAL}
+    emitted: list[Stimulus] = []
+    config = {
+        "t": "{{a.x}}",
+        "text": "x={{a.x}} {{gone}}",
+        "p": "a.x",
+        "e": "a.x > 1",
+        "l": "{{a.x}}",
+        "skipped": "{{b.y}}",
+    }
+    await succeed(
+        "scripted", config, registry=types(run, fields=kinds), emitted=emitted, outputs={"a": {"x": 5}}, known=("b",)
+    )
+    assert seen == {"t": 5, "text": "x=5 {{gone}}", "p": 5, "e": "a.x > 1", "l": "{{a.x}}", "skipped": None}
+    warnings = [event for event in emitted if isinstance(event, NodeLogged)]
+    assert [event.level for event in warnings] == ["warning"]
+    assert warnings[0].fields == {"pointer": "/text", "placeholder": "{{gone}}"}
+
+
+async def test_a_config_that_its_model_refuses_is_a_coded_failure_with_pointers() -> None:
+    error = await fail("wait", {"waitType": "sometimes"})
+    assert error.code == "INVALID_NODE_CONFIG"
+    assert error.details["errors"][0]["pointer"] == "/waitType"
+    assert (error.node_id, error.attempt, error.instance) == ("n1", 1, "n1")
+    assert error.details["time"] == NOW_MS
+
+
+async def test_a_timeout_names_the_limit_and_whose_it_is() -> None:
+    """R14."""
+    closed = []
+
+    async def run(node: NodeInput) -> NodeResult:
+        try:
+            await asyncio.sleep(30)
+        finally:
+            closed.append(True)
+        return NodeResult()
+
+    error = await fail("scripted", {}, registry=types(run), timeout_ms=20)
+    assert (error.code, error.retryable) == ("NODE_TIMEOUT", True)
+    assert error.message == "stopped by the lane after 20 ms, which is the node's timeoutMs"
+    assert closed == [True]
+    error = await fail("scripted", {}, registry=types(run), timeout_ms=5_000, deadline_ms=NOW_MS + 10)
+    assert error.message == "stopped by the lane after 10 ms, which is the execution's deadline"
+    error = await fail("scripted", {}, registry=types(run, timeout_ms=15))
+    assert error.message == "stopped by the lane after 15 ms, which is the node type's limit"
+    error = await fail("scripted", {}, registry=types(run), deadline_ms=NOW_MS - 1)
+    assert error.code == "NODE_TIMEOUT"
+
+
+async def test_a_timeout_error_of_the_handlers_own_is_no_node_timeout() -> None:
+    async def run(node: NodeInput) -> NodeResult:
+        raise TimeoutError("of a socket")
+
+    error = await fail("scripted", {}, registry=types(run), timeout_ms=5_000)
+    assert error.code == "NODE_FAILED"
+
+
+async def test_cancelling_stops_the_handler() -> None:
+    cancellation, closed = Cancellation(), []
+
+    async def run(node: NodeInput) -> NodeResult:
+        asyncio.get_running_loop().call_soon(cancellation.cancel)
+        try:
+            await asyncio.sleep(30)
+        finally:
+            closed.append(node.cancellation.is_cancelled)
+        return NodeResult()
+
+    error = await fail("scripted", {}, registry=types(run), cancellation=cancellation)
+    assert (error.code, closed) == ("EXECUTION_CANCELLED", [True])
+
+
+async def test_unexpected_exceptions_show_type_and_place_but_no_traceback() -> None:
+    async def run(node: NodeInput) -> NodeResult:
+        raise KeyError("token sk-1234567890abcdef")
+
+    error = await fail("scripted", {}, registry=types(run))
+    assert error.code == "NODE_FAILED"
+    assert error.message == "KeyError: 'token sk-***'"
+    assert error.details["type"] == "KeyError"
+    assert error.details["at"].startswith("test_attempt.py:")
+    assert error.details["at"].endswith("in run")
+    assert "Traceback" not in str(error)
+
+
+async def test_secrets_are_masked_in_input_error_and_log() -> None:
+    async def run(node: NodeInput) -> NodeResult:
+        node.log("using hunter2-secret", url="https://u:p4ssw0rd@h/")
+        raise FlowrayError(
+            ErrorCode.HTTP_ERROR, "sent hunter2-secret", details={"headers": {"Authorization": "Bearer abc"}}
+        )
+
+    emitted: list[Stimulus] = []
+    services = fake_services(secrets={"KEY": "hunter2-secret"}, env={"API_TOKEN": "envtoken9"})
+    config = {
+        "apiKey": "{{secret.KEY}}",
+        "url": "https://x/?q={{secret.KEY}}",
+        "note": "{{env.API_TOKEN}}",
+        "maxTokens": 5,
+    }
+    result = await attempt("scripted", config, registry=types(run), services=services, emitted=emitted)
+    assert isinstance(result, AttemptFailed)
+    assert result.input == {"apiKey": "***", "url": "https://x/?q=***", "note": "***", "maxTokens": 5}
+    assert result.error.details["input"] == result.input
+    assert result.error.details["headers"] == {"Authorization": "***"}
+    assert result.error.message == "sent ***"
+    everything = repr(emitted) + repr(result)
+    assert "hunter2" not in everything
+    assert "envtoken9" not in everything
+    assert "p4ssw0rd" not in everything
+
+
+async def test_a_long_input_is_shortened_in_the_log_only() -> None:
+    seen: list[int] = []
+
+    async def run(node: NodeInput) -> NodeResult:
+        seen.append(len(node.config["text"]))
+        return NodeResult(data=None)
+
+    result = await succeed("scripted", {"text": "x" * 20_000}, registry=types(run))
+    assert seen == [20_000]
+    assert result.input["__truncated"] is True
+    assert result.input["__originalSize"] > 20_000
+    assert len(result.input["__preview"]) == 1_000
+
+
+async def test_large_outputs_are_stored_and_large_inputs_loaded() -> None:
+    """R36."""
+    payloads = MemoryPayloads()
+    services = fake_services(payloads=payloads)
+
+    async def run(node: NodeInput) -> NodeResult:
+        return NodeResult(data={"rows": list(range(10_000))})
+
+    result = await succeed("scripted", {}, registry=types(run), services=services)
+    stored = result.output
+    assert isinstance(stored, StoredValue)
+    assert decode_json(payloads.blobs[stored.payload_id])["rows"][-1] == 9_999
+    assert stored.length == 1
+
+    extract = {"operation": "extract", "inputData": "a", "path": "rows[9999]"}
+    assert await output("transform", extract, services=services, outputs={"a": stored}) == 9_999
+    wire = {"$flowray": "stored", "payload_id": stored.payload_id, "bytes": stored.bytes}
+    assert await output("transform", extract, services=services, outputs={"a": wire}) == 9_999
+    missing = StoredValue(payload_id="gone", bytes=1)
+    assert (await fail("transform", extract, services=services, outputs={"a": missing})).code == "PAYLOAD_MISSING"
+
+
+async def test_outputs_over_the_limit_and_outputs_that_are_no_json_fail(monkeypatch: Any) -> None:
+    monkeypatch.setattr(attempt_module, "OUTPUT_LIMIT_BYTES", 100_000)
+
+    async def big(node: NodeInput) -> NodeResult:
+        return NodeResult(data="x" * 100_000)
+
+    async def odd(node: NodeInput) -> NodeResult:
+        return NodeResult(data={"thing": object()})
+
+    async def nothing(node: NodeInput) -> Any:
+        return {"data": 1}
+
+    error = await fail("scripted", {}, registry=types(big))
+    assert (error.code, error.details["bytes"]) == ("OUTPUT_TOO_LARGE", 100_002)
+    error = await fail("scripted", {}, registry=types(odd))
+    assert error.code == "NODE_FAILED"
+    assert "dict that is not JSON" in error.message
+    error = await fail("scripted", {}, registry=types(nothing))
+    assert error.message == "the handler of 'scripted' returned a dict, not a NodeResult"
+
+
+async def test_a_failed_result_keeps_code_retry_hint_and_delay() -> None:
+    async def run(node: NodeInput) -> NodeResult:
+        details = {"a": 1, "password": "x", "body": "y" * 20_000}
+        return NodeResult.failure("MY_CODE", "no", retryable=True, retry_after_ms=1_500, hint="try", details=details)
+
+    error = await fail("scripted", {}, registry=types(run))
+    assert (error.code, error.retryable, error.retry_after_ms, error.hint) == ("MY_CODE", True, 1_500, "try")
+    assert (error.details["a"], error.details["password"]) == (1, "***")
+    assert error.details["body"]["__truncated"] is True
+
+    async def raising(node: NodeInput) -> NodeResult:
+        raise FlowrayError(
+            ErrorCode.PROVIDER_RATE_LIMITED, "slow down", details={"retry_after_ms": 7_000}, retryable=True
+        )
+
+    assert (await fail("scripted", {}, registry=types(raising))).retry_after_ms == 7_000
+
+
+async def test_tokens_are_handed_over_while_the_handler_runs() -> None:
+    """R33: a batch is at most 20 ms old."""
+    emitted: list[Stimulus] = []
+
+    async def run(node: NodeInput) -> NodeResult:
+        node.emit_token("early ")
+        started = time.monotonic()
+        while not any(isinstance(event, TokensProduced) for event in emitted):
+            assert time.monotonic() - started < 2
+            await asyncio.sleep(0.001)
+        node.emit_token("late")
+        return NodeResult(data=1)
+
+    result = await succeed("scripted", {}, registry=types(run), emitted=emitted, stream_id="s")
+    batches = [(event.offset, event.text) for event in emitted if isinstance(event, TokensProduced)]
+    assert batches == [(0, "early "), (6, "late")]
+    assert isinstance(result, AttemptSucceeded)

@@ -1,0 +1,59 @@
+"""Names of a task: aliases, input nodes, loops, loading of payloads."""
+
+from __future__ import annotations
+
+from flowray.handlers.node_task import NodeTask
+from flowray.handlers.task_names import load_names
+from flowray.values import StoredValue, encode_json
+from tests.fakes.services import MemoryPayloads, fake_services
+from tests.handlers.running import output
+
+
+def task(**fields: object) -> NodeTask:
+    return NodeTask(execution_id="e", instance="n", node_id="n", node_type="t", **fields)  # type: ignore[arg-type]
+
+
+async def test_an_alias_reads_its_nodes_output_or_one_key_of_it() -> None:
+    given = task(
+        outputs={"llm": {"text": "hi"}, "input-1": {"task": "write"}},
+        aliases={"answer": "llm", "job": "input-1", "gone": "skipped", "other": "input-1"},
+        alias_keys={"job": "task", "other": "absent"},
+    )
+    names = await load_names(given, fake_services(), 5)
+    assert names.aliases == {"answer": {"text": "hi"}, "job": "write"}
+    assert names.now_ms == 5
+
+
+async def test_an_input_is_read_by_name_by_node_and_by_alias() -> None:
+    config = {"operation": "template", "template": "{{task}}|{{input-1.task}}|{{job}}"}
+    seen = await output(
+        "transform", config, inputs={"task": "write"}, outputs={"input-1": {"task": "write"}},
+        aliases={"job": "input-1"}, alias_keys={"job": "task"},
+    )  # fmt: skip
+    assert seen == "write|write|write"
+
+
+async def test_items_are_bound_to_their_names_innermost_first() -> None:
+    inner = {"item": 1, "index": 0, "itemVariable": "row", "indexVariable": "i"}
+    outer = {"item": 2, "index": 5, "itemVariable": "row", "indexVariable": "o"}
+    names = await load_names(task(containers={"L2": inner, "L1": outer}, bound={"x": 9}), fake_services(), 0)
+    assert names.bound == {"row": 1, "i": 0, "o": 5, "x": 9}
+    config = {"operation": "template", "template": "{{row}}/{{i}}/{{o}}"}
+    assert await output("transform", config, containers={"L2": inner, "L1": outer}, loop=inner) == "1/0/5"
+
+
+async def test_payloads_are_loaded_once_wherever_they_stand() -> None:
+    payloads = MemoryPayloads()
+    payload_id = await payloads.store("e", "k", encode_json([1, 2]))
+    stored = StoredValue(payload_id=payload_id, bytes=5)
+    given = task(
+        inputs={"a": stored},
+        outputs={"b": stored},
+        loop={"item": stored, "index": 0},
+        containers={"L": {"item": stored}},
+    )
+    names = await load_names(given, fake_services(payloads=payloads), 0)
+    assert names.inputs == {"a": [1, 2]}
+    assert names.loop == {"item": [1, 2], "index": 0}
+    assert names.containers == {"L": {"item": [1, 2]}}
+    assert payloads.loads == [payload_id]
