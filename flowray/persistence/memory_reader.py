@@ -1,0 +1,218 @@
+"""The dictionaries behind a MemoryStore, and all that is read from them."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+from flowray.engine.statuses import TERMINAL_EXECUTION, ExecutionStatus
+from flowray.eventlog.log import RecordedEvent, number_events
+from flowray.persistence.cursors import cut_page, decode_cursor
+from flowray.persistence.records import (
+    DEFAULT_WORKSPACE,
+    EventBatch,
+    ExecutionRecord,
+    InboxRecord,
+    NodeLogRecord,
+    OwnerRecord,
+    Page,
+    WorkflowRecord,
+)
+from flowray.persistence.writes import Claim
+
+_READY = (ExecutionStatus.QUEUED, ExecutionStatus.RUNNING)
+
+
+class MemoryTables:
+    """The data. Callers hold ``lock``; ``clock_ms`` plays the database's clock."""
+
+    def __init__(self, lock: AbstractContextManager[Any], clock_ms: Callable[[], int]) -> None:
+        self.lock = lock
+        self.clock_ms = clock_ms
+        self.workflows: dict[tuple[str, str], WorkflowRecord] = {}
+        self.plans: dict[str, bytes] = {}
+        self.executions: dict[str, ExecutionRecord] = {}
+        self.idempotency: dict[tuple[str, str | None, str], str] = {}
+        self.batches: dict[str, list[EventBatch]] = {}
+        self.node_logs: dict[str, dict[str, NodeLogRecord]] = {}
+        self.inboxes: dict[str, dict[str, InboxRecord]] = {}
+        self.owners: dict[str, OwnerRecord] = {}
+        self.claims: dict[str, tuple[str, Claim]] = {}  # execution → the claim of its present owner, and its id
+        self.payloads: dict[str, bytes] = {}
+        self._active: set[str] = set()
+
+    def put_execution(self, record: ExecutionRecord) -> None:
+        """Insert or replace; keeps the set of those that have not ended."""
+        self.executions[record.id] = record
+        if record.status in TERMINAL_EXECUTION:
+            self._active.discard(record.id)
+            self.claims.pop(record.id, None)
+        else:
+            self._active.add(record.id)
+
+    def is_alive(self, owner_id: str, now: int) -> bool:
+        """The owner's lease has not ended."""
+        owner = self.owners.get(owner_id)
+        return owner is not None and owner.lease_until > now
+
+    def claimable(self, now: int) -> list[ExecutionRecord]:
+        """Executions without a driver that have something to do, oldest first, as ``sql_owners.is_claimable``."""
+        found = [record for its_id in self._active if self._is_claimable(record := self.executions[its_id], now)]
+        return sorted(found, key=_created)
+
+    def _is_claimable(self, record: ExecutionRecord, now: int) -> bool:
+        if record.owner_id is not None:
+            return not self.is_alive(record.owner_id, now)
+        return record.status in _READY or any(
+            row.consumed_at is None for row in self.inboxes.get(record.id, {}).values()
+        )
+
+
+class MemoryEventLog:
+    """An EventLog over lists of batches."""
+
+    def __init__(self, tables: MemoryTables) -> None:
+        self._tables = tables
+
+    def read(self, execution_id: str, after: int = 0, limit: int = 1_000) -> list[RecordedEvent]:
+        recorded: list[RecordedEvent] = []
+        for batch in self._after(execution_id, after):
+            recorded.extend(event for event in number_events(batch.first_seq, batch.events) if event.seq > after)
+            if len(recorded) >= limit:
+                break
+        return recorded
+
+    def read_raw(self, execution_id: str, after: int = 0) -> Sequence[bytes]:
+        return [batch.events for batch in self._after(execution_id, after)]
+
+    def _after(self, execution_id: str, after: int) -> list[EventBatch]:
+        with self._tables.lock:
+            batches = self._tables.batches.get(execution_id, [])
+            return batches[bisect_right(batches, after, key=lambda batch: batch.last_seq) :]
+
+
+class MemoryReader:
+    """A Reader over the dictionaries."""
+
+    def __init__(self, tables: MemoryTables) -> None:
+        self._tables = tables
+        self.events = MemoryEventLog(tables)
+
+    def workflow(self, workflow_id: str, workspace_id: str = DEFAULT_WORKSPACE) -> WorkflowRecord | None:
+        with self._tables.lock:
+            return self._tables.workflows.get((workspace_id, workflow_id))
+
+    def workflows(self, *, limit: int = 50, cursor: str | None = None, workspace_id: str = DEFAULT_WORKSPACE) -> Page:
+        with self._tables.lock:
+            found = [record for record in self._tables.workflows.values() if record.workspace_id == workspace_id]
+        return _newest_first("workflows", found, limit, cursor)
+
+    def plan(self, plan_hash: str) -> bytes | None:
+        with self._tables.lock:
+            return self._tables.plans.get(plan_hash)
+
+    def execution(self, execution_id: str, workspace_id: str = DEFAULT_WORKSPACE) -> ExecutionRecord | None:
+        with self._tables.lock:
+            record = self._tables.executions.get(execution_id)
+        return record if record is not None and record.workspace_id == workspace_id else None
+
+    def execution_by_id(self, execution_id: str) -> ExecutionRecord | None:
+        with self._tables.lock:
+            return self._tables.executions.get(execution_id)
+
+    def executions_owned_by(self, owner_id: str) -> list[str]:
+        with self._tables.lock:
+            return [
+                record.id
+                for record in self._tables.executions.values()
+                if record.owner_id == owner_id and record.status not in TERMINAL_EXECUTION
+            ]
+
+    def unread_inboxes(self, owner_id: str) -> list[str]:
+        return [execution_id for execution_id in self.executions_owned_by(owner_id) if self.inbox(execution_id)]
+
+    def executions(
+        self,
+        *,
+        status: Sequence[str] = (),
+        workflow_id: str | None = None,
+        batch_id: str | None = None,
+        created_after: int | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+        workspace_id: str = DEFAULT_WORKSPACE,
+    ) -> Page:
+        def wanted(record: ExecutionRecord) -> bool:
+            return (
+                record.workspace_id == workspace_id
+                and (not status or record.status in status)
+                and (workflow_id is None or record.workflow_id == workflow_id)
+                and (batch_id is None or record.batch_id == batch_id)
+                and (created_after is None or record.created_at > created_after)
+            )
+
+        with self._tables.lock:
+            found = [record for record in self._tables.executions.values() if wanted(record)]
+        return _newest_first("executions", found, limit, cursor)
+
+    def node_logs(
+        self,
+        execution_id: str,
+        *,
+        node_id: str | None = None,
+        status: str | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page:
+        listing = f"node_logs {execution_id}"
+        key = decode_cursor(listing, cursor)
+        with self._tables.lock:
+            logs = list(self._tables.node_logs.get(execution_id, {}).values())
+        rows = [
+            log
+            for log in sorted(logs, key=_started)
+            if (node_id is None or log.node_id == node_id)
+            and (status is None or log.status == status)
+            and (key is None or _started(log) > key)
+        ]
+        return cut_page(listing, rows[: limit + 1], limit, _started)
+
+    def node_log(self, execution_id: str, log_id: str) -> NodeLogRecord | None:
+        with self._tables.lock:
+            return self._tables.node_logs.get(execution_id, {}).get(log_id)
+
+    def inbox(self, execution_id: str) -> list[InboxRecord]:
+        with self._tables.lock:
+            rows = [row for row in self._tables.inboxes.get(execution_id, {}).values() if row.consumed_at is None]
+        return sorted(rows, key=lambda row: (row.received_at, row.id))
+
+    def owners(self) -> list[OwnerRecord]:
+        with self._tables.lock:
+            now = self._tables.clock_ms()
+            alive = [owner for owner in self._tables.owners.values() if owner.lease_until > now]
+        return sorted(alive, key=lambda owner: owner.id)
+
+    def claimable(self) -> int:
+        with self._tables.lock:
+            return len(self._tables.claimable(self._tables.clock_ms()))
+
+    def now_ms(self) -> int:
+        return self._tables.clock_ms()
+
+
+def _created(record: ExecutionRecord | WorkflowRecord) -> tuple[int, str]:
+    return record.created_at, record.id
+
+
+def _started(log: NodeLogRecord) -> tuple[int, str]:
+    return log.seq, log.id
+
+
+def _newest_first(
+    listing: str, records: Iterable[ExecutionRecord | WorkflowRecord], limit: int, cursor: str | None
+) -> Page:
+    key = decode_cursor(listing, cursor)
+    rows = sorted((record for record in records if key is None or _created(record) < key), key=_created, reverse=True)
+    return cut_page(listing, rows[: limit + 1], limit, _created)

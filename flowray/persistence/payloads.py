@@ -1,0 +1,134 @@
+"""Where large values live: files in a directory of one machine, or rows of the database. Ids follow from the content.
+
+Not a cache and not a collector: who may forget a blob, and when, is retention's business (R34).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from sqlalchemy import Engine, select
+
+from flowray.errors import ErrorCode, FlowrayError
+from flowray.persistence.database import query, reading
+from flowray.persistence.tables import payloads
+from flowray.persistence.writes import AnyResult, AnyWrite, PutPayload
+
+_SAFE_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
+_PAYLOAD_ID = re.compile(r"([A-Za-z0-9_-]{1,100})\.([0-9a-f]{64})")
+
+
+def payload_id(execution_id: str, data: bytes) -> str:
+    """``<execution>.<sha-256 of the bytes>``: usable as a file name; equal bytes of an execution are kept once."""
+    if not _SAFE_NAME.fullmatch(execution_id):
+        execution_id = hashlib.sha256(execution_id.encode()).hexdigest()
+    return f"{execution_id}.{hashlib.sha256(data).hexdigest()}"
+
+
+def _missing(wanted: str) -> FlowrayError:
+    return FlowrayError(
+        ErrorCode.PAYLOAD_MISSING,
+        f"there is no payload {wanted[:200]!r}",
+        hint="it was removed by retention, or lies in the directory of another machine",
+    )
+
+
+class DirectoryPayloads:
+    """A PayloadStore in a local directory: ``<root>/<execution>/<sha-256>``. For one machine.
+
+    A blob appears under its name only once it is whole and on disk, so a reader never sees half of one, and a name that
+    exists needs no second writing. Raises FlowrayError DATABASE_UNAVAILABLE if the disk is full or fails.
+    """
+
+    def __init__(self, root: Path | str) -> None:
+        self._root = Path(root)
+
+    def put(self, execution_id: str, key: str, data: bytes) -> str:
+        put_id = payload_id(execution_id, data)
+        path = self._path(put_id)
+        try:
+            self._make_folder(path.parent)
+            if not path.exists():
+                _write_whole(path, data)
+            # Also if the file was there: whoever renamed it may not have synced the folder yet.
+            _sync_folder(path.parent)
+        except OSError as error:
+            raise FlowrayError(
+                ErrorCode.DATABASE_UNAVAILABLE,
+                f"could not keep a payload of {len(data)} bytes in {self._root}: {error.strerror}",
+                retryable=True,
+            ) from error
+        return put_id
+
+    def get(self, payload_id: str) -> bytes:
+        path = self._path(payload_id)
+        try:
+            return path.read_bytes()
+        except FileNotFoundError as error:
+            raise _missing(payload_id) from error
+
+    def _path(self, wanted: str) -> Path:
+        match = _PAYLOAD_ID.fullmatch(wanted)
+        if match is None:
+            raise _missing(wanted)  # also whatever would lead out of the directory
+        return self._root / match[1] / match[2]
+
+    def _make_folder(self, folder: Path) -> None:
+        if not folder.is_dir():
+            folder.mkdir(parents=True, exist_ok=True)
+            _sync_folder(self._root)
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    handle, temporary = tempfile.mkstemp(prefix=".new-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+class DatabasePayloads:
+    """A PayloadStore in the database, for several machines. ``commit`` is that of a Journal or a Committer."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        commit: Callable[[Sequence[AnyWrite]], list[AnyResult]],
+        clock_ms: Callable[[], int] = lambda: int(time.time() * 1_000),
+    ) -> None:
+        self._engine = reading(engine)
+        self._commit = commit
+        self._clock_ms = clock_ms
+
+    def put(self, execution_id: str, key: str, data: bytes) -> str:
+        put_id = payload_id(execution_id, data)
+        self._commit([PutPayload(id=put_id, execution_id=execution_id, data=data, ts=self._clock_ms())])
+        return put_id
+
+    def get(self, payload_id: str) -> bytes:
+        statement = select(payloads.c.data).where(payloads.c.id == payload_id)
+        found = query(
+            self._engine, "read a payload", lambda connection: connection.execute(statement).scalar_one_or_none()
+        )
+        if found is None:
+            raise _missing(payload_id)
+        return bytes(found)

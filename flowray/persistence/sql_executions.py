@@ -1,0 +1,210 @@
+"""Writes of executions in SQL: new rows with their plans, and appends under the fence (R22)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import RowMapping, Update, bindparam, func, insert, select, update
+
+from flowray.persistence.rows import check_changes, to_row
+from flowray.persistence.sql_inbox import mark_consumed, unconsumed
+from flowray.persistence.sql_transaction import Standing, Transaction, chunks, insert_or_update
+from flowray.persistence.tables import events, executions, node_logs, plans
+from flowray.persistence.writes import (
+    AnyResult,
+    AppendEvents,
+    Done,
+    Existing,
+    Fenced,
+    Inserted,
+    InsertExecution,
+    Pending,
+)
+
+_IDENTITY = (executions.c.id, executions.c.status, executions.c.epoch, executions.c.last_seq, executions.c.request_hash)
+
+_PLANS_PRESENT = select(plans.c.hash).where(plans.c.hash.in_(bindparam("hashes", expanding=True)))
+_BY_ID = select(*_IDENTITY).where(executions.c.id.in_(bindparam("ids", expanding=True)))
+_BY_KEY = select(*_IDENTITY).where(
+    executions.c.workspace_id == bindparam("workspace_id"),
+    func.coalesce(executions.c.workflow_id, "") == bindparam("workflow_id"),
+    executions.c.idempotency_key == bindparam("idempotency_key"),
+)
+_WRITTEN = select(events.c.first_seq, events.c.epoch, events.c.events).where(
+    events.c.execution_id == bindparam("execution_id"), events.c.last_seq == bindparam("last_seq")
+)
+
+
+# -- new executions -----------------------------------------------------------------------------------------------
+
+
+def insert_executions(tx: Transaction, writes: Sequence[InsertExecution]) -> list[AnyResult]:
+    """Plans first, each once; then the rows, leaving out those whose id or idempotency key is taken."""
+    _insert_plans(tx, writes)
+    rows = [to_row(write.record) for write in writes]
+    written = tx.connection.execute(tx.insert(executions), rows).rowcount
+    found: dict[str, RowMapping] = {}
+    if written != len(rows):
+        for ids in chunks(row["id"] for row in rows):
+            found.update((row["id"], row) for row in tx.connection.execute(_BY_ID, {"ids": ids}).mappings())
+    return [_inserted(tx, write, all_new=written == len(rows), found=found) for write in writes]
+
+
+def _insert_plans(tx: Transaction, writes: Sequence[InsertExecution]) -> None:
+    # Looked up first, since a plan of ten thousand nodes is megabytes that nobody should send for each execution.
+    wanted = {write.record.plan_hash: write for write in writes}
+    for hashes in chunks(wanted):
+        for present in tx.connection.execute(_PLANS_PRESENT, {"hashes": hashes}).scalars().all():
+            del wanted[present]
+    if wanted:
+        rows = [
+            {
+                "workspace_id": write.record.workspace_id,
+                "hash": plan_hash,
+                "plan": write.plan,
+                "created_at": write.record.created_at,
+            }
+            for plan_hash, write in sorted(wanted.items())
+        ]
+        tx.connection.execute(tx.insert(plans), rows)
+
+
+def _inserted(tx: Transaction, write: InsertExecution, *, all_new: bool, found: dict[str, RowMapping]) -> AnyResult:
+    record = write.record
+    if all_new:
+        tx.standings[record.id] = Standing(record.workspace_id, record.status, record.epoch, record.last_seq)
+        return Inserted(id=record.id, status=record.status)
+    if (row := found.get(record.id)) is not None:
+        # New, or a repeat of what an unacknowledged commit wrote: ids are never used twice.
+        tx.standings[record.id] = Standing(record.workspace_id, row["status"], row["epoch"], row["last_seq"])
+        return Inserted(id=record.id, status=row["status"])
+    key = {
+        "workspace_id": record.workspace_id,
+        "workflow_id": record.workflow_id or "",
+        "idempotency_key": record.idempotency_key,
+    }
+    taken = tx.connection.execute(_BY_KEY, key).one()
+    return Existing(id=taken.id, request_hash=taken.request_hash, status=taken.status)
+
+
+# -- appends ------------------------------------------------------------------------------------------------------
+
+
+def append_events(tx: Transaction, writes: Sequence[AppendEvents]) -> list[AnyResult]:
+    """Decide each append by where its execution stands, then write the accepted ones in bulk."""
+    refusing = [write.execution_id for write in writes if write.refuse_on_inbox is not None]
+    waiting = unconsumed(tx, refusing) if refusing else {}
+    results: list[AnyResult] = []
+    accepted: list[AppendEvents] = []
+    traces: set[tuple[str, int, int, int, bytes]] = set()  # a caller may also send the same write into one group twice
+    for write in writes:
+        check_changes(write.changes)
+        standing = tx.standings.get(write.execution_id)
+        if standing is None or (standing.epoch, standing.last_seq) != (write.epoch, write.expected_seq):
+            repeat = standing is not None and (_trace(write) in traces or _already_written(tx, write, standing))
+            results.append(Done() if repeat else Fenced())
+            continue
+        if write.refuse_on_inbox is not None:
+            folded = tx.consumed.union(write.consumed)
+            rows = waiting.get(write.execution_id, ())
+            if pending := tuple(row for row in rows if row.kind == write.refuse_on_inbox and row.id not in folded):
+                results.append(Pending(inbox=pending))
+                continue
+        standing.last_seq = write.last_seq
+        standing.status = write.changes.get("status", standing.status)
+        tx.consumed.update(write.consumed)
+        accepted.append(write)
+        traces.add(_trace(write))
+        results.append(Done())
+    _fence(tx, accepted)
+    _record(tx, accepted)
+    return results
+
+
+def _trace(write: AppendEvents) -> tuple[str, int, int, int, bytes]:
+    """What tells a repeat of an append from another one."""
+    return write.execution_id, write.epoch, write.expected_seq, write.last_seq, write.events
+
+
+def _already_written(tx: Transaction, write: AppendEvents, standing: Standing) -> bool:
+    """An earlier commit of the same write succeeded, only its acknowledgement was lost."""
+    if write.last_seq == write.expected_seq:
+        # Without an event there is no trace; but the same owner has moved on, and writes in order.
+        return standing.epoch == write.epoch and standing.last_seq > write.expected_seq
+    key = {"execution_id": write.execution_id, "last_seq": write.last_seq}
+    row = tx.connection.execute(_WRITTEN, key).one_or_none()
+    return row is not None and (row.first_seq, row.epoch, bytes(row.events)) == (
+        write.expected_seq + 1,
+        write.epoch,
+        write.events,
+    )
+
+
+@lru_cache(maxsize=256)
+def _fence_statement(columns: tuple[str, ...], release: bool) -> Update:
+    values: dict[str, Any] = {name: bindparam(f"new_{name}", type_=executions.c[name].type) for name in columns}
+    if release:
+        values["owner_id"] = None
+    return (
+        update(executions)
+        .where(
+            executions.c.id == bindparam("its_id"),
+            executions.c.epoch == bindparam("its_epoch"),
+            executions.c.last_seq == bindparam("its_seq"),
+        )
+        .values(values)
+    )
+
+
+def _fence(tx: Transaction, writes: Sequence[AppendEvents]) -> None:
+    """The compare-and-set of R22, one statement for all writes that change the same columns."""
+    shapes: dict[tuple[tuple[str, ...], bool], list[dict[str, Any]]] = {}
+    shape_of: dict[str, tuple[tuple[str, ...], bool]] = {}
+    for write in writes:
+        changes = {"updated_at": write.ts, **write.changes, "last_seq": write.last_seq}
+        shape = (tuple(sorted(changes)), write.release)
+        if shape_of.setdefault(write.execution_id, shape) != shape:
+            # Two appends of one execution must run in their order, which sorting by shape would not keep.
+            _run_fences(tx, shapes)
+            shapes, shape_of = {}, {write.execution_id: shape}
+        values = {f"new_{name}": value for name, value in changes.items()}
+        values.update(its_id=write.execution_id, its_epoch=write.epoch, its_seq=write.expected_seq)
+        shapes.setdefault(shape, []).append(values)
+    _run_fences(tx, shapes)
+
+
+def _run_fences(tx: Transaction, shapes: dict[tuple[tuple[str, ...], bool], list[dict[str, Any]]]) -> None:
+    for shape, values in shapes.items():
+        updated = tx.connection.execute(_fence_statement(*shape), values).rowcount
+        if updated != len(values):
+            # Cannot happen while the rows are locked; if it does, nothing of this transaction may stand.
+            raise RuntimeError(f"{len(values)} compare-and-sets on locked rows changed {updated}")
+
+
+def _record(tx: Transaction, writes: Sequence[AppendEvents]) -> None:
+    """Event rows, node logs and consumed inbox rows of accepted appends."""
+    workspace = {write.execution_id: tx.standings[write.execution_id].workspace_id for write in writes}
+    batches = [
+        {
+            "workspace_id": workspace[write.execution_id],
+            "execution_id": write.execution_id,
+            "first_seq": write.expected_seq + 1,
+            "last_seq": write.last_seq,
+            "epoch": write.epoch,
+            "ts": write.ts,
+            "events": write.events,
+        }
+        for write in writes
+        if write.last_seq > write.expected_seq
+    ]
+    if batches:
+        tx.connection.execute(insert(events), batches)
+    logs = [
+        {**to_row(log), "workspace_id": workspace[write.execution_id]} for write in writes for log in write.node_logs
+    ]
+    if logs:
+        # The place in the listing is that of the attempt's start.
+        tx.connection.execute(insert_or_update(tx.connection.dialect.name, node_logs, ("seq",)), logs)
+    mark_consumed(tx, [write for write in writes if write.consumed])

@@ -1,0 +1,198 @@
+"""Writes of owners and claims in SQL: leases of processes (R27), and who drives which execution (R25, R28, R43)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, bindparam, exists, func, literal, not_, or_, select, update
+from sqlalchemy.sql.elements import ColumnElement
+
+from flowray.engine.statuses import ExecutionStatus
+from flowray.persistence.database import clock_ms
+from flowray.persistence.records import DEFAULT_WORKSPACE
+from flowray.persistence.sql_transaction import Transaction, insert_or_update
+from flowray.persistence.tables import executions, inbox, is_active, owners
+from flowray.persistence.writes import (
+    AnyResult,
+    Claim,
+    Claimed,
+    ClaimExecutions,
+    Done,
+    Fenced,
+    Leased,
+    RegisterOwner,
+    ReleaseOwner,
+    RenewLease,
+)
+
+RELEASED = 0
+"""``lease_until`` of an owner that stopped in order: taking over from it is a hand-over, not a recovery (R28)."""
+
+_NOT_STARTED = (ExecutionStatus.QUEUED.value, ExecutionStatus.DELAYED.value)
+
+_RENEW = (
+    update(owners)
+    .where(owners.c.id == bindparam("its_id"), owners.c.lease_until > bindparam("now"))
+    .values(lease_until=bindparam("until"))
+)
+
+
+# -- leases -------------------------------------------------------------------------------------------------------
+
+
+def register_owners(tx: Transaction, writes: Sequence[RegisterOwner]) -> list[AnyResult]:
+    """Insert or renew each, and end the leases of those it supersedes."""
+    return [_register(tx, write) for write in writes]
+
+
+def _register(tx: Transaction, write: RegisterOwner) -> AnyResult:
+    if write.supersedes:
+        tx.connection.execute(
+            update(owners)
+            .where(
+                owners.c.id != write.id,
+                owners.c.actor_name == write.actor_name,
+                owners.c.host == write.host,
+                owners.c.pid.in_([int(pid) for pid in write.supersedes]),
+                owners.c.lease_until > tx.now,
+            )
+            .values(lease_until=tx.now)
+        )
+    lease_until = tx.now + write.lease_ms
+    row = {
+        "workspace_id": DEFAULT_WORKSPACE,
+        "id": write.id,
+        "kind": write.kind,
+        "generation": write.generation,
+        "lease_until": lease_until,
+        "actor_name": write.actor_name,
+        "actor_id": write.actor_id,
+        "host": write.host,
+        "pid": write.pid,
+        "log_location": write.log_location,
+        "registered_at": tx.now,
+    }
+    tx.connection.execute(insert_or_update(tx.connection.dialect.name, owners), row)
+    return Leased(lease_until=lease_until, now=tx.now)
+
+
+def renew_leases(tx: Transaction, writes: Sequence[RenewLease]) -> list[AnyResult]:
+    """Extend those that have not ended."""
+    results: list[AnyResult] = []
+    for write in writes:
+        until = tx.now + write.lease_ms
+        renewed = tx.connection.execute(_RENEW, {"its_id": write.id, "now": tx.now, "until": until}).rowcount
+        results.append(Leased(lease_until=until, now=tx.now) if renewed else Fenced())
+    return results
+
+
+def release_owners(tx: Transaction, writes: Sequence[ReleaseOwner]) -> list[AnyResult]:
+    """End leases in order."""
+    ids = sorted(write.id for write in writes)
+    tx.connection.execute(update(owners).where(owners.c.id.in_(ids)).values(lease_until=RELEASED))
+    return [Done() for _ in writes]
+
+
+# -- claims -------------------------------------------------------------------------------------------------------
+
+
+def is_claimable(now: ColumnElement[int]) -> ColumnElement[bool]:
+    """Nobody drives the execution, and something is to be done.
+
+    ``running`` without an owner was handed over in the middle of its work.
+    """
+    waiting = exists().where(inbox.c.execution_id == executions.c.id, inbox.c.consumed_at.is_(None))
+    alive = exists().where(owners.c.id == executions.c.owner_id, owners.c.lease_until > now)
+    ready = executions.c.status.in_([ExecutionStatus.QUEUED.value, ExecutionStatus.RUNNING.value])
+    return and_(
+        is_active(),
+        or_(
+            and_(executions.c.owner_id.is_(None), or_(ready, waiting)),
+            and_(executions.c.owner_id.is_not(None), not_(alive)),
+        ),
+    )
+
+
+def count_claimable(connection: Connection) -> int:
+    """How many executions a claim would find now."""
+    statement = select(func.count(executions.c.id)).where(is_claimable(clock_ms(connection)))
+    return int(connection.execute(statement).scalar_one())
+
+
+def claim_executions(tx: Transaction, writes: Sequence[ClaimExecutions]) -> list[AnyResult]:
+    """Each claim in turn."""
+    return [_claim(tx, write) for write in writes]
+
+
+def _claim(tx: Transaction, write: ClaimExecutions) -> AnyResult:
+    alive = select(owners.c.id).where(owners.c.id == write.owner_id, owners.c.lease_until > tx.now)
+    if tx.connection.execute(alive).first() is None:
+        return Claimed()
+    repeated = tx.connection.execute(_claimed_before(write)).all()
+    if repeated:
+        return Claimed(claims=tuple(Claim(row.id, row.epoch, row.last_seq, row.claim_recovery) for row in repeated))
+    claims = []
+    changed = []
+    for row in tx.connection.execute(candidates(write, tx.now)):
+        recovery = row.owner_id is not None and row.lease_until != RELEASED and row.status not in _NOT_STARTED
+        claims.append(Claim(row.id, row.epoch + 1, row.last_seq, recovery))
+        changed.append(
+            {
+                "its_id": row.id,
+                "new_epoch": row.epoch + 1,
+                "new_owner": write.owner_id,
+                "new_recoveries": row.recoveries + recovery,
+                "new_claim": write.claim_id,
+                "new_claim_recovery": recovery,
+            }
+        )
+        if row.id in tx.standings:
+            tx.standings[row.id].epoch = row.epoch + 1
+    if changed:
+        tx.connection.execute(_CLAIM, changed)
+    return Claimed(claims=tuple(claims))
+
+
+_CLAIM = (
+    update(executions)
+    .where(executions.c.id == bindparam("its_id"))
+    .values(
+        epoch=bindparam("new_epoch"),
+        owner_id=bindparam("new_owner"),
+        recoveries=bindparam("new_recoveries"),
+        claim_id=bindparam("new_claim"),
+        claim_recovery=bindparam("new_claim_recovery"),
+    )
+)
+
+
+def _claimed_before(write: ClaimExecutions) -> Select[Any]:
+    return (
+        select(executions.c.id, executions.c.epoch, executions.c.last_seq, executions.c.claim_recovery)
+        .where(is_active(), executions.c.owner_id == write.owner_id, executions.c.claim_id == write.claim_id)
+        .order_by(executions.c.created_at, executions.c.id)
+    )
+
+
+def candidates(write: ClaimExecutions, now: int) -> Select[Any]:
+    """What this claim would take, by the clock ``now``."""
+    # SKIP LOCKED: two claimers share the work instead of waiting for each other; what is locked the next sweep finds.
+    lease = select(owners.c.lease_until).where(owners.c.id == executions.c.owner_id).scalar_subquery()
+    columns = executions.c
+    statement = (
+        select(
+            columns.id,
+            columns.epoch,
+            columns.last_seq,
+            columns.status,
+            columns.owner_id,
+            columns.recoveries,
+            lease.label("lease_until"),
+        )
+        .where(is_claimable(literal(now)))
+        .order_by(columns.created_at, columns.id)
+        .limit(write.limit)
+        .with_for_update(key_share=True, skip_locked=True, of=executions)
+    )
+    return statement if write.ids is None else statement.where(columns.id.in_(write.ids))

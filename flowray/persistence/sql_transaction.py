@@ -1,0 +1,93 @@
+"""One writing transaction: its connection, its clock, and where the executions that it touches stand.
+
+The rows of all executions that a group names are locked at its start, in the order of their ids, so that two groups on
+PostgreSQL cannot deadlock; from then on the compare-and-set is decided in memory and only confirmed by the UPDATE.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property, lru_cache
+from typing import Any, TypeVar
+
+import msgspec
+from sqlalchemy import Connection, Insert, Table, bindparam, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from flowray.persistence.database import clock_ms
+from flowray.persistence.tables import executions
+from flowray.persistence.writes import AnyWrite, AppendEvents, InsertInbox
+
+T = TypeVar("T")
+
+CHUNK = 500
+"""Parameters of one IN list; SQLite allows 32,766 in a statement."""
+
+_SELECT = (
+    select(executions.c.id, executions.c.workspace_id, executions.c.status, executions.c.epoch, executions.c.last_seq)
+    .where(executions.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(executions.c.id)
+    .with_for_update(key_share=True)
+)
+
+
+class Standing(msgspec.Struct):
+    """What an execution's row says at this point of the transaction."""
+
+    workspace_id: str
+    status: str
+    epoch: int
+    last_seq: int
+
+
+class Transaction:
+    """Handed to the functions that apply writes; ends with the transaction."""
+
+    def __init__(self, connection: Connection, writes: Sequence[AnyWrite]) -> None:
+        self.connection = connection
+        self.standings: dict[str, Standing] = {}
+        self.consumed: set[str] = set()
+        for ids in chunks(sorted({_names(write) for write in writes} - {""})):
+            for row in connection.execute(_SELECT, {"ids": ids}):
+                self.standings[row.id] = Standing(row.workspace_id, row.status, row.epoch, row.last_seq)
+
+    @cached_property
+    def now(self) -> int:
+        """The database's clock, read once: ms since the epoch."""
+        return int(self.connection.execute(select(clock_ms(self.connection))).scalar_one())
+
+    def insert(self, table: Table) -> Insert:
+        """INSERT … ON CONFLICT DO NOTHING in this database's words."""
+        return insert_or_ignore(self.connection.dialect.name, table)
+
+
+def _names(write: AnyWrite) -> str:
+    if isinstance(write, AppendEvents):
+        return write.execution_id
+    return write.record.execution_id if isinstance(write, InsertInbox) else ""
+
+
+@lru_cache
+def insert_or_ignore(dialect: str, table: Table) -> Insert:
+    """INSERT … ON CONFLICT DO NOTHING."""
+    if dialect == "postgresql":
+        return postgresql.insert(table).on_conflict_do_nothing()
+    return sqlite.insert(table).on_conflict_do_nothing()
+
+
+@lru_cache
+def insert_or_update(dialect: str, table: Table, keep: tuple[str, ...] = ()) -> Insert:
+    """INSERT … ON CONFLICT (primary key) DO UPDATE of all other columns but ``keep``."""
+    statement: Any = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    keys = [column.name for column in table.primary_key]
+    updated = {column.name: statement.excluded[column.name] for column in table.c}
+    updated = {name: value for name, value in updated.items() if name not in keys and name not in keep}
+    result: Insert = statement.on_conflict_do_update(index_elements=keys, set_=updated)
+    return result
+
+
+def chunks(values: Iterable[T]) -> Iterator[list[T]]:
+    """Lists of at most ``CHUNK`` values."""
+    listed = list(values)
+    for start in range(0, len(listed), CHUNK):
+        yield listed[start : start + CHUNK]

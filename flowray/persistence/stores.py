@@ -1,0 +1,147 @@
+"""Interfaces of what is kept: one journal that writes, one reader, one payload store. No database here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from flowray.eventlog.log import EventLog
+from flowray.persistence.records import (
+    DEFAULT_WORKSPACE,
+    ExecutionRecord,
+    InboxRecord,
+    NodeLogRecord,
+    OwnerRecord,
+    Page,
+    WorkflowRecord,
+)
+from flowray.persistence.writes import AnyResult, AnyWrite
+
+
+class Committer(Protocol):
+    """Applies writes in one transaction and returns when they are durable.
+
+    Fenced or refused writes do not spoil the others (a savepoint each). Raises FlowrayError DATABASE_UNAVAILABLE if
+    nothing was, or may have been, written; callers repeat, which every write allows.
+    """
+
+    def commit(self, writes: Sequence[AnyWrite]) -> list[AnyResult]: ...
+
+
+class Journal(Protocol):
+    """Group commit: writes of many callers share transactions. Thread-safe.
+
+    ``submit`` returns at once; ``done(results, error)`` is called on the journal's thread once the group is durable,
+    in the order of submission. Writes of one ``submit`` are applied in order, in one transaction.
+    """
+
+    def submit(
+        self, writes: Sequence[AnyWrite], done: Callable[[list[AnyResult] | None, Exception | None], None]
+    ) -> None: ...
+
+    def commit(self, writes: Sequence[AnyWrite]) -> list[AnyResult]:
+        """Submit and wait. Raises what the group's commit raised."""
+        ...
+
+    def close(self) -> None:
+        """Commit what is queued, then stop."""
+        ...
+
+
+class Reader(Protocol):
+    """Everything that can be read. Synchronous and thread-safe; sees every committed write of any process."""
+
+    @property
+    def events(self) -> EventLog:
+        """The logs of all executions."""
+        ...
+
+    def workflow(self, workflow_id: str, workspace_id: str = DEFAULT_WORKSPACE) -> WorkflowRecord | None: ...
+
+    def workflows(self, *, limit: int = 50, cursor: str | None = None, workspace_id: str = DEFAULT_WORKSPACE) -> Page:
+        """Newest first; a cursor is opaque. Raises FlowrayError INVALID_CURSOR."""
+        ...
+
+    def plan(self, plan_hash: str) -> bytes | None:
+        """The plan's canonical JSON."""
+        ...
+
+    def execution(self, execution_id: str, workspace_id: str = DEFAULT_WORKSPACE) -> ExecutionRecord | None: ...
+
+    def execution_by_id(self, execution_id: str) -> ExecutionRecord | None:
+        """The execution in whatever workspace: for owners, never for the API."""
+        ...
+
+    def executions_owned_by(self, owner_id: str) -> list[str]:
+        """Ids of the executions that this owner owns and that have not ended."""
+        ...
+
+    def unread_inboxes(self, owner_id: str) -> list[str]:
+        """Ids of the executions owned by this owner that have unconsumed inbox rows."""
+        ...
+
+    def executions(
+        self,
+        *,
+        status: Sequence[str] = (),
+        workflow_id: str | None = None,
+        batch_id: str | None = None,
+        created_after: int | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+        workspace_id: str = DEFAULT_WORKSPACE,
+    ) -> Page:
+        """Newest first, keyset on (created_at, id). Raises FlowrayError INVALID_CURSOR."""
+        ...
+
+    def node_logs(
+        self,
+        execution_id: str,
+        *,
+        node_id: str | None = None,
+        status: str | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page:
+        """One NodeLogRecord per attempt, in order of their start."""
+        ...
+
+    def node_log(self, execution_id: str, log_id: str) -> NodeLogRecord | None: ...
+
+    def inbox(self, execution_id: str) -> list[InboxRecord]:
+        """Unconsumed rows, oldest first."""
+        ...
+
+    def owners(self) -> list[OwnerRecord]:
+        """All owners whose lease has not ended, by the database's clock."""
+        ...
+
+    def claimable(self) -> int:
+        """How many executions ClaimExecutions would find now."""
+        ...
+
+    def now_ms(self) -> int:
+        """The database's clock. Raises FlowrayError DATABASE_UNAVAILABLE: serves as the readiness check."""
+        ...
+
+
+class PayloadStore(Protocol):
+    """Blobs by id, durable before ``put`` returns (R34). Synchronous and thread-safe."""
+
+    def put(self, execution_id: str, key: str, data: bytes) -> str:
+        """Keep ``data``; returns its payload id, which is the same for the same execution, key and bytes."""
+        ...
+
+    def get(self, payload_id: str) -> bytes:
+        """Raises FlowrayError PAYLOAD_MISSING."""
+        ...
+
+
+@dataclass(frozen=True)
+class Storage:
+    """What one process reads and writes with. ``committer`` is used only where this process may write (R26)."""
+
+    committer: Committer
+    reader: Reader
+    payloads: PayloadStore

@@ -1,0 +1,245 @@
+"""Everything that can be written, as data. A journal applies writes in transactions; nobody writes in any other way.
+
+Writes are data because on SQLite exactly one process writes (R26): the others send their writes to it. Each write has
+one result type; a refused write is a result, not an exception, so that one refusal never spoils a group commit.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, TypeAlias
+
+import msgspec
+
+from flowray.persistence.records import DEFAULT_WORKSPACE, ExecutionRecord, InboxRecord, NodeLogRecord
+
+
+class Write(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="write", kw_only=True):
+    """Base of all writes."""
+
+
+class SaveWorkflow(Write, tag="save_workflow", frozen=True):
+    """Insert a workflow, or replace it with version + 1. An unchanged ``hash`` changes nothing and keeps the version.
+
+    ``must_exist`` refuses to create (PUT of an unknown id). Result: Saved, or Refused(NOT_FOUND).
+    """
+
+    id: str
+    name: str
+    hash: str
+    definition: dict[str, Any]
+    ts: int
+    diagnostics: tuple[dict[str, Any], ...] = ()
+    must_exist: bool = False
+    created_by: str | None = None
+    workspace_id: str = DEFAULT_WORKSPACE
+
+
+class DeleteWorkflow(Write, tag="delete_workflow", frozen=True):
+    """Remove a workflow. Its executions and their plans stay. Result: Done, or Refused(NOT_FOUND)."""
+
+    id: str
+    workspace_id: str = DEFAULT_WORKSPACE
+
+
+class InsertExecution(Write, tag="insert_execution", frozen=True):
+    """Insert an execution and, unless present, its plan, in one transaction.
+
+    If ``record.idempotency_key`` is taken within (workspace, workflow), nothing is inserted and the result is
+    Existing; the caller compares request hashes. Result: Inserted or Existing.
+    """
+
+    record: ExecutionRecord
+    plan: bytes
+
+
+class AppendEvents(Write, tag="append_events", frozen=True):
+    """Append one commit's events and what they imply, fenced by a compare-and-set on epoch and last seq (R22).
+
+    ``changes`` are columns of ExecutionRecord to set. ``consumed`` are inbox ids folded by these events; they are
+    marked in the same transaction (R25). ``release`` gives up ownership. ``refuse_on_inbox``: if the execution has an
+    unconsumed inbox row of this kind that is not among ``consumed``, nothing is written and the result is Pending
+    (R35). ``last_seq == expected_seq`` with the events ``[]`` changes columns without an event. A repeat of what has
+    been written answers Done. Result: Done, Fenced, Pending.
+    """
+
+    execution_id: str
+    epoch: int
+    expected_seq: int
+    last_seq: int
+    ts: int
+    events: bytes
+    changes: dict[str, Any] = {}
+    node_logs: tuple[NodeLogRecord, ...] = ()
+    consumed: tuple[str, ...] = ()
+    release: bool = False
+    refuse_on_inbox: str | None = None
+
+
+class InsertInbox(Write, tag="insert_inbox", frozen=True):
+    """Put a row into the inbox after locking the execution row (R25). Safe to repeat with the same dedupe key.
+
+    Result: Inserted, Existing (same dedupe key), Refused(NOT_FOUND), or Refused(EXECUTION_ENDED) with its status.
+    """
+
+    record: InboxRecord
+    workspace_id: str = DEFAULT_WORKSPACE
+
+
+class RegisterOwner(Write, tag="register_owner", frozen=True):
+    """Announce an owner process with a lease of ``lease_ms`` from now (database clock). Result: Leased.
+
+    ``supersedes``: owners of the same actor name, host and a pid in this tuple are known dead; their leases end now.
+    """
+
+    id: str
+    kind: str
+    generation: str
+    lease_ms: int
+    actor_name: str | None = None
+    actor_id: str | None = None
+    host: str = ""
+    pid: int = 0
+    log_location: str | None = None
+    supersedes: tuple[str, ...] = ()
+
+
+class RenewLease(Write, tag="renew_lease", frozen=True):
+    """Extend a lease that has not ended. Result: Leased, or Fenced if it has ended: the owner must stop."""
+
+    id: str
+    lease_ms: int
+
+
+class ReleaseOwner(Write, tag="release_owner", frozen=True):
+    """End a lease now, at an orderly stop; its executions can be claimed at once. Result: Done."""
+
+    id: str
+
+
+class ClaimExecutions(Write, tag="claim_executions", frozen=True):
+    """Take over up to ``limit`` executions that nobody owns: queued, unowned with unconsumed inbox rows, or their
+    owner's lease has ended (R25, R28, R43). Each claim raises the epoch; taking over a started one whose owner died
+    raises ``recoveries``. ``ids`` restricts the choice. An owner without a live lease gets nothing. ``claim_id`` is
+    unique to the claim, so that a repeat after a lost acknowledgement finds again what it has already claimed.
+    Result: Claimed, in order of creation.
+    """
+
+    owner_id: str
+    limit: int = 100
+    ids: tuple[str, ...] | None = None
+    claim_id: str = msgspec.field(default_factory=lambda: uuid.uuid4().hex)
+
+
+class PutPayload(Write, tag="put_payload", frozen=True):
+    """Keep a blob in the database. Safe to repeat. Result: Done."""
+
+    id: str
+    execution_id: str
+    data: bytes
+    ts: int
+    workspace_id: str = DEFAULT_WORKSPACE
+
+
+AnyWrite: TypeAlias = (
+    SaveWorkflow | DeleteWorkflow | InsertExecution | AppendEvents | InsertInbox | RegisterOwner | RenewLease
+    | ReleaseOwner | ClaimExecutions | PutPayload
+)  # fmt: skip
+
+
+class Result(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="result", kw_only=True):
+    """Base of all results."""
+
+
+class Done(Result, tag="done", frozen=True):
+    """Written."""
+
+
+class Saved(Result, tag="saved", frozen=True):
+    """The workflow's version after the write; ``changed`` is False if its hash was the same."""
+
+    version: int
+    created_at: int
+    updated_at: int
+    changed: bool = True
+
+
+class Inserted(Result, tag="inserted", frozen=True):
+    """A new row stands. ``status`` is the execution's."""
+
+    id: str
+    status: str = ""
+
+
+class Existing(Result, tag="existing", frozen=True):
+    """A row with the same key was there before."""
+
+    id: str
+    request_hash: str | None = None
+    status: str = ""
+
+
+class Refused(Result, tag="refused", frozen=True):
+    """Nothing was written. ``code`` is an ErrorCode."""
+
+    code: str
+    detail: str = ""
+
+
+class Fenced(Result, tag="fenced", frozen=True):
+    """Nothing was written: somebody else owns the execution, or has appended. The caller must stop working on it."""
+
+
+class Pending(Result, tag="pending", frozen=True):
+    """Nothing was written: unconsumed inbox rows must be folded first."""
+
+    inbox: tuple[InboxRecord, ...] = ()
+
+
+class Leased(Result, tag="leased", frozen=True):
+    """The lease ends at ``lease_until``; ``now`` is the database's clock at the write. Both ms since the epoch."""
+
+    lease_until: int
+    now: int
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """One claimed execution: fold its log up to ``last_seq``, then write under ``epoch``."""
+
+    execution_id: str
+    epoch: int
+    last_seq: int
+    recovery: bool
+
+
+class Claimed(Result, tag="claimed", frozen=True):
+    """What was claimed."""
+
+    claims: tuple[Claim, ...] = ()
+
+
+AnyResult: TypeAlias = Done | Saved | Inserted | Existing | Refused | Fenced | Pending | Leased | Claimed
+
+_encoder = msgspec.msgpack.Encoder()
+_writes_decoder = msgspec.msgpack.Decoder(list[AnyWrite])
+_results_decoder = msgspec.msgpack.Decoder(list[AnyResult])
+
+
+def encode_writes(writes: list[AnyWrite]) -> bytes:
+    """For sending writes to the process that writes."""
+    return _encoder.encode(writes)
+
+
+def decode_writes(data: bytes) -> list[AnyWrite]:
+    """Undo ``encode_writes``."""
+    return _writes_decoder.decode(data)
+
+
+def encode_results(results: list[AnyResult]) -> bytes:
+    """For sending results back."""
+    return _encoder.encode(results)
+
+
+def decode_results(data: bytes) -> list[AnyResult]:
+    """Undo ``encode_results``."""
+    return _results_decoder.decode(data)

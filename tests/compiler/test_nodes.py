@@ -1,0 +1,76 @@
+"""What is resolved for each node."""
+
+from __future__ import annotations
+
+import pytest
+
+from flowray.definition.policies import Lane
+from flowray.plan import PlanRetry
+from tests.compiler.workflows import codes, compile_text, one, plan_of
+
+
+def test_the_types_declarations_reach_the_node() -> None:
+    node = plan_of("a:input b:call", "a>b", {"b": {"url": "http://x"}}).nodes["b"]
+    assert (node.lane, node.effects.value, node.waits_for_commit, node.timeout_ms) == (Lane.IO, "write", True, 9_000)
+
+
+def test_the_author_overrides_lane_timeout_and_resources() -> None:
+    own = {
+        "timeoutMs": 5,
+        "startTimeoutMs": 7,
+        "execution": {"lane": "task", "numCpus": 2, "memory": 1024},
+        "join": "all",
+    }
+    node = plan_of("a:input b", "a>b", {"b": {"$": own}}).nodes["b"]
+    assert (node.lane, node.timeout_ms, node.start_timeout_ms, node.join.value) == (Lane.TASK, 5, 7, "all")
+    assert node.resources is not None
+    assert (node.resources.num_cpus, node.resources.memory) == (2, 1024)
+
+
+def test_a_lane_alone_asks_for_no_resources() -> None:
+    assert plan_of("a", "", {"a": {"$": {"execution": {"lane": "io"}}}}).nodes["a"].resources is None
+
+
+def test_retries_come_from_the_node_then_its_count_then_the_workflow() -> None:
+    settings = {"retry": {"maxAttempts": 2, "initialDelayMs": 10}}
+    configs = {"b": {"$": {"retry": {"maxAttempts": 5, "codes": ["HTTP_ERROR"]}}}, "c": {"retryCount": 2}}
+    nodes = plan_of("a:input b c", "a>b a>c", configs, settings=settings).nodes
+    assert nodes["a"].retry == PlanRetry(max_attempts=2, initial_delay_ms=10)
+    assert nodes["b"].retry == PlanRetry(max_attempts=5, codes=("HTTP_ERROR",))
+    assert (nodes["c"].retry.max_attempts, nodes["c"].retry.max_delay_ms) == (3, 10_000)
+
+
+def test_r11_an_error_edge_implies_the_port() -> None:
+    nodes = plan_of("a:input b c", "a>b b-error>c", {"c": {"$": {"errorPort": True}}}).nodes
+    assert (nodes["a"].error_port, nodes["b"].error_port, nodes["c"].error_port) == (False, True, True)
+
+
+def test_an_error_edge_of_a_port_that_is_switched_off_is_refused() -> None:
+    result = compile_text("a:input b c", "a>b b-error>c", {"b": {"$": {"errorPort": False}}})
+    assert codes(result, "error") == [("ERROR_PORT_DISABLED", "b")]
+    assert result.diagnostics[0].pointer == "/edges/1"
+
+
+def test_error_policies_reach_the_node() -> None:
+    node = plan_of("a", "", {"a": {"$": {"onError": {"strategy": "fallback", "fallbackValue": {"x": 1}}}}}).nodes["a"]
+    assert (node.on_error.value, node.fallback_value) == ("fallback", {"x": 1})
+
+
+def test_wrong_configs_are_reported_field_by_field() -> None:
+    result = compile_text("a:input b:call", "a>b", {"b": {"tries": 0}})
+    assert [item.pointer for item in result.diagnostics] == ["/nodes/b/config/url", "/nodes/b/config/tries"]
+    assert codes(result, "error") == [("INVALID_CONFIG", "b"), ("INVALID_CONFIG", "b")]
+
+
+def test_a_template_fits_every_field() -> None:
+    assert compile_text("a:input b:call", "a>b", {"b": {"url": "u", "tries": "{{a.n}}"}}).diagnostics == ()
+
+
+@pytest.mark.parametrize(("strict", "severity"), [(False, "warning"), (True, "error")])
+def test_flowmaestro_files_with_wrong_configs_still_load(strict: bool, severity: str) -> None:
+    result = compile_text("a:input b:call", "a>b", dialect="flowmaestro", strict=strict)
+    assert one(result, "INVALID_CONFIG").severity.value == severity
+
+
+def test_output_variables_are_known() -> None:
+    assert plan_of("a", "", {"a": {"outputVariable": "x"}}).nodes["a"].output_variable == "x"

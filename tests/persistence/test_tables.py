@@ -1,0 +1,77 @@
+"""The tables agree with the migrations, and serve the queries that they were indexed for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, inspect, text
+
+from flowray.persistence.database import open_database
+from flowray.persistence.migrations import upgrade
+from flowray.persistence.sql_owners import candidates
+from flowray.persistence.tables import JsonText, metadata
+from flowray.persistence.writes import ClaimExecutions
+
+
+def described(engine: Engine) -> dict[str, Any]:
+    """Tables, columns, keys and indexes as the database knows them."""
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as connection:
+            rows = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")).all()
+        return {name: " ".join(sql.split()) for name, sql in rows if name != "alembic_version"}
+    inspector = inspect(engine)
+    with engine.connect() as connection:
+        indexes = connection.execute(text("SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"))
+        found: dict[str, Any] = {name: definition for name, definition in indexes if "alembic" not in name}
+    for table in inspector.get_table_names():
+        if table != "alembic_version":
+            columns = [(c["name"], str(c["type"]), c["nullable"], c["default"]) for c in inspector.get_columns(table)]
+            found[table] = (columns, inspector.get_foreign_keys(table), inspector.get_pk_constraint(table))
+    return found
+
+
+def test_migrations_lead_to_exactly_these_tables_on_sqlite(tmp_path: Path) -> None:
+    migrated, created = open_database(f"sqlite:///{tmp_path / 'a.db'}"), open_database(f"sqlite:///{tmp_path / 'b.db'}")
+    upgrade(migrated)
+    metadata.create_all(created)
+    assert described(migrated) == described(created)
+    migrated.dispose()
+    created.dispose()
+
+
+@pytest.mark.postgres
+def test_migrations_lead_to_exactly_these_tables_on_postgresql(postgres_url: str) -> None:
+    engine = open_database(postgres_url)
+    upgrade(engine)
+    migrated = described(engine)
+    metadata.drop_all(engine)
+    metadata.create_all(engine)
+    assert migrated == described(engine)
+    engine.dispose()
+
+
+def test_every_table_has_a_workspace() -> None:
+    assert len(metadata.tables) == 11
+    for table in metadata.tables.values():
+        assert not table.c.workspace_id.nullable, table.name
+
+
+def test_the_sweep_reads_only_executions_that_have_not_ended(sqlite_url: str) -> None:
+    engine = open_database(sqlite_url)
+    upgrade(engine)
+    statement = candidates(ClaimExecutions(owner_id="o1"), now=5)
+    compiled = str(statement.compile(engine, compile_kwargs={"literal_binds": True}))
+    with engine.connect() as connection:
+        plan = " ".join(row[-1] for row in connection.execute(text("EXPLAIN QUERY PLAN " + compiled)))
+    assert "executions USING INDEX ix_executions_active_owner" in plan
+    engine.dispose()
+
+
+def test_json_text_keeps_none_as_null_and_nul_characters_as_escapes() -> None:
+    column = JsonText()
+    dialect: Any = None
+    assert column.process_bind_param(None, dialect) is None
+    assert column.process_bind_param({"a": "\x00"}, dialect) == '{"a":"\\u0000"}'
+    assert column.process_result_value('{"a":"\\u0000"}', dialect) == {"a": "\x00"}
