@@ -67,7 +67,11 @@ def describe(payload_id: str, value: Json, encoded: bytes) -> StoredValue:
 def as_value(decoded: Json) -> Value:
     """Undo ``to_wire``: a descriptor's JSON form becomes a StoredValue, anything else stays."""
     if isinstance(decoded, dict) and decoded.get("$flowray") == "stored":
-        return msgspec.convert(decoded, StoredValue)
+        try:
+            return msgspec.convert(decoded, StoredValue)
+        except msgspec.ValidationError:
+            # A user's value that only looks like a descriptor: refusing it here would make its log unreadable.
+            return decoded
     return decoded
 
 

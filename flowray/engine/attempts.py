@@ -69,12 +69,10 @@ def current(turn: Turn, instance: str, attempt: int, outcome: str) -> Attempt | 
 def succeed(turn: Turn, found: Attempt, result: st.AttemptSucceeded) -> None:
     """Interpret a successful result and its signals."""
     signals = result.signals
-    unknown = next((change.op for change in result.variables if change.op not in OPERATIONS), None)
-    if unknown is not None:
-        settle_failure(turn, found, _signed(NodeError(
-            message=f"{found.node.id!r} asked for an unknown variable operation {unknown!r}",
-            code=ErrorCode.NODE_FAILED.value, hint=f"one of: {', '.join(sorted(OPERATIONS))}",
-        ), found))  # fmt: skip
+    problem = _problem(result)
+    if problem is not None:
+        error = NodeError(message=f"The result of {found.node.id!r} {problem}", code=ErrorCode.NODE_FAILED.value)
+        settle_failure(turn, found, _signed(error, found))
         return
     if signals.pause is not None or signals.wait is not None:
         _wait(turn, found, result, signals)
@@ -84,6 +82,16 @@ def succeed(turn: Turn, found: Attempt, result: st.AttemptSucceeded) -> None:
         usage=result.usage, stream_id=result.stream_id, finish=signals.finish, shown_input=result.input,
         started_at=result.started_at,
     )  # fmt: skip
+
+
+def _problem(result: st.AttemptSucceeded) -> str | None:
+    """What makes a result unfit for the log: recorded, it could never be folded, or would be read as something else."""
+    unknown = next((change.op for change in result.variables if change.op not in OPERATIONS), None)
+    if unknown is not None:
+        return f"has an unknown variable operation {unknown!r}; known are {', '.join(sorted(OPERATIONS))}"
+    if isinstance(result.output, dict) and "$flowray" in result.output:
+        return "uses the key '$flowray', which is reserved for references to stored values"
+    return None
 
 
 def _live_handles(node: ExecutableNode, signals: Signals) -> tuple[str, ...] | None:
@@ -219,10 +227,11 @@ def lose(turn: Turn, found: Attempt, reason: str) -> None:
         settle_failure(turn, found, error)
         return
     _reset_stream(turn, found)
+    following = state.attempt if found.is_container else state.attempt + 1
     turn.emit(
         ev.NodeRetrying(
             ts=turn.ts, instance=found.instance, node_id=node.id, attempt=state.attempt, lost=True,
-            next_attempt=state.attempt + (0 if found.is_container else 1), due_at=turn.ts, delay_ms=0, error=error, started_at=state.started_at,
+            next_attempt=following, due_at=turn.ts, delay_ms=0, error=error, started_at=state.started_at,
         )
     )  # fmt: skip
 

@@ -22,6 +22,7 @@ class ContextSlice(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``pruned`` lists provider instances whose value left the context although this reader may still want it; the lane
     reads them from the log. ``containers`` has the loop or parallel values of every enclosing container by node id.
+    ``bound`` has their items and indexes under the names that the author gave them, innermost winning.
     """
 
     inputs: dict[str, Any] = {}
@@ -32,6 +33,7 @@ class ContextSlice(msgspec.Struct, frozen=True, omit_defaults=True):
     parallel: dict[str, Any] | None = None
     containers: dict[str, dict[str, Any]] = {}
     pruned: tuple[str, ...] = ()
+    bound: dict[str, Any] = {}
 
 
 def context_for(index: PlanIndex, state: ExecutionState, instance: str) -> ContextSlice:
@@ -55,13 +57,13 @@ def context_for(index: PlanIndex, state: ExecutionState, instance: str) -> Conte
             alias = index.nodes[candidate].node.output_variable
             if alias:
                 aliases[alias] = candidate
-    loop, parallel, containers = _surroundings(index, state, scope)
+    loop, parallel, containers = _surroundings(index, state, scope, index.nodes[node_id].reads_results)
     if node_id in index.plan.containers:
-        _add_own_round(state, instance, node_id, containers)
+        _add_own_round(index, state, instance, node_id, containers)
         loop = containers.get(node_id, loop)
     return ContextSlice(
         inputs=state.inputs, variables=state.variables, outputs=outputs, aliases=aliases, loop=loop,
-        parallel=parallel, containers=containers, pruned=tuple(pruned),
+        parallel=parallel, containers=containers, pruned=tuple(pruned), bound=_bound(index, containers, node_id),
     )  # fmt: skip
 
 
@@ -124,7 +126,7 @@ def _last_round(state: ExecutionState, instance: str, provider: str, into: dict[
 
 
 def _surroundings(
-    index: PlanIndex, state: ExecutionState, scope: str
+    index: PlanIndex, state: ExecutionState, scope: str, with_results: bool
 ) -> tuple[dict[str, Any] | None, dict[str, Any] | None, dict[str, dict[str, Any]]]:
     """The nearest loop and parallel, and all enclosing ones by node id."""
     loop: dict[str, Any] | None = None
@@ -135,6 +137,9 @@ def _surroundings(
         container_instance, number = parent_of_scope(here)
         container_id = split_instance(container_instance)[1]
         values = _round_values(index, state, here, container_instance, container_id, number)
+        if with_results and index.nodes[container_id].node.role is Role.LOOP:
+            results = state.containers[container_instance].results
+            values["results"] = [results[i] for i in range(number) if i in results]
         containers.setdefault(container_id, values)
         if index.nodes[container_id].node.role is Role.PARALLEL:
             parallel = parallel or values
@@ -142,6 +147,21 @@ def _surroundings(
             loop = loop or values
         here = container_instance.rpartition("/")[0]
     return loop, parallel, containers
+
+
+def _bound(index: PlanIndex, containers: dict[str, dict[str, Any]], reader: str) -> dict[str, Any]:
+    """Item and index of each enclosing container under its author's names for them.
+
+    A container that asks for its own next round has no item yet; its name may mean something else until then.
+    """
+    bound: dict[str, Any] = {}
+    for container_id, values in sorted(containers.items(), key=lambda found: len(index.chains[found[0]])):
+        plan = index.container(container_id)
+        if plan.item_variable and container_id != reader:
+            bound[plan.item_variable] = values["item"]
+        if plan.index_variable:
+            bound[plan.index_variable] = values["index"]
+    return bound
 
 
 def _round_values(
@@ -159,8 +179,6 @@ def _round_values(
         "isFirst": number == 0,
         "isLast": container.total >= 0 and number == container.total - 1,
     }
-    if index.nodes[container_id].node.role is Role.LOOP:
-        values["results"] = [container.results[i] for i in range(number) if i in container.results]
     plan = index.plan.containers[container_id]
     if plan.item_variable:
         values["itemVariable"] = plan.item_variable
@@ -170,7 +188,11 @@ def _round_values(
 
 
 def _add_own_round(
-    state: ExecutionState, instance: str, container_id: str, containers: dict[str, dict[str, Any]]
+    index: PlanIndex,
+    state: ExecutionState,
+    instance: str,
+    container_id: str,
+    containers: dict[str, dict[str, Any]],
 ) -> None:
     """A sentinel's condition sees the round it decides on and the results so far."""
     container = state.containers.get(instance)
@@ -182,7 +204,8 @@ def _add_own_round(
         "iteration": number + 1,
         "item": None,
         "total": None if container.total < 0 else container.total,
-        "results": [container.results[i] for i in sorted(container.results)],
         "isFirst": number == 0,
         "isLast": False,
     }
+    if index.nodes[container_id].reads_results:
+        containers[container_id]["results"] = [container.results[i] for i in sorted(container.results)]

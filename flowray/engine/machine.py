@@ -105,7 +105,7 @@ def _tokens(turn: Turn, stimulus: st.TokensProduced) -> None:
     if found is not None:
         turn.emit(
             ev.NodeToken(
-                ts=turn.ts, instance=stimulus.instance, node_id=found.node.id, attempt=stimulus.attempt,
+                ts=turn.ts, instance=stimulus.instance, node_id=found.node.id, attempt=found.state.attempt,
                 stream_id=stimulus.stream_id, offset=stimulus.offset, text=stimulus.text, tokens=stimulus.tokens,
             )
         )  # fmt: skip
@@ -116,7 +116,7 @@ def _logged(turn: Turn, stimulus: st.NodeLogged) -> None:
     if found is not None:
         turn.emit(
             ev.NodeLog(
-                ts=turn.ts, instance=stimulus.instance, node_id=found.node.id, attempt=stimulus.attempt,
+                ts=turn.ts, instance=stimulus.instance, node_id=found.node.id, attempt=found.state.attempt,
                 message=stimulus.message, level=stimulus.level, fields=stimulus.fields,
             )
         )  # fmt: skip

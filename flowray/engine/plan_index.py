@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from flowray.definition.node_type import Role
 from flowray.plan import ROOT, Container, ExecutableNode, ExecutionPlan, PlanEdge, ScopePlan
+from flowray.values import encode_json
 
 ERROR_HANDLE = "error"
 GOTO_HANDLE = "goto"
@@ -14,6 +16,8 @@ NEVER_ON_SUCCESS = frozenset({ERROR_HANDLE, GOTO_HANDLE})
 
 CONDITIONAL_MODES = frozenset({"while", "doWhile"})
 """Containers that ask before each scope whether there is to be one."""
+
+_MAY_NAME_RESULTS = re.compile(rb"results|\bloop\b(?!\s*\.)").search
 
 CONTAINER_ROLES = frozenset({Role.LOOP, Role.PARALLEL})
 
@@ -25,6 +29,7 @@ class NodeIndex:
     ``exits`` leave the container that the node lives in (R4); they are settled when that container ends. ``reads`` are
     the node ids whose outputs it may read. ``releases`` are the root nodes whose outputs it, or anything inside it,
     may read: once it has ended it is one reader less for each of them.
+    ``reads_results``: it may read the results that a loop around it, or it as a loop, has so far.
     """
 
     node: ExecutableNode
@@ -36,6 +41,7 @@ class NodeIndex:
     has_goto_edge: bool
     reads: tuple[str, ...]
     releases: tuple[str, ...]
+    reads_results: bool
     is_container: bool
     is_start: bool
 
@@ -115,6 +121,13 @@ class PlanIndex:
     def _root_of(self, node_id: str) -> str:
         return self.chains[node_id][0] if self.chains[node_id] else node_id
 
+    def _reads_results(self, node: ExecutableNode) -> bool:
+        # Carrying all results into each round costs the square of the rounds, so only a node that may name them, or
+        # the loop as a whole, gets them.
+        if not self.chains[node.id] and node.role not in CONTAINER_ROLES:
+            return False
+        return node.reads_all or _MAY_NAME_RESULTS(encode_json(node.config)) is not None
+
     def _index_scope(
         self,
         scope: ScopePlan,
@@ -146,6 +159,7 @@ class PlanIndex:
                 has_goto_edge=GOTO_HANDLE in handles,
                 reads=tuple(reads.get(node_id, ())),
                 releases=tuple(releases.get(node_id, ())),
+                reads_results=self._reads_results(node),
                 is_container=node.role in CONTAINER_ROLES,
                 is_start=node_id in starts,
             )

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from flowray.definition.node_type import Role
 from flowray.engine.signals import NodeError, Usage
 from flowray.engine.stimuli import AttemptFailed, AttemptStarted, AttemptSucceeded, NodeLogged, Stimulus
 from flowray.errors import ErrorCode, FlowrayError
@@ -24,7 +25,16 @@ from flowray.handlers.registry import NodeRegistry
 from flowray.handlers.services import Services
 from flowray.handlers.task_names import load_names
 from flowray.handlers.token_batches import TokenBatches
-from flowray.values import INLINE_LIMIT_BYTES, Json, Value, decode_json, describe, encode_json
+from flowray.values import (
+    INLINE_LIMIT_BYTES,
+    Json,
+    StoredValue,
+    Value,
+    decode_json,
+    describe,
+    encode_json,
+    to_wire,
+)
 
 OUTPUT_LIMIT_BYTES = 64 * 1024 * 1024
 
@@ -198,7 +208,30 @@ class _Attempt:
         self.batches.flush()
 
     async def _stored(self, data: Json) -> Value:
-        """The output as it travels: plain JSON, or a descriptor above the inline limit (R36)."""
+        """The output as it travels: plain JSON, or a descriptor above the inline limit (R36).
+
+        The answer of a sentinel is for the engine, which reads the list itself: it always travels whole. Of an output
+        node the engine merges the keys: each large value is stored by itself, the object around them is not.
+        """
+        encoded = self._encoded(data)
+        if len(encoded) <= INLINE_LIMIT_BYTES or self.task.sentinel:
+            return decode_json(encoded)
+        key = f"{self.task.instance}#{self.task.attempt}"
+        if self.handler.node_type.role is Role.OUTPUT and isinstance(data, dict):
+            # Each gets its share of the limit, so that all that stays inline is within it.
+            limit = INLINE_LIMIT_BYTES // len(data)
+            return {name: to_wire(await self._kept(f"{key}/{name}", value, limit)) for name, value in data.items()}
+        return await self._put(key, data, encoded)
+
+    async def _kept(self, key: str, value: Json, limit: int) -> Value:
+        encoded = encode_json(value)
+        return decode_json(encoded) if len(encoded) <= limit else await self._put(key, value, encoded)
+
+    async def _put(self, key: str, value: Json, encoded: bytes) -> StoredValue:
+        payload_id = await self.services.payloads.store(self.task.execution_id, key, encoded)
+        return describe(payload_id, value, encoded)
+
+    def _encoded(self, data: Json) -> bytes:
         try:
             encoded = encode_json(data)
         except (TypeError, ValueError, RecursionError, OverflowError) as error:
@@ -206,17 +239,13 @@ class _Attempt:
                 ErrorCode.NODE_FAILED,
                 f"the output of this {self.task.node_type} node is a {type(data).__name__} that is not JSON: {error}",
             ) from error
-        if len(encoded) <= INLINE_LIMIT_BYTES:
-            return decode_json(encoded)
         if len(encoded) > OUTPUT_LIMIT_BYTES:
             raise FlowrayError(
                 ErrorCode.OUTPUT_TOO_LARGE,
                 f"the output has {len(encoded)} bytes; the limit is {OUTPUT_LIMIT_BYTES} bytes (64 MiB)",
                 details={"bytes": len(encoded), "limit": OUTPUT_LIMIT_BYTES},
             )
-        key = f"{self.task.instance}#{self.task.attempt}"
-        payload_id = await self.services.payloads.store(self.task.execution_id, key, encoded)
-        return describe(payload_id, data, encoded)
+        return encoded
 
     def _timed_out(self, limit: _Limit) -> NodeError:
         return NodeError(

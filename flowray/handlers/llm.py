@@ -94,7 +94,10 @@ def estimated_usage(request: ChatRequest, text: str, model: str) -> Usage:
 
 
 class LlmHandler:
-    """Output: ``{text, usage, model, provider, finishReason}``; ``data`` for JSON answers, ``toolCalls`` if any."""
+    """Output: ``{text, usage, model, provider, finishReason}``; ``toolCalls`` if any.
+
+    A JSON answer is ``data``, and the fields of a JSON object stand beside it where none of these has the name.
+    """
 
     node_type = NodeType(
         name="llm",
@@ -135,7 +138,9 @@ class LlmHandler:
         if tool_calls:
             output["toolCalls"] = tool_calls
         if request.response_format is not None and not tool_calls:
-            output["data"] = _json_answer(text, usage)
+            answer = _json_answer(text, usage)
+            # Real definitions read the fields beside the text: {{outline.title}} and {{outline.text}}.
+            output = {**(answer if isinstance(answer, dict) else {}), **output, "data": answer}
         return NodeResult(data=output, usage=usage, streaming=Streaming(node.stream_id, usage))
 
 

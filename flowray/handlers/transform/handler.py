@@ -8,6 +8,7 @@ from typing import Any
 
 from flowray.definition.node_type import Effects, NodeType
 from flowray.errors import ErrorCode, FlowrayError
+from flowray.expressions.foreign import jsonata_roots
 from flowray.expressions.names import MISSING
 from flowray.handlers.handler import NodeInput, NodeResult
 from flowray.handlers.node_config import config_of
@@ -48,14 +49,21 @@ class TransformHandler:
 
 
 async def _evaluate(node: NodeInput, config: TransformConfig) -> Json:
-    """The expression over the visible names, with the input as ``items`` and ``$data``, its keys names of their own."""
+    """The expression over the visible names, with the input as ``items`` and ``$data``, its keys names of their own.
+
+    One that reads no name at all, only ``$``, is about the input alone: ``"Hello, " & $``.
+    """
     expression, data = _expression(config), config.input_data
     if _javascript(config):
         body = f"const __f = ({expression}); return __f(data, data);"
         return await call_javascript(node, body, {"data": data}, expression, config.timeout_ms)
-    root = {"items": data, **jsonata_context(expression, node.names)}
-    if isinstance(data, dict):
-        root.update(data)
+    named, reads_all = jsonata_roots(expression)
+    if data is not None and reads_all and not named:
+        root = data
+    else:
+        root = {"items": data, **jsonata_context(expression, node.names)}
+        if isinstance(data, dict):
+            root.update(data)
     return await node.services.sandbox.jsonata(expression, root, {"data": data, "items": data}, config.timeout_ms)
 
 

@@ -1,0 +1,21 @@
+"""``python -m benchmarks``: every benchmark, or those named on the command line."""
+
+from __future__ import annotations
+
+import sys
+
+from benchmarks import engine_core, executions, start_latency
+from benchmarks.measuring import machine
+
+ALL = {"engine": engine_core.main, "start": start_latency.main, "executions": executions.main}
+
+
+def main(names: list[str]) -> None:
+    """Run the named benchmarks in order."""
+    print(machine())
+    for name in names or list(ALL):
+        ALL[name]()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

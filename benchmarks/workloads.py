@@ -1,0 +1,77 @@
+"""The workflows that the benchmarks run, and the checks that they did run: rows counted, outputs right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Definition = dict[str, Any]
+
+
+def chain(length: int) -> Definition:
+    """``length`` variable nodes in a row, each adding one; pure, so they may run ahead of the commit."""
+    nodes: dict[str, Any] = {"start": {"type": "input", "config": {"inputName": "n"}}}
+    edges = []
+    previous = "start"
+    for number in range(length):
+        node_id = f"n{number:05d}"
+        config = {"operation": "increment", "variableName": "count", "value": 1}
+        nodes[node_id] = {"type": "variable", "config": config}
+        edges.append({"source": previous, "target": node_id})
+        previous = node_id
+    nodes["end"] = {"type": "output", "config": {"outputName": "count", "value": "{{var.count}}", "format": "number"}}
+    edges.append({"source": previous, "target": "end"})
+    return {
+        "name": f"chain of {length}",
+        "nodes": nodes,
+        "edges": edges,
+        "entryPoint": "start",
+        "variables": {"count": {"default": 0}},
+    }
+
+
+def fan_out(width: int) -> Definition:
+    """One node, ``width`` variable nodes side by side, one join."""
+    nodes: dict[str, Any] = {"start": {"type": "input", "config": {"inputName": "n"}}}
+    edges = []
+    for number in range(width):
+        node_id = f"n{number:05d}"
+        config = {"operation": "increment", "variableName": "count", "value": 1}
+        nodes[node_id] = {"type": "variable", "config": config}
+        edges.append({"source": "start", "target": node_id})
+        edges.append({"source": node_id, "target": "end"})
+    nodes["end"] = {"type": "output", "config": {"outputName": "count", "value": "{{var.count}}", "format": "number"}}
+    return {
+        "name": f"fan-out of {width}",
+        "nodes": nodes,
+        "edges": edges,
+        "entryPoint": "start",
+        "settings": {"maxConcurrentNodes": 10_000},
+        "variables": {"count": {"default": 0}},
+    }
+
+
+def waiting_fan_out(width: int, url: str) -> Definition:
+    """``width`` HTTP nodes side by side that each wait for a slow server."""
+    definition = fan_out(width)
+    for node_id, node in definition["nodes"].items():
+        if node["type"] == "variable":
+            number = int(node_id[1:])
+            node.update(type="http", config={"method": "GET", "url": f"{url}&n={number}", "failOnStatus": True})
+    definition["nodes"]["end"]["config"] = {"outputName": "done", "value": "yes"}
+    definition["name"] = f"{width} waiting nodes"
+    return definition
+
+
+def broken(
+    events: list[dict[str, Any]], nodes: list[dict[str, Any]], definition: Definition, outputs: Any, expected: Any
+) -> str:
+    """Why a run does not count, or "": every node started and completed once, every row there, the outputs right."""
+    total = len(definition["nodes"])
+    completed = [event["instance"] for event in events if event["type"] == "node.completed"]
+    if len(completed) != total or len(set(completed)) != total:
+        return f"{len(completed)} node.completed events for {total} nodes"
+    if [event["seq"] for event in events] != list(range(1, len(events) + 1)):
+        return "the events are not contiguous"
+    if len(nodes) != total or any(row["status"] != "completed" for row in nodes):
+        return f"{len(nodes)} node logs for {total} nodes"
+    return "" if outputs == expected else f"outputs are {outputs!r}, not {expected!r}"

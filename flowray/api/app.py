@@ -1,0 +1,57 @@
+"""The HTTP API as a FastAPI app. Start here: what it is given, what it opens, and where its routes are. No Ray."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from flowray import __version__
+from flowray.api.compilation import WorkflowCompiler
+from flowray.api.context import ApiContext, AppServices
+from flowray.api.error_responses import install_error_responses
+from flowray.api.metrics import ApiMetrics
+from flowray.api.middleware import BodyLimit, CountRequests
+from flowray.api.openapi import DESCRIPTION, TAGS, install_openapi
+from flowray.api.routes import batches, events, executions, nodes, reserved, starts, system, workflows
+from flowray.api.routes.page import page_or_not_found
+
+
+def create_app(services: AppServices) -> FastAPI:
+    """The app of one server process. Its lifespan opens and closes what it runs on."""
+    metrics = ApiMetrics()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        given = services.directory
+        directory = await given() if callable(given) else given
+        compiler = WorkflowCompiler(services.registry, services.options.compiled_workflows)
+        app.state.context = ApiContext(services, directory, compiler, metrics)
+        try:
+            yield
+        finally:
+            app.state.context = None
+            if directory is not given:
+                await directory.close()
+
+    app = FastAPI(
+        title="flowray",
+        version=__version__,
+        description=DESCRIPTION,
+        openapi_tags=TAGS,
+        lifespan=lifespan,
+        # FastAPI's own pages load their code from elsewhere; ours works without a network.
+        docs_url=None,
+        redoc_url=None,
+    )
+    install_error_responses(app)
+    app.add_middleware(BodyLimit, max_bytes=services.options.max_body_bytes)
+    app.add_middleware(CountRequests, metrics=metrics)
+    for module in (workflows, starts, executions, events, nodes, batches, reserved):
+        app.include_router(module.router)
+    app.include_router(system.router)
+    install_openapi(app)
+    # Only where no route matches, so that a wrong method at a known path stays a 405.
+    app.router.default = page_or_not_found(services.options.page_dir)
+    return app

@@ -1,0 +1,126 @@
+"""Routes of node logs: one row per attempt, and the whole output of one instance."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query
+from starlette.responses import Response
+
+from flowray import wire
+from flowray.api.answers import JSON, json_answer
+from flowray.api.context import ApiContext, Context
+from flowray.api.openapi import answers
+from flowray.api.parameters import Cursor, LongLimit, Token
+from flowray.api.routes.executions import check_token
+from flowray.api.views import SHOWN_VALUE_BYTES, ValueResolver, attempt_view, page_view
+from flowray.engine.instances import split_instance
+from flowray.engine.statuses import NodeStatus
+from flowray.errors import ErrorCode, FlowrayError
+from flowray.persistence.records import NodeLogRecord
+from flowray.values import StoredValue, as_value, encode_json
+
+router = APIRouter(prefix="/v1", tags=["executions"])
+
+_RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
+_PAGE = 500
+
+
+@router.get(
+    "/executions/{execution_id}/nodes",
+    summary="List the attempts of nodes",
+    responses=answers({200: wire.NodeAttemptPage}, 400, 401, 403, 404),
+)
+async def list_attempts(
+    execution_id: str,
+    context: Context,
+    node_id: Annotated[str | None, Query()] = None,
+    status: Annotated[NodeStatus | None, Query()] = None,
+    limit: LongLimit = 100,
+    cursor: Cursor = None,
+    token: Token = None,
+) -> Response:
+    """In order of start. Outputs above 1 MiB, or beyond what a page can hold, are shown truncated."""
+    check_token(context, token, execution_id)
+    record = await context.execution(execution_id)
+    page = await context.read(
+        context.directory.reader.node_logs,
+        record.id,
+        node_id=node_id,
+        status=status.value if status else None,
+        limit=limit,
+        cursor=cursor,
+    )
+    resolver = ValueResolver(
+        record.id, context.directory.load_payload, context.options.max_answer_bytes, SHOWN_VALUE_BYTES
+    )
+    rows = [attempt_view(log, await resolver.resolve(log.output, envelope=True)) for log in page.data]
+    return json_answer(page_view(page, rows))
+
+
+@router.get(
+    "/executions/{execution_id}/nodes/{instance:path}/output",
+    summary="Get the whole output of a node",
+    responses=answers({200: "The value as JSON.", 206: "A part of its text."}, 400, 401, 403, 404, 410),
+)
+async def get_output(
+    execution_id: str,
+    instance: str,
+    context: Context,
+    attempt: Annotated[int | None, Query(ge=0, description="The latest if left out.")] = None,
+    token: Token = None,
+    range_: Annotated[str | None, Header(alias="Range", description="One range of bytes.")] = None,
+) -> Response:
+    """The value itself, however large; ``Range`` gives a part of its JSON text. ``instance`` is percent-encoded."""
+    check_token(context, token, execution_id)
+    record = await context.execution(execution_id)
+    log = await _latest_log(context, record.id, instance, attempt)
+    value = as_value(log.output)
+    if isinstance(value, StoredValue):
+        text = await context.directory.load_payload(value.payload_id)
+    else:
+        text = encode_json(value)
+    return _ranged(text, range_)
+
+
+async def _latest_log(context: ApiContext, execution_id: str, instance: str, attempt: int | None) -> NodeLogRecord:
+    reader = context.directory.reader
+    if attempt is not None:
+        found = await context.read(reader.node_log, execution_id, f"{instance}#{attempt}")
+    else:
+        found, cursor = None, None
+        while True:
+            page = await context.read(
+                reader.node_logs, execution_id, node_id=split_instance(instance)[1], limit=_PAGE, cursor=cursor
+            )
+            for log in page.data:
+                if log.instance == instance and (found is None or log.attempt >= found.attempt):
+                    found = log
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+    if found is None or found.status != NodeStatus.COMPLETED:
+        state = "has not run" if found is None else f"is {found.status}"
+        raise FlowrayError(
+            ErrorCode.NOT_FOUND,
+            f"node instance {instance[:200]!r} {state}: it has no output",
+            details={"execution_id": execution_id},
+        )
+    return found
+
+
+def _ranged(text: bytes, wanted: str | None) -> Response:
+    """The whole, or one range of it (RFC 9110, section 14); any other Range header is ignored, as it allows."""
+    headers = {"Accept-Ranges": "bytes"}
+    match = _RANGE.fullmatch(wanted.strip()) if wanted else None
+    if match is None or match.groups() == ("", ""):
+        return Response(text, 200, headers, media_type=JSON)
+    if match[1]:
+        start, end = int(match[1]), min(int(match[2] or len(text)), len(text) - 1)
+    else:
+        start, end = max(len(text) - int(match[2]), 0), len(text) - 1
+    if start > end:
+        return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{len(text)}"})
+    headers["Content-Range"] = f"bytes {start}-{end}/{len(text)}"
+    return Response(text[start : end + 1], 206, headers, media_type=JSON)

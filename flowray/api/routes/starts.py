@@ -1,0 +1,148 @@
+"""Routes that start an execution: of a stored workflow, or of a definition in the request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from flowray import wire
+from flowray.api.answers import EVENT_STREAM, accepts, event_stream, json_answer
+from flowray.api.bodies import read_model
+from flowray.api.context import ApiContext, Context
+from flowray.api.error_responses import BodyError
+from flowray.api.openapi import answers, body_of
+from flowray.api.parameters import IdempotencyKey, Strict, Wait
+from flowray.api.routes.executions import full_execution
+from flowray.api.starting import (
+    StartedExecution,
+    WorkflowSource,
+    check_options,
+    fit_inputs,
+    idempotency_key,
+    make_record,
+    request_hash,
+    start_executions,
+)
+from flowray.api.streaming import EventFilter, EventFrames, accepted_frame, execution_frames
+from flowray.api.views import execution_url, started_view
+from flowray.api.waiting import check_wait, wait_until_settled
+from flowray.errors import ErrorCode
+
+router = APIRouter(prefix="/v1", tags=["executions"])
+
+_RESPONSES = {
+    **answers({200: wire.Execution, 202: wire.ExecutionStarted}, 400, 404, 409, 413, 415, 422, 501, 503),
+}
+_RESPONSES[200] = {
+    **_RESPONSES[200],
+    "description": "With ?wait=: the execution, ended or paused. With Accept: text/event-stream: its events.",
+    "content": {"text/event-stream": {"schema": {"type": "string"}}},
+}
+
+
+@router.post(
+    "/workflows/{workflow_id}/execute",
+    summary="Start a workflow",
+    status_code=202,
+    responses=_RESPONSES,
+    openapi_extra=body_of(wire.ExecuteRequest, required=False),
+)
+async def execute_workflow(
+    workflow_id: str,
+    request: Request,
+    context: Context,
+    wait: Wait = None,
+    strict: Strict = False,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """202 once the execution is kept. It runs on whether or not the caller stays."""
+    check_wait(wait, context.options.max_wait_s, accepts(request, EVENT_STREAM))
+    body = await read_model(request, wire.ExecuteRequest)
+    return await _start(request, context, workflow_id, None, body, wait, strict, idempotency_key)
+
+
+@router.post(
+    "/executions",
+    summary="Start a definition, or a workflow by its id",
+    status_code=202,
+    responses=_RESPONSES,
+    openapi_extra=body_of(wire.StartRequest),
+)
+async def start_execution(
+    request: Request,
+    context: Context,
+    wait: Wait = None,
+    strict: Strict = False,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """As above; a definition in the request is not stored as a workflow, and its execution has ``workflow_id`` null."""
+    check_wait(wait, context.options.max_wait_s, accepts(request, EVENT_STREAM))
+    body = await read_model(request, wire.StartRequest)
+    if (body.definition is None) == (body.workflow_id is None):
+        raise BodyError(
+            ErrorCode.INVALID_REQUEST,
+            "give exactly one of 'definition' and 'workflow_id'",
+            details={"errors": [{"pointer": "/definition", "message": "exactly one of definition and workflow_id"}]},
+        )
+    return await _start(request, context, body.workflow_id, body.definition, body, wait, strict, idempotency_key)
+
+
+async def _start(
+    request: Request,
+    context: ApiContext,
+    workflow_id: str | None,
+    definition: Any,
+    body: wire.ExecuteRequest,
+    wait: float | None,
+    strict: bool,
+    key_header: str | None,
+) -> Response:
+    source = await load_source(context, workflow_id, definition, body.options, strict)
+    key = idempotency_key(key_header, body.options)
+    asked = {
+        "workflow_id": workflow_id,
+        "definition": definition,
+        "inputs": body.inputs,
+        "options": body.options.model_dump(mode="json", exclude={"idempotency_key"}),
+    }
+    record = make_record(
+        context, source, fit_inputs(source, body.inputs), body.options, key=key, body_hash=request_hash(asked)
+    )
+    (started,) = await start_executions(context, [record], source.compiled.plan_bytes)
+    return await _answer(request, context, started, workflow_id, wait)
+
+
+async def load_source(
+    context: ApiContext, workflow_id: str | None, definition: Any, options: wire.StartOptions, strict: bool
+) -> WorkflowSource:
+    """What a request wants to run. Raises NOT_FOUND, INVALID_DEFINITION, and what ``check_options`` raises."""
+    workflow = await context.workflow(workflow_id) if workflow_id is not None else None
+    check_options(options, workflow)
+    if workflow is None:
+        compiled = await context.compiler.document(definition, trigger=options.trigger)
+    else:
+        compiled = await context.compiler.stored(workflow.hash, workflow.definition, options.trigger)
+    if strict:
+        compiled.refuse_unknown_types()
+    return WorkflowSource(compiled, workflow)
+
+
+async def _answer(
+    request: Request, context: ApiContext, started: StartedExecution, workflow_id: str | None, wait: float | None
+) -> Response:
+    headers = {"Location": execution_url(started.id)}
+    if started.replayed:
+        headers["Idempotent-Replayed"] = "true"
+    if wait is not None:
+        record = await wait_until_settled(context, started.id, wait)
+        if record is not None:
+            return json_answer(await full_execution(context, record), 200, headers)
+        headers["Retry-After"] = "1"
+    view = started_view(started.id, workflow_id, started.status, context.services.tokens.issue(started.id))
+    if accepts(request, EVENT_STREAM):
+        frames = EventFrames(started.id, EventFilter())
+        record = await context.execution(started.id)
+        return event_stream(execution_frames(context, record, 0, frames, accepted_frame(view)), headers)
+    return json_answer(view, 202, headers)

@@ -1,0 +1,155 @@
+"""Requests to run → executions that are kept. Validates, compiles, commits; never runs anything (R42, R43)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flowray.api.compilation import CompiledWorkflow
+from flowray.api.context import ApiContext, accepted
+from flowray.api.error_responses import BodyError
+from flowray.definition.diagnostics import pointer
+from flowray.definition.inputs import prepare_inputs
+from flowray.engine.statuses import ExecutionStatus
+from flowray.errors import ErrorCode, FlowrayError, InputError
+from flowray.persistence.records import ExecutionRecord, WorkflowRecord
+from flowray.persistence.writes import AnyResult, Existing, Inserted
+from flowray.values import stable_hash
+from flowray.wire import StartOptions
+
+MAX_KEY_CHARS = 255
+
+LATER_OPTIONS = (
+    "priority", "delay_ms", "ttl_ms", "deadline", "concurrency_key", "callback_url", "run_from", "run_until", "pins",
+)  # fmt: skip
+"""Known, but without effect in this release: using one is a 501, for silence would be a promise."""
+
+
+@dataclass(frozen=True)
+class WorkflowSource:
+    """What is to run: a compiled definition, and the stored workflow that it is, if any."""
+
+    compiled: CompiledWorkflow
+    workflow: WorkflowRecord | None = None
+
+
+@dataclass(frozen=True)
+class StartedExecution:
+    """A kept execution. ``replayed``: the same Idempotency-Key and body had started it before."""
+
+    id: str
+    status: str
+    replayed: bool = False
+
+
+def check_options(options: StartOptions, workflow: WorkflowRecord | None) -> None:
+    """Raises NOT_IMPLEMENTED for an option of a later release, CONFLICT for a version that is not the present one."""
+    for name in LATER_OPTIONS:
+        if getattr(options, name) is not None:
+            raise FlowrayError(
+                ErrorCode.NOT_IMPLEMENTED,
+                f"the option {name!r} is not implemented yet",
+                details={"errors": [{"pointer": f"/options/{name}", "message": "not implemented yet"}]},
+            )
+    if options.version is None:
+        return
+    if workflow is None:
+        raise BodyError(ErrorCode.INVALID_REQUEST, "the option 'version' needs a stored workflow")
+    if options.version != workflow.version:
+        raise FlowrayError(
+            ErrorCode.NOT_IMPLEMENTED if options.version < workflow.version else ErrorCode.NOT_FOUND,
+            f"workflow {workflow.id!r} is at version {workflow.version}; version {options.version} cannot be run",
+            hint="leave the option 'version' out, or start an inline definition",
+        )
+
+
+def idempotency_key(header: str | None, options: StartOptions) -> str | None:
+    """The key of a start: the header's, else the option's. Raises INVALID_REQUEST for an unusable header."""
+    if header is None:
+        return options.idempotency_key
+    if not 0 < len(header) <= MAX_KEY_CHARS:
+        raise FlowrayError(
+            ErrorCode.INVALID_REQUEST, f"Idempotency-Key must have 1 to {MAX_KEY_CHARS} characters, not {len(header)}"
+        )
+    return header
+
+
+def request_hash(body: Mapping[str, Any]) -> str:
+    """What makes two requests with the same key the same request. ``body`` is JSON."""
+    return stable_hash(body)
+
+
+def make_record(
+    context: ApiContext,
+    source: WorkflowSource,
+    inputs: dict[str, Any],
+    options: StartOptions,
+    *,
+    key: str | None = None,
+    body_hash: str | None = None,
+    batch: tuple[str, int] | None = None,
+) -> ExecutionRecord:
+    """The row of a new execution. ``inputs`` are prepared; ``batch`` is ``(batch id, row)``. Owner is set later."""
+    now = context.services.now_ms()
+    compiled, workflow = source.compiled, source.workflow
+    kept = options.model_dump(mode="json", exclude_defaults=True, exclude={"labels", "metadata", "idempotency_key"})
+    return ExecutionRecord(
+        id=context.services.new_id(),
+        status=ExecutionStatus.QUEUED.value,
+        plan_hash=compiled.plan_hash,
+        workflow_id=workflow.id if workflow else None,
+        workflow_version=workflow.version if workflow else None,
+        workflow_name=compiled.definition.name,
+        inputs=inputs,
+        options=kept if batch is None else {**kept, "batch_index": batch[1]},
+        labels=options.labels,
+        metadata=options.metadata,
+        trigger=compiled.plan.trigger,
+        batch_id=batch[0] if batch else None,
+        created_at=now,
+        updated_at=now,
+        idempotency_key=key,
+        request_hash=body_hash if key is not None else None,
+    )
+
+
+def fit_inputs(
+    source: WorkflowSource, inputs: Mapping[str, Any], at: Sequence[str | int] = ("inputs",)
+) -> dict[str, Any]:
+    """``prepare_inputs`` with pointers into the request's body, where the inputs stand ``at``."""
+    try:
+        return prepare_inputs(source.compiled.contract, inputs)
+    except InputError as error:
+        findings = [{**item, "pointer": pointer(*at) + item["pointer"]} for item in error.details["errors"]]
+        raise InputError(error.code, error.message, details={"errors": findings}, hint=error.hint) from None
+
+
+async def start_executions(
+    context: ApiContext, records: Sequence[ExecutionRecord], plan: bytes
+) -> list[StartedExecution]:
+    """Commit the rows and set them going. Raises IDEMPOTENCY_MISMATCH if a key came with another body before.
+
+    Once begun it runs to its end even if the client goes away: what was asked for is started whole or not at all.
+    """
+    starting = asyncio.ensure_future(context.directory.start(records, plan))
+    results = await asyncio.shield(starting)
+    started = [_started(record, accepted(result)) for record, result in zip(records, results, strict=True)]
+    replayed = sum(item.replayed for item in started)
+    context.metrics.executions_started(len(started) - replayed, replayed)
+    return started
+
+
+def _started(record: ExecutionRecord, result: AnyResult) -> StartedExecution:
+    if isinstance(result, Existing) and result.id != record.id:
+        if result.request_hash != record.request_hash:
+            raise FlowrayError(
+                ErrorCode.IDEMPOTENCY_MISMATCH,
+                f"the idempotency key {record.idempotency_key!r} was used with another request",
+                details={"execution_id": result.id},
+                hint="use a new key for a new request; repeat a request with an unchanged body",
+            )
+        return StartedExecution(result.id, result.status or record.status, replayed=True)
+    assert isinstance(result, Inserted | Existing)
+    return StartedExecution(record.id, result.status or record.status)

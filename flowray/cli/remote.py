@@ -1,0 +1,147 @@
+"""Commands that talk to a server: submit, watch, logs, cancel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from flowray.cli.documents import read_workflow
+from flowray.cli.options import Format, Inputs, InputsJson, Quiet, Url, parse_inputs
+from flowray.cli.outcome import finish
+from flowray.cli.output import EXIT_INTERRUPTED, Output, OutputFormat, output_of
+from flowray.cli.progress import Progress
+from flowray.client.sync_client import Client
+
+ExecutionId = Annotated[str, typer.Argument(metavar="EXECUTION", help="The id of an execution.")]
+Full = Annotated[bool, typer.Option("--full", help="Print the whole execution, not only its outputs.")]
+
+LOG_COLUMNS = ("instance", "type", "attempt", "status", "lane", "duration_ms", "usage", "error")
+PAGE_ROWS = 200
+
+
+def submit(
+    ctx: typer.Context,
+    workflow: Annotated[str, typer.Argument(metavar="WORKFLOW", help="A file, - for stdin, or the id of a workflow.")],
+    input: Inputs = None,
+    input_json: InputsJson = None,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Follow it and print its outputs.")] = False,
+    save: Annotated[bool, typer.Option("--save", help="Keep the file as a workflow of the server.")] = False,
+    idempotency_key: Annotated[
+        str | None, typer.Option("--idempotency-key", help="Repeats with the same key start nothing new.")
+    ] = None,
+    full: Full = False,
+    quiet: Quiet = False,
+    url: Url = "http://127.0.0.1:8000",
+    format: Format = None,
+) -> None:
+    """Start a workflow on a server.
+
+    Prints the execution's id and URLs as soon as it is kept. Interrupting --watch leaves it running.
+
+    Example: flowray submit wf.yaml --input city=Paris --watch
+    """
+    output = output_of(ctx)
+    inputs = parse_inputs(input, input_json)
+    with Client(url) as client:
+        definition = read_workflow(workflow) if _is_file(workflow) else None
+        workflow_id = workflow if definition is None else None
+        if definition is not None and save:
+            workflow_id, definition = client.workflows.create(definition).id, None
+        started = client.executions.start(
+            workflow_id, definition=definition, inputs=inputs, idempotency_key=idempotency_key
+        )
+        if watch:
+            _follow(output, client, started.id, quiet=quiet, full=full)
+            return
+        output.document({**started.model_dump(mode="json"), "workflow_id": workflow_id or started.workflow_id})
+        output.note(f"follow it with: flowray watch {started.id}")
+
+
+def watch(
+    ctx: typer.Context,
+    execution: ExecutionId,
+    after: Annotated[int, typer.Option("--after", min=0, help="Begin after the event of this number.")] = 0,
+    full: Full = False,
+    quiet: Quiet = False,
+    url: Url = "http://127.0.0.1:8000",
+    format: Format = None,
+) -> None:
+    """Follow an execution on a server until it ends.
+
+    Progress goes to stderr, outputs to stdout. With -o jsonl every event goes to stdout instead.
+
+    Example: flowray watch 0192f0c1-… -o jsonl
+    """
+    output = output_of(ctx)
+    with Client(url) as client:
+        _follow(output, client, execution, after=after, quiet=quiet, full=full)
+
+
+def logs(
+    ctx: typer.Context,
+    execution: ExecutionId,
+    node: Annotated[str | None, typer.Option("--node", help="Only this node.")] = None,
+    status: Annotated[str | None, typer.Option("--status", help="Only attempts with this status.")] = None,
+    url: Url = "http://127.0.0.1:8000",
+    format: Format = None,
+) -> None:
+    """Show what each node of an execution did: one row per attempt, with input, output, tokens and error.
+
+    Example: flowray logs 0192f0c1-… --node fetch -o yaml
+    """
+    output = output_of(ctx)
+    with Client(url) as client:
+        output.rows(list(_attempts(client, execution, node, status)), LOG_COLUMNS)
+
+
+def cancel(
+    ctx: typer.Context,
+    execution: ExecutionId,
+    reason: Annotated[str | None, typer.Option("--reason", help="Kept with the execution.")] = None,
+    url: Url = "http://127.0.0.1:8000",
+    format: Format = None,
+) -> None:
+    """Stop an execution on a server. Once it returns, the execution will not complete.
+
+    Example: flowray cancel 0192f0c1-… --reason "wrong customer"
+    """
+    output = output_of(ctx)
+    with Client(url) as client:
+        cancelled = client.executions.cancel(execution, reason=reason)
+    output.document({"id": cancelled.id, "status": cancelled.status})
+
+
+def _follow(
+    output: Output, client: Client, execution_id: str, *, after: int = 0, quiet: bool = False, full: bool = False
+) -> None:
+    as_lines = output.format is OutputFormat.JSONL
+    progress = Progress(output.stderr, enabled=not quiet and not as_lines)
+    try:
+        for event in client.stream_events(execution_id, after):
+            if as_lines:
+                output.document(event.model_dump(mode="json", exclude_unset=True))
+            progress.show(event.model_dump(exclude_unset=True))
+            if event.type == "execution.paused":
+                break
+    except KeyboardInterrupt:
+        output.note(f"it goes on; follow it with: flowray watch {execution_id}")
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    execution = client.executions.get(execution_id).model_dump(mode="json")
+    finish(output, execution, full=full, silent=as_lines)
+
+
+def _attempts(client: Client, execution_id: str, node: str | None, status: str | None) -> Any:
+    cursor = None
+    while True:
+        page = client.executions.nodes(execution_id, limit=PAGE_ROWS, cursor=cursor, node_id=node, status=status)
+        yield from (attempt.model_dump(mode="json") for attempt in page.data)
+        if not page.has_more:
+            return
+        cursor = page.next_cursor
+
+
+def _is_file(workflow: str) -> bool:
+    """An id never has a dot or a slash; what has one is meant as a file, even where there is none."""
+    return workflow == "-" or Path(workflow).exists() or any(mark in workflow for mark in "./\\")

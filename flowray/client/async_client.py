@@ -1,0 +1,298 @@
+"""The asynchronous client of the HTTP API. Start here: ``run`` starts a workflow and waits for what becomes of it.
+
+The synchronous twin is ``sync_client.Client``; what they send is described once, in ``calls``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from contextlib import aclosing
+from typing import Any, TypeVar
+
+import httpx
+from httpx_sse import EventSource, SSEError
+
+from flowray import wire
+from flowray.client import calls
+from flowray.client.calls import Call, Definition
+from flowray.client.event_cursor import EventCursor
+from flowray.client.retrying import RetryPolicy, error_of, unreachable, wait_timed_out
+
+T = TypeVar("T")
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+
+STREAM_TIMEOUT = httpx.Timeout(10.0, read=35.0)
+"""Servers send a comment every 10 s: silence three times as long means that the connection is dead."""
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class AsyncClient:
+    """Talks to one server. Every method raises FlowrayError with the problem's code, message and hint.
+
+    Requests are repeated after passing failures as ``retry`` says, but only those that are safe to repeat; starts are,
+    because each is sent with an idempotency key. ``transport`` replaces the network, for tests.
+    """
+
+    def __init__(
+        self,
+        url: str = DEFAULT_URL,
+        *,
+        api_key: str | None = None,
+        timeout_s: float = 30.0,
+        retry: RetryPolicy | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self._http = httpx.AsyncClient(base_url=url, headers=headers, timeout=timeout_s, transport=transport)
+        self._retry = retry or RetryPolicy()
+        self._sleep = sleep
+        self.workflows = AsyncWorkflows(self)
+        self.executions = AsyncExecutions(self)
+        self.batches = AsyncBatches(self)
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections. Executions go on."""
+        await self._http.aclose()
+
+    async def run(
+        self,
+        workflow: str | Definition,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        options: Mapping[str, Any] | None = None,
+        timeout_s: float | None = None,
+    ) -> wire.Execution:
+        """Start a workflow and wait until it has ended or is paused.
+
+        ``workflow`` is the id of a stored one, or a definition (an object, or bytes of JSON or YAML). A failed
+        execution is returned like any other: look at its ``status``. Raises EXECUTION_TIMEOUT after ``timeout_s``; it
+        then goes on.
+        """
+        if isinstance(workflow, str):
+            started = await self.executions.start(workflow, inputs=inputs, options=options)
+        else:
+            started = await self.executions.start(definition=workflow, inputs=inputs, options=options)
+        return await self.wait(started.id, timeout_s=timeout_s)
+
+    async def wait(self, execution_id: str, *, timeout_s: float | None = None) -> wire.Execution:
+        """The execution once it has ended or is paused. Raises EXECUTION_TIMEOUT after ``timeout_s``."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                events = self.stream_events(execution_id, types=("execution.paused",))
+                async with aclosing(events):
+                    async for event in events:
+                        execution = await self.executions.get(execution_id)
+                        if event.type != "execution.paused" or execution.status == "paused":
+                            return execution
+                return await self.executions.get(execution_id)
+        except TimeoutError:
+            raise wait_timed_out(execution_id, timeout_s or 0.0) from None
+
+    async def stream_events(
+        self, execution_id: str, after: int = 0, *, types: Iterable[str] = ()
+    ) -> AsyncGenerator[wire.EventBody, None]:
+        """Events after ``after``, live, each once and in order, across any number of broken connections.
+
+        Ends after the terminal event and never before. Raises STREAM_INTERRUPTED if several connections in a row bring
+        nothing.
+        """
+        cursor = EventCursor(execution_id, after, tuple(types))
+        while not cursor.ended:
+            reason: Exception | str = "the connection ended before the execution"
+            connection = self._connection(cursor)
+            try:
+                async with aclosing(connection):
+                    async for event in connection:
+                        yield event
+            except (httpx.TransportError, httpx.StreamError, SSEError, ConnectionError) as error:
+                reason = error
+            if not cursor.ended:
+                await self._sleep(cursor.failed(self._retry, reason))
+
+    async def node_types(self) -> list[wire.NodeTypeBody]:
+        """The server's node types with their config schemas."""
+        return (await self.send(calls.node_types())).data
+
+    async def info(self) -> wire.Info:
+        """What is running there: version, database, durability."""
+        return await self.send(calls.info())
+
+    async def send(self, call: Call[T]) -> T:
+        """Send one call, repeating it as far as that is safe."""
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                response = await self._http.send(self._request(call))
+            except httpx.TransportError as error:
+                delay_s = self._retry.after_failure(call, attempt, error)
+                if delay_s is None:
+                    raise unreachable(str(self._http.base_url), error) from error
+            else:
+                delay_s = self._retry.after_answer(call, attempt, response)
+                if delay_s is None:
+                    if not response.is_success:
+                        raise error_of(response)
+                    return call.read(response)
+            await self._sleep(delay_s)
+
+    def _request(self, call: Call[Any], timeout: httpx.Timeout | None = None) -> httpx.Request:
+        return self._http.build_request(
+            call.method,
+            call.path,
+            params=dict(call.params),
+            content=call.content,
+            headers=dict(call.headers),
+            timeout=timeout or self._http.timeout,
+        )
+
+    async def _connection(self, cursor: EventCursor) -> AsyncGenerator[wire.EventBody, None]:
+        """What one connection brings. A passing failure of the server is a ConnectionError."""
+        response = await self._http.send(self._request(cursor.call(), STREAM_TIMEOUT), stream=True)
+        try:
+            if response.status_code == 204:
+                cursor.ended = True
+                return
+            if not response.is_success:
+                await response.aread()
+                error = error_of(response)
+                raise ConnectionError(str(error)) if error.retryable else error
+            async for frame in EventSource(response).aiter_sse():
+                event = cursor.take(frame)
+                if event is not None:
+                    yield event
+                if cursor.ended:
+                    return
+        finally:
+            await response.aclose()
+
+
+class AsyncWorkflows:
+    """Calls about workflows."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+
+    async def create(self, definition: Definition, *, strict: bool = False) -> wire.Workflow:
+        """Save a new workflow. Raises INVALID_DEFINITION with ``details["errors"]``."""
+        return await self._client.send(calls.create_workflow(definition, strict))
+
+    async def list(self, *, limit: int = 50, cursor: str | None = None) -> wire.WorkflowPage:
+        """One page, newest first."""
+        return await self._client.send(calls.list_workflows(limit, cursor))
+
+    async def get(self, workflow_id: str) -> wire.Workflow:
+        """The present version. Raises NOT_FOUND."""
+        return await self._client.send(calls.get_workflow(workflow_id))
+
+    async def update(self, workflow_id: str, definition: Definition, *, strict: bool = False) -> wire.Workflow:
+        """Replace it; a changed definition becomes the next version. Raises NOT_FOUND, INVALID_DEFINITION."""
+        return await self._client.send(calls.update_workflow(workflow_id, definition, strict))
+
+    async def delete(self, workflow_id: str) -> None:
+        """Delete it; its executions stay. Raises NOT_FOUND."""
+        await self._client.send(calls.delete_workflow(workflow_id))
+
+    async def validate(self, definition: Definition, *, strict: bool = False) -> wire.Validation:
+        """Check a definition without saving it. Never raises for a wrong one."""
+        return await self._client.send(calls.validate_workflow(definition, strict))
+
+    async def plan(self, workflow_id: str) -> wire.PlanView:
+        """The compiled plan."""
+        return await self._client.send(calls.workflow_plan(workflow_id))
+
+
+class AsyncExecutions:
+    """Calls about executions."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+
+    async def start(
+        self,
+        workflow_id: str | None = None,
+        *,
+        definition: Definition | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        options: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+        strict: bool = False,
+    ) -> wire.ExecutionStarted:
+        """Start a stored workflow or a definition; returns once the execution is kept. Raises INVALID_INPUT."""
+        return await self._client.send(calls.start(workflow_id, definition, inputs, options, idempotency_key, strict))
+
+    async def get(self, execution_id: str) -> wire.Execution:
+        """The whole execution. Raises NOT_FOUND."""
+        return await self._client.send(calls.get_execution(execution_id))
+
+    async def list(self, *, limit: int = 50, cursor: str | None = None, **filters: str) -> wire.ExecutionPage:
+        """One page, newest first. ``filters``: status, workflow_id, batch_id, created_after (ISO 8601)."""
+        return await self._client.send(calls.list_executions(limit, cursor, filters))
+
+    async def cancel(self, execution_id: str, *, reason: str | None = None) -> wire.Execution:
+        """Stop it. Raises EXECUTION_ENDED if it has ended otherwise."""
+        return await self._client.send(calls.cancel_execution(execution_id, reason))
+
+    async def plan(self, execution_id: str) -> wire.PlanView:
+        """The plan that it runs."""
+        return await self._client.send(calls.execution_plan(execution_id))
+
+    async def public_token(self, execution_id: str) -> wire.PublicToken:
+        """A signed right to read it, for browsers."""
+        return await self._client.send(calls.public_token(execution_id))
+
+    async def nodes(
+        self,
+        execution_id: str,
+        *,
+        limit: int = 100,
+        cursor: str | None = None,
+        node_id: str | None = None,
+        status: str | None = None,
+    ) -> wire.NodeAttemptPage:
+        """One page of attempts, in order of start."""
+        return await self._client.send(calls.list_attempts(execution_id, limit, cursor, node_id, status))
+
+    async def output(self, execution_id: str, instance: str, *, attempt: int | None = None) -> Any:
+        """The whole output of a node instance. Raises NOT_FOUND if it has none."""
+        return await self._client.send(calls.node_output(execution_id, instance, attempt))
+
+    async def events(self, execution_id: str, *, after: int = 0, limit: int = 500) -> wire.EventPage:
+        """One page of events; ``next_cursor`` is the next ``after``."""
+        return await self._client.send(calls.list_events(execution_id, after, limit))
+
+
+class AsyncBatches:
+    """Calls about batches."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+
+    async def start(
+        self,
+        workflow_id: str,
+        inputs: Iterable[Mapping[str, Any]],
+        *,
+        options: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+    ) -> wire.BatchStarted:
+        """Start one execution for each row; every row is checked before the first is started."""
+        return await self._client.send(calls.start_batch(workflow_id, inputs, options, idempotency_key))
+
+    async def get(self, batch_id: str) -> wire.Batch:
+        """How far it is."""
+        return await self._client.send(calls.get_batch(batch_id))
+
+    async def results(self, batch_id: str) -> list[wire.BatchResult]:
+        """All results in the order of the rows, also of executions that have not ended."""
+        return await self._client.send(calls.batch_results(batch_id))

@@ -1,0 +1,100 @@
+"""From the engine's RunNode to the task that a lane understands: plan, context slice and identity in one struct."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flowray.definition.node_type import Role
+from flowray.engine.commands import RunNode
+from flowray.engine.context import ContextSlice, context_for
+from flowray.engine.instances import split_instance
+from flowray.engine.plan_index import PlanIndex
+from flowray.engine.state import ExecutionState
+from flowray.handlers.node_task import NodeTask
+from flowray.persistence.records import ExecutionRecord
+from flowray.plan import ExecutableNode
+
+_NAMED_KEY = {
+    Role.SOURCE: ("inputName", "input_name", "inputVariable", "input_variable", "variableName", "variable_name"),
+    Role.OUTPUT: ("outputName", "output_name", "outputVariable", "output_variable", "name"),
+}
+"""Nodes whose output is ``{key: value}``: the config fields that give the key, in the order in which handlers ask."""
+
+
+def idempotency_key(execution_id: str, instance: str, tries: int) -> str:
+    """The same for every attempt whose predecessor's outcome is unknown; a new one after a received failure (R31)."""
+    return f"{execution_id}:{instance}:{tries}"
+
+
+def stream_name(instance: str) -> str:
+    """The name of an instance's text stream: ``llm-<node id>``, with the scope path inside loops and parallels."""
+    scope, node_id = split_instance(instance)
+    return f"llm-{scope}/{node_id}" if scope else f"llm-{node_id}"
+
+
+def node_task(record: ExecutionRecord, index: PlanIndex, state: ExecutionState, command: RunNode, ts: int) -> NodeTask:
+    """Everything a lane needs to run one attempt of one instance, without looking anything up.
+
+    To be called in the step that decided the command, at its time ``ts``: a later state may hold values that are not
+    committed yet and that the attempt must not see (R23).
+    """
+    node = index.nodes[command.node_id].node
+    context = context_for(index, state, command.instance)
+    return NodeTask(
+        execution_id=record.id,
+        workflow_id=record.workflow_id,
+        workflow_name=record.workflow_name or index.plan.name,
+        epoch=state.epoch,
+        instance=command.instance,
+        node_id=command.node_id,
+        node_type=node.type,
+        node_name=node.name,
+        dialect=index.plan.dialect.name,
+        config=node.config,
+        attempt=command.attempt,
+        tries=command.tries,
+        idempotency_key=idempotency_key(record.id, command.instance, command.tries),
+        sentinel=command.sentinel,
+        round=command.round,
+        timeout_ms=node.timeout_ms,
+        deadline_ms=record.deadline_at,
+        stream_id=stream_name(command.instance) if node.streams else "",
+        streams=node.streams,
+        keep_unresolved=index.plan.dialect.keep_unresolved,
+        flatten=index.plan.dialect.flatten_outputs,
+        inputs=context.inputs,
+        # The engine changes its variables in place; the lane may read this task in another thread.
+        variables=dict(context.variables),
+        outputs=context.outputs,
+        aliases=context.aliases,
+        alias_keys=_alias_keys(index, context.aliases),
+        known=_known(index, node, context),
+        loop=context.loop,
+        parallel=context.parallel,
+        containers=context.containers,
+        bound=context.bound,
+        elapsed_ms=max(ts - state.started_at, 0),
+        lane=node.lane.value,
+        resources=node.resources,
+    )
+
+
+def _alias_keys(index: PlanIndex, aliases: Mapping[str, str]) -> dict[str, str]:
+    """For aliases of input and output nodes, the key of their output object that the alias means."""
+    keys = {alias: output_key(index.nodes[node_id].node) for alias, node_id in aliases.items()}
+    return {alias: key for alias, key in keys.items() if key is not None}
+
+
+def output_key(node: ExecutableNode) -> str | None:
+    """The only key of an input or output node's output; None for a node whose output is its value."""
+    config: Mapping[str, Any] = node.config
+    named = (config.get(field) for field in _NAMED_KEY.get(node.role, ()))
+    return next((name for name in named if isinstance(name, str) and name), None)
+
+
+def _known(index: PlanIndex, node: ExecutableNode, context: ContextSlice) -> tuple[str, ...]:
+    """Names that read null, not missing, if they have no value: nodes that did not run or never do (R6)."""
+    everything = index.nodes[node.id].reads if node.reads_all else ()
+    names = (*node.providers, *everything, *index.plan.absent_nodes)
+    return tuple(dict.fromkeys(name for name in names if name not in context.outputs))

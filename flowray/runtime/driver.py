@@ -1,0 +1,334 @@
+"""The loop around the engine: stimulus → step → events → commit → commands. No Ray, no HTTP, no SQL. Start here.
+
+One thread owns all executions of a process, so the engine needs no locks. Everything reaches it through one queue:
+results from lanes, requests, due timers, and the journal's word that a commit is durable. Events of many executions
+share a commit; nothing leaves before it is committed (R24).
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from flowray.engine import events as ev
+from flowray.engine import stimuli as st
+from flowray.engine.commands import CancelTimer, EndExecution, StartTimer, StopNode
+from flowray.errors import ErrorCode, FlowrayError
+from flowray.handlers.node_task import NodeTask
+from flowray.persistence.records import InboxRecord
+from flowray.persistence.stores import Journal, Reader
+from flowray.persistence.writes import AnyResult, AppendEvents, Done, Pending, Refused
+from flowray.runtime.live import Action, LiveExecution
+from flowray.runtime.timers import Timers
+
+logger = logging.getLogger(__name__)
+
+IDLE_S = 0.5
+"""How long the loop sleeps when nothing is due: bounds how late a stop is noticed, not how fast work is."""
+
+
+class Executor(Protocol):
+    """Carries node attempts out. Returns at once; results come back through ``Driver.post``."""
+
+    def run(self, tasks: Sequence[NodeTask]) -> None:
+        """Dispatch attempts, in order."""
+        ...
+
+    def stop(self, execution_id: str, instance: str, attempt: int) -> None:
+        """Stop one attempt; its result no longer counts."""
+        ...
+
+    def drop(self, execution_id: str) -> None:
+        """The execution has ended: caches may forget it."""
+        ...
+
+
+Message = tuple[Callable[..., None], tuple[Any, ...]]
+
+Publish = Callable[[str, int, Sequence[ev.AnyEvent]], None]
+"""``(execution id, first seq, events)``, called for every durable commit, in order of seq per execution."""
+
+
+class Driver:
+    """Drives any number of executions. Thread-safe methods: ``own``, ``post``, ``deliver_inbox``, ``stop``."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        reader: Reader,
+        publish: Publish,
+        now_ms: Callable[[], int],
+        may_dispatch: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._journal = journal
+        self._reader = reader
+        self._publish = publish
+        self._now_ms = now_ms
+        self._may_dispatch = may_dispatch
+        self._executor: Executor | None = None
+        self._messages: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        self._live: dict[str, LiveExecution] = {}
+        self._dirty: dict[str, LiveExecution] = {}
+        self._to_run: list[NodeTask] = []
+        self._held_back = False
+        self._timers = Timers()
+        self._thread = threading.Thread(target=self._run, name="flowray-driver", daemon=True)
+
+    # -- called from other threads --------------------------------------------------------------------------------
+
+    def start(self, executor: Executor) -> None:
+        """Start the thread. ``executor`` is given here because it needs ``post``."""
+        self._executor = executor
+        self._thread.start()
+
+    def own(self, live: LiveExecution, stimulus: st.AnyStimulus) -> None:
+        """Drive an execution from now on, beginning with ``stimulus`` (Start or Recovered)."""
+        self._messages.put((self._do_own, (live, stimulus)))
+
+    def post(self, execution_id: str, stimulus: st.AnyStimulus) -> None:
+        """Deliver a stimulus; dropped if the execution is not (or no longer) driven here."""
+        self._messages.put((self._do_take, (execution_id, stimulus)))
+
+    def post_many(self, stimuli: Sequence[tuple[str, st.AnyStimulus]]) -> None:
+        """Deliver several stimuli at once, in order."""
+        self._messages.put((self._do_take_many, (stimuli,)))
+
+    def deliver_inbox(self, execution_id: str, rows: Sequence[InboxRecord]) -> None:
+        """Fold inbox rows; they are marked consumed with the events they lead to (R25)."""
+        self._messages.put((self._do_inbox, (execution_id, rows)))
+
+    def stop(self) -> None:
+        """Stop the thread after what is queued. Executions stay as committed."""
+        self._messages.put(None)
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            self._thread.join()
+
+    def owned(self) -> list[str]:
+        """Ids of the executions driven here (a moment's view)."""
+        return list(self._live)
+
+    # -- the loop -------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while True:
+            try:
+                if not self._turn():
+                    return
+            except Exception:
+                # A bug in one turn must not take the loop, and with it every other execution, down.
+                logger.exception("flowray driver: a turn failed")
+
+    def _turn(self) -> bool:
+        """Take everything that is queued, then commit and dispatch once. False when asked to stop."""
+        messages, going_on = self._gather()
+        for action, arguments in messages:
+            try:
+                action(*arguments)
+            except Exception:
+                logger.exception("flowray driver: a message was lost")
+        now = self._now_ms()
+        for execution_id, timer_id in self._timers.pop_due(now):
+            self._do_take(execution_id, st.TimerFired(ts=now, timer_id=timer_id))
+        self._commit_dirty()
+        self._dispatch()
+        return going_on
+
+    def _gather(self) -> tuple[list[Message], bool]:
+        """Wait for a message or the next timer, then take all that is there."""
+        due_at = self._timers.next_due()
+        timeout = IDLE_S if due_at is None else min(max((due_at - self._now_ms()) / 1000, 0.0), IDLE_S)
+        messages: list[Message] = []
+        try:
+            message = self._messages.get(timeout=timeout) if timeout else self._messages.get_nowait()
+            while message is not None:
+                messages.append(message)
+                message = self._messages.get_nowait()
+        except queue.Empty:
+            return messages, True
+        return messages, False
+
+    def _commit_dirty(self) -> None:
+        writes: list[AppendEvents] = []
+        executions: list[LiveExecution] = []
+        for live in self._dirty.values():
+            write = self._next_commit(live)
+            if write is not None:
+                writes.append(write)
+                executions.append(live)
+        self._dirty.clear()
+        if not writes:
+            return
+        try:
+            self._journal.submit(
+                writes, lambda results, error: self._messages.put((self._do_committed, (executions, results, error)))
+            )
+        except FlowrayError as error:
+            self._do_committed(executions, None, error)
+
+    def _next_commit(self, live: LiveExecution) -> AppendEvents | None:
+        now = self._now_ms()
+        try:
+            return live.next_commit(now)
+        except Exception as error:
+            logger.exception("flowray driver: what happened in execution %s cannot be written", live.id)
+            live.withdraw()
+            live.crash(now, _reason(error))
+            return live.next_commit(now)
+
+    def _dispatch(self) -> None:
+        if not self._to_run or self._executor is None:
+            return
+        if not self._may_dispatch():
+            # Past the lease another owner may have started the same attempts (R23). They wait: either the lease turns
+            # out to hold and they go, or the executions are found to be fenced and they are forgotten.
+            if not self._held_back:
+                logger.warning("flowray driver: lease too old, %d attempts are held back", len(self._to_run))
+            self._held_back = True
+            return
+        self._held_back = False
+        tasks, self._to_run = self._to_run, []
+        self._executor.run(tasks)
+
+    # -- what messages do -----------------------------------------------------------------------------------------
+
+    def _do_own(self, live: LiveExecution, stimulus: st.AnyStimulus) -> None:
+        known = self._live.get(live.id)
+        if known is not None and known.epoch >= live.epoch:
+            return
+        if known is not None:
+            self._forget(known)
+        self._live[live.id] = live
+        self._do_take(live.id, stimulus)
+
+    def _do_take(self, execution_id: str, stimulus: st.AnyStimulus) -> None:
+        live = self._live.get(execution_id)
+        if live is None:
+            return
+        try:
+            actions = live.take(stimulus)
+        except Exception as error:
+            # The engine refused: this execution is broken, the others are not.
+            logger.exception("flowray driver: execution %s cannot go on", execution_id)
+            self._crash(live, error)
+            return
+        self._carry_out(live, actions)
+        self._dirty[execution_id] = live
+
+    def _do_take_many(self, stimuli: Sequence[tuple[str, st.AnyStimulus]]) -> None:
+        for execution_id, stimulus in stimuli:
+            self._do_take(execution_id, stimulus)
+
+    def _do_inbox(self, execution_id: str, rows: Sequence[InboxRecord]) -> None:
+        live = self._live.get(execution_id)
+        if live is None:
+            return
+        for row in rows:
+            # An ended execution leaves its rows alone: if its ending is refused for them, they come again (R35).
+            if live.state.ended or not live.fold_inbox(row.id):
+                continue
+            if row.kind == "cancel":
+                data = row.data if isinstance(row.data, dict) else {}
+                reason = data.get("reason") or "Cancelled by user"
+                self._do_take(execution_id, st.CancelRequested(ts=self._now_ms(), reason=reason, by=row.by))
+
+    def _do_committed(
+        self, executions: list[LiveExecution], results: list[AnyResult] | None, error: Exception | None
+    ) -> None:
+        if results is None:
+            # They are still ours by the database: the sweep takes them up again from what is durable.
+            logger.error("flowray driver: the journal gave up: %s", error)
+            for live in executions:
+                self._forget(live)
+            return
+        for live, result in zip(executions, results, strict=True):
+            if self._live.get(live.id) is not live:
+                continue
+            try:
+                self._settle(live, result)
+            except Exception as broken:
+                logger.exception("flowray driver: execution %s cannot go on", live.id)
+                live.withdraw()
+                self._crash(live, broken)
+
+    def _settle(self, live: LiveExecution, result: AnyResult) -> None:
+        """What became of the commit of one execution."""
+        if isinstance(result, Done):
+            first, events, actions = live.committed()
+            self._tell(live, first, events)
+            self._carry_out(live, actions)
+            if live.pending:
+                self._dirty[live.id] = live
+            elif live.crash_reason is not None:
+                self._forget(live)
+        elif isinstance(result, Pending):
+            self._retract(live, result.inbox)
+        elif isinstance(result, Refused) and live.crash_reason is None:
+            logger.error("flowray driver: the store refused events of execution %s: %s", live.id, result.detail)
+            live.withdraw()
+            self._crash(live, FlowrayError(ErrorCode.INTERNAL, f"the store refused its events: {result.detail}"))
+        else:
+            # Fenced: somebody else owns it now. Its lanes are told; nothing more is written (R22).
+            logger.warning("flowray driver: execution %s has a new owner", live.id)
+            self._forget(live)
+
+    def _tell(self, live: LiveExecution, first: int, events: Sequence[ev.AnyEvent]) -> None:
+        try:
+            self._publish(live.id, first, events)
+        except Exception:
+            # Readers fill the gap from the log (R33).
+            logger.exception("flowray driver: events of execution %s were not published", live.id)
+
+    def _retract(self, live: LiveExecution, rows: Sequence[InboxRecord]) -> None:
+        try:
+            live.retract_end(self._reader.events.read_raw)
+        except FlowrayError as error:
+            logger.warning("flowray driver: execution %s is taken up again later: %s", live.id, error)
+            self._forget(live)
+            return
+        self._do_inbox(live.id, rows)
+        self._dirty[live.id] = live
+
+    def _carry_out(self, live: LiveExecution, actions: Sequence[Action]) -> None:
+        for action in actions:
+            if isinstance(action, NodeTask):
+                self._to_run.append(action)
+            elif isinstance(action, StartTimer):
+                self._timers.set(live.id, action.timer_id, action.due_at)
+            elif isinstance(action, CancelTimer):
+                self._timers.cancel(live.id, action.timer_id)
+            elif isinstance(action, StopNode) and self._executor is not None:
+                key = (live.id, action.instance, action.attempt)
+                self._to_run = [task for task in self._to_run if _key(task) != key]
+                self._executor.stop(*key)
+            elif isinstance(action, EndExecution):
+                self._forget(live)
+
+    def _forget(self, live: LiveExecution) -> None:
+        if self._live.get(live.id) is not live:
+            return
+        del self._live[live.id]
+        self._dirty.pop(live.id, None)
+        self._timers.drop(live.id)
+        self._to_run = [task for task in self._to_run if task.execution_id != live.id]
+        if self._executor is not None:
+            self._executor.drop(live.id)
+
+    def _crash(self, live: LiveExecution, error: Exception) -> None:
+        """End an execution that cannot be driven on, visibly, under its own epoch and after what is in flight."""
+        live.crash(self._now_ms(), _reason(error))
+        self._timers.drop(live.id)
+        self._to_run = [task for task in self._to_run if task.execution_id != live.id]
+        if self._executor is not None:
+            self._executor.drop(live.id)
+        self._dirty[live.id] = live
+
+
+def _key(task: NodeTask) -> tuple[str, str, int]:
+    return task.execution_id, task.instance, task.attempt
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,195 @@
+"""One execution in the hands of its owner: plan, state, what is not yet committed, and what waits for the commit.
+
+Knows no thread, queue or database; the driver moves it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+from flowray.engine import events as ev
+from flowray.engine.commands import CancelTimer, Command, EndExecution, PruneOutputs, RunNode, StartTimer, StopNode
+from flowray.engine.machine import step
+from flowray.engine.plan_index import PlanIndex
+from flowray.engine.replay import replay
+from flowray.engine.state import ExecutionState
+from flowray.engine.statuses import ExecutionStatus
+from flowray.engine.stimuli import AnyStimulus
+from flowray.errors import ErrorCode
+from flowray.handlers.node_task import NodeTask
+from flowray.persistence.records import ExecutionRecord
+from flowray.persistence.writes import AppendEvents
+from flowray.runtime.dispatch import node_task
+from flowray.runtime.projection import node_logs, row_changes
+
+PROGRESS_EVERY_MS = 250
+"""How often the row's progress is brought up to date: it costs O(nodes), so not with every commit."""
+
+Action: TypeAlias = NodeTask | StartTimer | CancelTimer | StopNode | PruneOutputs | EndExecution
+"""A command to carry out; one that runs a node is packed into its task already."""
+
+
+class LiveExecution:
+    """An execution that this process owns.
+
+    ``committed_seq``: the last event that is durable. ``pending``: events decided since, in order. At most one commit
+    is in flight (R26). ``held`` are actions that wait until the event with their number is durable (R23, R24).
+    ``consumed`` are inbox rows that the next commit marks; ``folded`` all that were ever taken. ``crash_reason`` is set
+    once the execution cannot be driven on: only that ending is still to be committed.
+    """
+
+    def __init__(self, record: ExecutionRecord, index: PlanIndex, state: ExecutionState, epoch: int) -> None:
+        self.record = record
+        self.index = index
+        self.state = state
+        self.epoch = epoch
+        state.epoch = epoch
+        self.committed_seq = record.last_seq
+        self.pending: list[ev.AnyEvent] = []
+        self.in_flight: list[ev.AnyEvent] = []
+        self.held: list[tuple[int, Action]] = []
+        self.consumed: list[str] = []
+        self.folded: set[str] = set()
+        self.progress_at = 0
+        self.crash_reason: str | None = None
+        self._marked: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """The execution's id."""
+        return self.record.id
+
+    @property
+    def next_seq(self) -> int:
+        """The number that the next event will get."""
+        return self.committed_seq + len(self.in_flight) + len(self.pending) + 1
+
+    def take(self, stimulus: AnyStimulus) -> list[Action]:
+        """Step the engine. Returns the actions that may be carried out at once; the others are held.
+
+        A node without outside effect may run ahead of the commit (R23); everything else waits until all that was
+        decided up to now is durable.
+        """
+        if self.crash_reason is not None:
+            return []
+        events, commands = step(self.index, self.state, stimulus)
+        self.pending.extend(events)
+        ready: list[Action] = []
+        last = self.next_seq - 1
+        for command in commands:
+            action = self._action(command, stimulus.ts)
+            # What led to a command may be durable already: then nothing would come to set it free.
+            if last <= self.committed_seq or self._may_run_ahead(command):
+                ready.append(action)
+            else:
+                self.held.append((last, action))
+        return ready
+
+    def _action(self, command: Command, ts: int) -> Action:
+        if isinstance(command, RunNode):
+            return node_task(self.record, self.index, self.state, command, ts)
+        return command
+
+    def _may_run_ahead(self, command: Command) -> bool:
+        return isinstance(command, RunNode) and not self.index.nodes[command.node_id].node.waits_for_commit
+
+    def fold_inbox(self, row_id: str) -> bool:
+        """Note that an inbox row is being folded; False if it was before, so that repeats do nothing (R25)."""
+        if row_id in self.folded:
+            return False
+        self.folded.add(row_id)
+        self.consumed.append(row_id)
+        return True
+
+    def next_commit(self, now_ms: int) -> AppendEvents | None:
+        """The write of everything pending, or None if nothing is pending or a commit is in flight."""
+        if not self.pending or self.in_flight:
+            return None
+        self.in_flight, self.pending = self.pending, []
+        self._marked, self.consumed = tuple(self.consumed), []
+        first = self.committed_seq + 1
+        last = self.committed_seq + len(self.in_flight)
+        if self.crash_reason is not None:
+            return crash_write(self.id, self.epoch, self.committed_seq, self.in_flight[-1].ts, self.crash_reason)
+        with_progress = now_ms - self.progress_at >= PROGRESS_EVERY_MS
+        if with_progress:
+            self.progress_at = now_ms
+        ended = self.state.ended
+        return AppendEvents(
+            execution_id=self.id,
+            epoch=self.epoch,
+            expected_seq=self.committed_seq,
+            last_seq=last,
+            ts=self.in_flight[-1].ts,
+            events=ev.encode_events(self.in_flight),
+            changes=row_changes(self.index, self.state, self.in_flight, with_progress),
+            node_logs=node_logs(self.index, self.id, first, self.in_flight),
+            consumed=self._marked,
+            release=ended,
+            refuse_on_inbox="cancel" if ended and not self.state.cancel_reason else None,
+        )
+
+    def committed(self) -> tuple[int, list[ev.AnyEvent], list[Action]]:
+        """The commit in flight is durable: its first number, its events, and the actions it sets free."""
+        first, events = self.committed_seq + 1, self.in_flight
+        self.committed_seq += len(events)
+        self.in_flight = []
+        free = [action for seq, action in self.held if seq <= self.committed_seq and self._is_wanted(action)]
+        self.held = [(seq, action) for seq, action in self.held if seq > self.committed_seq]
+        return first, events, free
+
+    def _is_wanted(self, action: Action) -> bool:
+        """False for an attempt that was stopped while it waited for its commit: its effect must not start."""
+        if not isinstance(action, NodeTask) or action.sentinel:
+            return True
+        return self.state.running.get(action.instance) == action.attempt
+
+    def retract_end(self, read_log: Callable[[str], Sequence[bytes]]) -> None:
+        """The ending was refused because a cancellation came first (R35): go back to just before it.
+
+        What the refused commit held besides the ending stays pending, so that no result is lost.
+        """
+        kept = [event for event in self.in_flight if ev.event_type(event) not in ev.TERMINAL_EVENTS]
+        self.state = replay(self.index, [*read_log(self.id), ev.encode_events(kept)])
+        self.state.epoch = self.epoch
+        self.in_flight = []
+        self.pending = kept
+        self.consumed = [*self._marked, *self.consumed]
+        self.held = []
+
+    def crash(self, ts: int, reason: str) -> None:
+        """It cannot be driven on: it ends, visibly, after what is durable or in flight. The rest is dropped."""
+        self.crash_reason = reason
+        self.pending = [ev.ExecutionCrashed(ts=ts, reason=reason)]
+        self.held = []
+
+    def withdraw(self) -> None:
+        """The write of ``next_commit`` was refused, or could not even be made: nothing is in flight."""
+        self.in_flight = []
+        self.consumed = [*self._marked, *self.consumed]
+
+
+def crash_write(execution_id: str, epoch: int, committed_seq: int, ts: int, reason: str) -> AppendEvents:
+    """The write that ends an execution as crashed. Reads neither plan nor state: they may be what is broken."""
+    error = {"message": reason, "code": ErrorCode.EXECUTION_CRASHED.value, "node_id": None, "attempt": None}
+    return AppendEvents(
+        execution_id=execution_id,
+        epoch=epoch,
+        expected_seq=committed_seq,
+        last_seq=committed_seq + 1,
+        ts=ts,
+        events=ev.encode_events([ev.ExecutionCrashed(ts=ts, reason=reason)]),
+        changes=_crash_changes(ts, reason, {**error, "details": {}}),
+        release=True,
+    )
+
+
+def _crash_changes(ts: int, reason: str, error: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "status": ExecutionStatus.CRASHED.value,
+        "ended_at": ts,
+        "crash_reason": reason,
+        "error": error,
+        "waiting_for": [],
+    }

@@ -1,0 +1,141 @@
+"""The in-process runtime: engine, driver, lanes and journal without Ray. For tests, notebooks, ``flowray run``."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+from flowray.engine import events as ev
+from flowray.eventlog.log import RecordedEvent
+from flowray.handlers.handler import system_now_ms
+from flowray.handlers.node_task import NodeTask
+from flowray.handlers.registry import NodeRegistry
+from flowray.handlers.services import Payloads, Services
+from flowray.persistence.journal import ThreadJournal
+from flowray.persistence.records import ExecutionRecord, InboxRecord
+from flowray.persistence.stores import Committer, PayloadStore, Reader
+from flowray.persistence.writes import AnyResult, AnyWrite, InsertInbox
+from flowray.runtime.fanout import Fanout
+from flowray.runtime.lane import Lane, Report
+from flowray.runtime.loop_lane import LoopLane
+from flowray.runtime.orchestrator import Orchestrator
+from flowray.runtime.ownership import OwnerIdentity
+from flowray.runtime.payload_cache import CachedPayloads, NoShard
+
+
+class LocalExecutor:
+    """Runs every attempt, whatever its lane, on one event loop in a thread."""
+
+    def __init__(self, lane: LoopLane) -> None:
+        self._lane = lane
+
+    def run(self, tasks: Sequence[NodeTask]) -> None:
+        """Dispatch attempts."""
+        self._lane.run(tasks)
+
+    def stop(self, execution_id: str, instance: str, attempt: int) -> None:
+        """Stop one attempt."""
+        self._lane.stop(execution_id, instance, attempt)
+
+    def drop(self, execution_id: str) -> None:
+        """Stop what of an execution still runs."""
+        self._lane.drop(execution_id)
+
+
+class LocalRuntime:
+    """An ExecutionDirectory in one process. ``start_threads`` before use, ``close`` after."""
+
+    def __init__(
+        self,
+        committer: Committer,
+        reader: Reader,
+        payloads: PayloadStore,
+        registry: NodeRegistry,
+        services_factory: Callable[[Payloads], Services],
+        facts: dict[str, Any] | None = None,
+    ) -> None:
+        self.reader = reader
+        self._payloads = payloads
+        self._facts = facts or {}
+        self._fanout = Fanout()
+        self._journal = ThreadJournal(committer)
+        self._changing = threading.Lock()
+        self._stopped = False
+        self._orchestrator = self._new_orchestrator()
+        services = services_factory(CachedPayloads(payloads, NoShard()))
+        self._lane = LoopLane("local", Lane(registry, services, system_now_ms), self._deliver, "flowray-lane")
+
+    def _new_orchestrator(self) -> Orchestrator:
+        return Orchestrator(
+            OwnerIdentity(id=f"local-{uuid.uuid4().hex[:12]}", kind="local", generation="local"),
+            self._journal, self.reader, self._publish, system_now_ms, _monotonic_ms, on_lost=self._begin_anew,
+        )  # fmt: skip
+
+    def start_threads(self) -> None:
+        """Begin to drive executions."""
+        self._lane.start()
+        self._orchestrator.run(LocalExecutor(self._lane))
+
+    def _begin_anew(self) -> None:
+        """The lease ran out: the machine slept, or the database was away. Take up again as a new owner."""
+        with self._changing:
+            if self._stopped:
+                return
+            for execution_id in self._orchestrator.driver.owned():
+                self._lane.drop(execution_id)
+            self._orchestrator = self._new_orchestrator()
+            self._orchestrator.run(LocalExecutor(self._lane))
+
+    def _deliver(self, report: Report) -> None:
+        self._orchestrator.driver.post_many(report)
+
+    def _publish(self, execution_id: str, first_seq: int, events: Sequence[ev.AnyEvent]) -> None:
+        self._fanout.publish(execution_id, first_seq, ev.encode_events(events))
+
+    # -- ExecutionDirectory ---------------------------------------------------------------------------------------
+
+    async def write(self, writes: Sequence[AnyWrite]) -> list[AnyResult]:
+        """Commit writes that need no owner."""
+        return await asyncio.to_thread(self._journal.commit, writes)
+
+    async def start(self, records: Sequence[ExecutionRecord], plan: bytes) -> list[AnyResult]:
+        """Insert executions of one plan and set them going."""
+        return await asyncio.to_thread(self._orchestrator.insert_and_start, records, plan)
+
+    async def request(self, record: InboxRecord) -> AnyResult:
+        """Put a request into the inbox and wake the owner."""
+        (result,) = await self.write([InsertInbox(record=record)])
+        await asyncio.to_thread(self._orchestrator.wake, [record.execution_id])
+        return result
+
+    def follow(self, execution_id: str, after: int = 0) -> AsyncIterator[list[RecordedEvent]]:
+        """Events as they are committed."""
+        return self._fanout.follow(self.reader.events, execution_id, after)
+
+    async def load_payload(self, payload_id: str) -> bytes:
+        """The JSON text of a stored value."""
+        return await asyncio.to_thread(self._payloads.get, payload_id)
+
+    async def info(self) -> dict[str, Any]:
+        """Facts for GET /info."""
+        return {"runtime": "in-process", **self._facts}
+
+    async def close(self) -> None:
+        """Stop driving; executions that have not ended stay in the store."""
+        await asyncio.to_thread(self.stop)
+
+    def stop(self) -> None:
+        """As ``close``, for callers without an event loop."""
+        with self._changing:
+            self._stopped = True
+        self._orchestrator.stop()
+        self._lane.close()
+        self._journal.close()
+
+
+def _monotonic_ms() -> int:
+    return time.monotonic_ns() // 1_000_000

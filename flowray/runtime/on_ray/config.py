@@ -1,0 +1,37 @@
+"""What every actor of one flowray instance is built from: names, sizes and factories. Picklable; holds no secret."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flowray.definition.policies import Lane as LaneName
+from flowray.handlers.registry import NodeRegistry
+from flowray.handlers.services import Payloads, Services
+from flowray.persistence.stores import Storage
+from flowray.runtime.on_ray import names
+
+
+@dataclass(frozen=True)
+class RuntimeConfig:
+    """One instance's shape on Ray.
+
+    The factories are made by bootstrap with the settings inside and run in each actor's process. ``one_writer``: the
+    database allows one writing process, which is orchestrator 0 (SQLite).
+    """
+
+    instance: str
+    build: str
+    one_writer: bool
+    storage_factory: Callable[[], Storage]
+    services_factory: Callable[[Payloads], Services]
+    registry_factory: Callable[[], NodeRegistry]
+    orchestrators: int = 1
+    lanes: int = 1
+    lane_override: LaneName | None = None
+    dedicated: bool = False
+
+    @property
+    def namespace(self) -> str:
+        """The Ray namespace of this instance's actors."""
+        return names.namespace(self.instance)

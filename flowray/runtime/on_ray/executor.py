@@ -1,0 +1,214 @@
+"""Carries attempts out on Ray: inline in the orchestrator's process, in io lanes, or as tasks of their own."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import ray
+from ray import ObjectRef
+from ray.actor import ActorHandle
+
+from flowray.definition.policies import Lane as LaneName
+from flowray.engine import stimuli as st
+from flowray.handlers.node_task import NodeTask
+from flowray.runtime.driver import Driver
+from flowray.runtime.lane import Report
+from flowray.runtime.loop_lane import LoopLane
+from flowray.runtime.on_ray.collector import Collector
+from flowray.runtime.on_ray.metrics import Metrics
+from flowray.runtime.on_ray.task_lane import ServicesFactory, submit
+from flowray.values import StoredValue
+
+logger = logging.getLogger(__name__)
+
+Key = tuple[str, str, int]
+"""``(execution id, instance, attempt)``."""
+
+
+class RayExecutor:
+    """An Executor for one orchestrator. ``lane_override`` sends every node but sentinels to one lane."""
+
+    def __init__(
+        self,
+        owner_id: str,
+        driver: Driver,
+        inline: LoopLane,
+        lanes: Callable[[], Sequence[ActorHandle[Any]]],
+        services_factory: ServicesFactory,
+        metrics: Metrics,
+        now_ms: Callable[[], int],
+        lane_override: LaneName | None = None,
+    ) -> None:
+        self._owner_id = owner_id
+        self._driver = driver
+        self._inline = inline
+        self._lanes = lanes
+        self._services_factory = services_factory
+        self._metrics = metrics
+        self._now_ms = now_ms
+        self._override = lane_override
+        self._collector = Collector()
+        self._turns = itertools.count()
+        self._listening: set[ActorHandle[Any]] = set()
+        self._tasks: dict[Key, ObjectRef[Report]] = {}
+        self._in_lane: dict[Key, ActorHandle[Any]] = {}
+
+    def start(self) -> None:
+        """Start the threads and listen to the lanes that are there."""
+        self._inline.start()
+        self._collector.start()
+        for lane in self._lanes():
+            self._listen(lane)
+
+    def stop_all(self) -> None:
+        """Stop listening. Lane calls run to their end; their results are lost (R38)."""
+        self._collector.stop()
+        self._inline.close()
+
+    # -- Executor -------------------------------------------------------------------------------------------------
+
+    def run(self, tasks: Sequence[NodeTask]) -> None:
+        """Dispatch attempts, each lane's share in one call."""
+        inline: list[NodeTask] = []
+        io: list[NodeTask] = []
+        for task in tasks:
+            lane = self._lane_of(task)
+            self._metrics.node_started(task.node_type, lane.value)
+            if lane is LaneName.INLINE:
+                inline.append(task)
+            elif lane is LaneName.IO:
+                io.append(task)
+            else:
+                self._submit_task(task)
+        if inline:
+            self._inline.run(inline)
+        if io:
+            self._submit_to_lanes(io)
+
+    def stop(self, execution_id: str, instance: str, attempt: int) -> None:
+        """Stop one attempt wherever it runs: cancel first; a task that does not stop is killed (R49)."""
+        key = (execution_id, instance, attempt)
+        reference = self._tasks.pop(key, None)
+        if reference is not None:
+            ray.cancel(reference, force=True)
+        lane = self._in_lane.pop(key, None)
+        if lane is not None:
+            lane.stop.remote(execution_id, instance, attempt)
+        self._inline.stop(execution_id, instance, attempt)
+
+    def drop(self, execution_id: str) -> None:
+        """Forget an execution that has ended here; stop what of it may still run."""
+        for key in [key for key in self._tasks if key[0] == execution_id]:
+            ray.cancel(self._tasks.pop(key), force=True)
+        for key in [key for key in self._in_lane if key[0] == execution_id]:
+            lane = self._in_lane.pop(key)
+            lane.stop.remote(*key)
+        self._inline.drop(execution_id)
+
+    # -- choosing and submitting ----------------------------------------------------------------------------------
+
+    def _lane_of(self, task: NodeTask) -> LaneName:
+        if task.sentinel:
+            return LaneName.INLINE
+        if self._override is not None:
+            return self._override
+        lane = LaneName(task.lane)
+        if lane is LaneName.INLINE and any(isinstance(value, StoredValue) for value in task.outputs.values()):
+            # A large value is read where nobody else has to wait for it (R36).
+            return LaneName.IO
+        return lane
+
+    def _submit_task(self, task: NodeTask) -> None:
+        key = (task.execution_id, task.instance, task.attempt)
+        reference = submit(task, self._services_factory, task.resources)
+        self._tasks[key] = reference
+
+        def on_ready(report: Report | None, error: BaseException | None) -> bool:
+            if self._tasks.pop(key, None) is not None:
+                if report is not None:
+                    self._driver.post_many(report)
+                else:
+                    self._lost([key], f"its Ray task failed: {type(error).__name__}")
+            return False
+
+        self._collector.watch(reference, on_ready)
+
+    def _submit_to_lanes(self, tasks: Sequence[NodeTask]) -> None:
+        lanes = self._lanes()
+        if not lanes:
+            self._lost([(t.execution_id, t.instance, t.attempt) for t in tasks], "there is no io lane")
+            return
+        shares: dict[int, list[NodeTask]] = {}
+        for task in tasks:
+            shares.setdefault(next(self._turns) % len(lanes), []).append(task)
+        for number, share in shares.items():
+            self._call_lane(lanes[number], share)
+
+    def _call_lane(self, lane: ActorHandle[Any], tasks: list[NodeTask]) -> None:
+        self._listen(lane)
+        keys = [(task.execution_id, task.instance, task.attempt) for task in tasks]
+        for key in keys:
+            self._in_lane[key] = lane
+        reference: ObjectRef[int] = lane.run.options(name=_call_name(tasks)).remote(self._owner_id, tasks)
+
+        def on_ready(_: Any, error: BaseException | None) -> bool:
+            if error is not None:
+                self._lane_failed(lane, f"{type(error).__name__}", keys)
+            return False
+
+        self._collector.watch(reference, on_ready)
+
+    # -- collecting -----------------------------------------------------------------------------------------------
+
+    def _listen(self, lane: ActorHandle[Any]) -> None:
+        if lane in self._listening:
+            return
+        self._listening.add(lane)
+
+        def on_report(report: Report | None, error: BaseException | None) -> bool:
+            if report is not None:
+                self._received(report)
+                return True
+            self._listening.discard(lane)
+            if not isinstance(error, StopIteration):
+                self._lane_failed(lane, type(error).__name__, None)
+            self._listen(lane)
+            return False
+
+        self._collector.watch(lane.reports.remote(self._owner_id), on_report)
+
+    def _received(self, report: Report) -> None:
+        for execution_id, stimulus in report:
+            if isinstance(stimulus, st.AttemptSucceeded | st.AttemptFailed):
+                self._in_lane.pop((execution_id, stimulus.instance, stimulus.attempt), None)
+        self._driver.post_many(report)
+
+    def _lane_failed(self, lane: ActorHandle[Any], reason: str, keys: list[Key] | None) -> None:
+        """The lane's process died, or a call to it was lost: what it held starts again as new attempts (R39)."""
+        lost = [key for key, holder in self._in_lane.items() if holder == lane and (keys is None or key in keys)]
+        for key in lost:
+            self._in_lane.pop(key, None)
+        if lost:
+            logger.warning("flowray: a lane failed (%s); %d attempts start again", reason, len(lost))
+            self._lost(lost, f"its io lane died ({reason})")
+
+    def _lost(self, keys: Sequence[Key], reason: str) -> None:
+        now = self._now_ms()
+        self._driver.post_many(
+            [
+                (execution_id, st.AttemptLost(ts=now, instance=instance, attempt=attempt, reason=reason))
+                for execution_id, instance, attempt in keys
+            ]
+        )
+
+
+def _call_name(tasks: Sequence[NodeTask]) -> str:
+    """``node.<type>:<workflow>`` where a call has one kind of work; never an id."""
+    types = {task.node_type for task in tasks}
+    workflows = {task.workflow_name for task in tasks}
+    kind = types.pop() if len(types) == 1 else "mixed"
+    workflow = workflows.pop() if len(workflows) == 1 else "several"
+    return f"node.{kind}:{workflow}"

@@ -1,0 +1,51 @@
+"""The actor of an io lane: an async process that holds hundreds of calls at once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from flowray.handlers.handler import system_now_ms
+from flowray.handlers.node_task import NodeTask
+from flowray.runtime.lane import Lane, Report
+from flowray.runtime.on_ray.actor_class import actor_class
+from flowray.runtime.on_ray.config import RuntimeConfig
+from flowray.runtime.on_ray.services import lane_services
+
+
+@actor_class(num_cpus=0, max_restarts=-1, max_task_retries=0, max_concurrency=10_000)
+class IoLane:
+    """Hosts a Lane. Its calls are named by workflow and node type in the dashboard."""
+
+    def __init__(self, name: str, config: RuntimeConfig) -> None:
+        self._name = name
+        registry, services = lane_services(config)
+        self._lane = Lane(registry, services, system_now_ms)
+
+    def __repr__(self) -> str:
+        return "IoLane"
+
+    async def run(self, owner_id: str, tasks: Sequence[NodeTask]) -> int:
+        """Run attempts; returns when all have ended. Results leave through ``reports``."""
+        return await self._lane.run(owner_id, tasks)
+
+    async def reports(self, owner_id: str) -> AsyncIterator[Report]:
+        """Stream of result micro-batches for one owner."""
+        async for report in self._lane.reports(owner_id):
+            yield report
+
+    async def stop(self, execution_id: str, instance: str, attempt: int) -> bool:
+        """Cancel one attempt."""
+        return self._lane.stop(execution_id, instance, attempt)
+
+    async def drop(self, execution_ids: Sequence[str]) -> None:
+        """These executions have ended."""
+        for execution_id in execution_ids:
+            self._lane.drop(execution_id)
+
+    async def facts(self) -> dict[str, Any]:
+        """``{name, pid, in_flight}``; also the readiness check."""
+        await asyncio.sleep(0)
+        return {"name": self._name, "pid": os.getpid(), "in_flight": self._lane.in_flight()}

@@ -1,0 +1,213 @@
+"""The actor that an orchestrator lives in. With SQLite, number 0 is also the one process that writes (R26, R48)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+import uuid
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, cast
+
+import ray
+from ray.actor import ActorHandle, exit_actor
+
+from flowray.engine import events as ev
+from flowray.handlers.handler import system_now_ms
+from flowray.persistence.journal import ThreadJournal
+from flowray.persistence.records import ExecutionRecord
+from flowray.persistence.stores import Journal
+from flowray.persistence.writes import AnyResult, decode_writes, encode_results
+from flowray.runtime.lane import Lane
+from flowray.runtime.loop_lane import LoopLane
+from flowray.runtime.on_ray import names
+from flowray.runtime.on_ray.actor_class import actor_class
+from flowray.runtime.on_ray.config import RuntimeConfig
+from flowray.runtime.on_ray.executor import RayExecutor
+from flowray.runtime.on_ray.metrics import metrics
+from flowray.runtime.on_ray.publisher import Publisher
+from flowray.runtime.on_ray.remote_journal import RemoteJournal
+from flowray.runtime.on_ray.services import lane_services, task_services
+from flowray.runtime.orchestrator import Orchestrator
+from flowray.runtime.ownership import OwnerIdentity
+
+logger = logging.getLogger(__name__)
+
+SHOWN_EXECUTIONS = 200
+"""How many executions at a time are shown as tasks of their own in the dashboard; showing one costs about 1 ms."""
+
+
+def monotonic_ms() -> int:
+    """This process's monotonic clock."""
+    return time.monotonic_ns() // 1_000_000
+
+
+@actor_class(
+    num_cpus=0,
+    max_restarts=-1,
+    max_task_retries=0,
+    max_concurrency=1_000,
+    concurrency_groups={"executions": 10_000, "journal": 1_000},
+)
+class OrchestratorActor:
+    """Drives executions. ``execution_id`` makes it the dedicated orchestrator of that one, owned under ``owner_id``."""
+
+    def __init__(
+        self, name: str, config: RuntimeConfig, owner_id: str | None = None, execution_id: str | None = None
+    ) -> None:
+        self._name = name
+        self._config = config
+        self._execution_id = execution_id
+        self._hub: ActorHandle[Any] | None = None
+        self._shown: dict[str, asyncio.Event] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        storage = config.storage_factory()
+        self._journal: Journal = self._open_journal(storage.committer)
+        self._publisher = Publisher(self._find_hub)
+        context = ray.get_runtime_context()
+        self._me: ActorHandle[Any] = context.current_actor
+        identity = OwnerIdentity(
+            id=owner_id or f"{name}-{uuid.uuid4().hex[:12]}",
+            kind="dedicated" if execution_id else "orchestrator",
+            generation=config.build,
+            actor_name=name,
+            actor_id=context.get_actor_id(),
+            log_location=f"worker-{context.get_worker_id()}",
+        )
+        self._orchestrator = Orchestrator(
+            identity, self._journal, storage.reader, self._committed, system_now_ms, monotonic_ms,
+            only=execution_id,
+        )  # fmt: skip
+        registry, services = lane_services(config)
+        self._executor = RayExecutor(
+            owner_id=identity.id,
+            driver=self._orchestrator.driver,
+            inline=LoopLane(
+                identity.id,
+                Lane(registry, services, system_now_ms),
+                self._orchestrator.driver.post_many,
+                "flowray-inline",
+            ),
+            lanes=self._lanes,
+            services_factory=partial(task_services, config),
+            metrics=metrics(),
+            now_ms=system_now_ms,
+            lane_override=config.lane_override,
+        )
+        self._publisher.start()
+        self._executor.start()
+        self._orchestrator.run(self._executor)
+
+    def __repr__(self) -> str:
+        return "DedicatedOrchestrator" if self._execution_id else "Orchestrator"
+
+    def _open_journal(self, committer: Any) -> Journal:
+        first = names.orchestrator_name(self._config.build, 0)
+        if self._config.one_writer and self._name != first:
+            return RemoteJournal(ray.get_actor(first, namespace=self._config.namespace))
+        return ThreadJournal(committer)
+
+    # -- executions -----------------------------------------------------------------------------------------------
+
+    async def start(self, records: Sequence[ExecutionRecord], plan: bytes) -> list[AnyResult]:
+        """Commit new executions and set them going; returns once they are durable."""
+        self._loop = asyncio.get_running_loop()
+        results = await asyncio.to_thread(self._orchestrator.insert_and_start, records, plan)
+        self._show(records)
+        return results
+
+    async def wake(self, execution_ids: Sequence[str]) -> None:
+        """Look into the inboxes of these executions, or claim them."""
+        await asyncio.to_thread(self._orchestrator.wake, execution_ids)
+
+    @ray.method(concurrency_group="executions")
+    async def execution(self, execution_id: str) -> str:
+        """Lasts as long as the execution does: this is how it appears, by its workflow's name, in the dashboard."""
+        ended = self._shown.setdefault(execution_id, asyncio.Event())
+        await ended.wait()
+        self._shown.pop(execution_id, None)
+        return execution_id
+
+    def _show(self, records: Sequence[ExecutionRecord]) -> None:
+        for record in records[: max(SHOWN_EXECUTIONS - len(self._shown), 0)]:
+            self._shown.setdefault(record.id, asyncio.Event())
+            self._me.execution.options(name=f"execution:{record.workflow_name or 'inline'}").remote(record.id)
+
+    def _committed(self, execution_id: str, first_seq: int, events: Sequence[ev.AnyEvent]) -> None:
+        """Called on the driver's thread for each durable commit."""
+        self._publisher.publish(execution_id, first_seq, events)
+        counted = metrics()
+        for event in events:
+            if isinstance(event, ev.NodeCompleted):
+                counted.node_ended((event.ts - event.started_at) / 1000)
+                if event.usage is not None:
+                    counted.tokens(event.usage.input_tokens, event.usage.output_tokens)
+        kind = ev.event_type(events[-1])
+        if kind in ev.TERMINAL_EVENTS:
+            counted.execution_ended(kind.partition(".")[2])
+            self._ended(execution_id)
+
+    def _ended(self, execution_id: str) -> None:
+        metrics().active(len(self._orchestrator.driver.owned()))
+        hub = self._find_hub()
+        if hub is not None:
+            hub.store_drop.remote([execution_id])
+        shown = self._shown.get(execution_id)
+        if shown is not None and self._loop is not None:
+            self._loop.call_soon_threadsafe(shown.set)
+        if execution_id == self._execution_id:
+            # The last reply must leave first; an actor that ends within a second of a reply loses it.
+            self._me.leave.remote()
+
+    # -- the journal ----------------------------------------------------------------------------------------------
+
+    @ray.method(concurrency_group="journal")
+    async def commit(self, data: bytes) -> bytes:
+        """Apply other processes' writes (R26); returns once they are durable."""
+        results = await asyncio.to_thread(self._journal.commit, decode_writes(data))
+        return encode_results(results)
+
+    # -- life -----------------------------------------------------------------------------------------------------
+
+    async def facts(self) -> dict[str, Any]:
+        """``{name, pid, owner_id, executions}``; also the readiness check."""
+        return {
+            "name": self._name,
+            "pid": os.getpid(),
+            "owner_id": self._orchestrator.identity.id,
+            "executions": len(self._orchestrator.driver.owned()),
+        }
+
+    async def retire(self) -> None:
+        """Hand over: stop driving, end the lease. The executions are claimed by others."""
+        await asyncio.to_thread(self._orchestrator.stop)
+        self._executor.stop_all()
+        await asyncio.to_thread(self._publisher.stop)
+        await asyncio.to_thread(self._journal.close)
+
+    async def leave(self) -> None:
+        """End a dedicated orchestrator after its execution."""
+        await asyncio.sleep(5)
+        await self.retire()
+        cast(Any, exit_actor)()
+
+    def _find_hub(self) -> ActorHandle[Any] | None:
+        if self._hub is None:
+            try:
+                self._hub = ray.get_actor(names.hub_name(self._config.build), namespace=self._config.namespace)
+            except ValueError:
+                return None
+        return self._hub
+
+    def _lanes(self) -> Sequence[ActorHandle[Any]]:
+        found = []
+        for number in range(self._config.lanes):
+            try:
+                found.append(
+                    ray.get_actor(names.lane_name(self._config.build, number), namespace=self._config.namespace)
+                )
+            except ValueError:
+                continue
+        return found

@@ -1,0 +1,84 @@
+"""Starts a local Ray, or connects to one, with the settings that flowray needs. Ends only what it started."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+
+logger = logging.getLogger(__name__)
+
+ENVIRONMENT = {
+    # A worker that has these modules loaded starts in a third of the time (docs/performance.md).
+    "RAY_preload_python_modules": "flowray.runtime.on_ray.preload",
+    # An id in a metric label would make one time series per execution.
+    "RAY_metric_cardinality_level": "recommended",
+    # Serve silences nothing of ours by sending its usage report: there is no network to send it to.
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # A Serve shutdown otherwise waits 30 s for requests that a local server does not have.
+    "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "0",
+    # HAProxy cuts streams this long after a reload; two minutes is its default.
+    "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": "3600",
+}
+
+
+@dataclass(frozen=True)
+class RaySession:
+    """A connection to Ray. ``dashboard_url`` is None without a dashboard; ``started`` if this process started Ray."""
+
+    address: str
+    dashboard_url: str | None
+    session_dir: str
+    started: bool
+
+
+def connect(
+    *,
+    address: str | None,
+    namespace: str,
+    num_cpus: float | None,
+    dashboard: bool,
+    dashboard_port: int,
+    haproxy: bool = False,
+) -> RaySession:
+    """Connect to the Ray at ``address``, or start one on this machine whose dashboard listens on loopback only.
+
+    ``haproxy`` chooses Ray Serve's HAProxy mode, which is decided by the environment in which Ray starts.
+
+    Raises ConnectionError if ``address`` does not answer.
+    """
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    if haproxy:
+        os.environ["RAY_SERVE_ENABLE_HA_PROXY"] = "1"
+    options: dict[str, Any] = {"namespace": namespace, "log_to_driver": False, "logging_level": logging.WARNING}
+    if address is None:
+        options.update(
+            include_dashboard=dashboard,
+            dashboard_host="127.0.0.1",
+            dashboard_port=dashboard_port,
+            num_cpus=num_cpus,
+        )
+    else:
+        options["address"] = address
+    context = ray.init(**options)
+    url = context.dashboard_url
+    return RaySession(
+        address=context.address_info["address"],
+        dashboard_url=f"http://{url}" if url else None,
+        session_dir=context.address_info["session_dir"],
+        started=address is None,
+    )
+
+
+def disconnect() -> None:
+    """Leave Ray; a Ray that this process started ends with it."""
+    ray.shutdown(wait_for_processes=True)
+
+
+def auth_token_command() -> str:
+    """What prints the token that the dashboard asks for (Ray's token authentication)."""
+    return "ray get-auth-token"

@@ -1,0 +1,63 @@
+"""The token stream: relays committed events to Serve replicas. It only wakes and relays; the log is the truth (R33).
+
+A batch that is lost here is a gap that the reader notices and fills from the log. Role only; see hub.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+PushedBatch = tuple[str, int, bytes]
+"""``(execution id, first seq, JSON array of events)``."""
+
+QUEUE_LIMIT = 10_000
+"""Batches a subscriber may lag behind before the oldest are dropped: it will read them from the log."""
+
+RECYCLE_AFTER = 5_000
+"""Items per subscription before it ends and the replica subscribes anew, so that no stream grows without bound."""
+
+
+class TokenStream:
+    """One queue per subscribing replica. All methods must run on one event loop."""
+
+    def __init__(self) -> None:
+        self._queues: dict[str, asyncio.Queue[PushedBatch | None]] = {}
+        self._relayed = 0
+        self._dropped = 0
+
+    def publish(self, batches: list[PushedBatch]) -> None:
+        """Relay batches to every subscriber."""
+        self._relayed += len(batches)
+        for subscriber in self._queues.values():
+            for batch in batches:
+                if subscriber.qsize() >= QUEUE_LIMIT:
+                    subscriber.get_nowait()
+                    self._dropped += 1
+                subscriber.put_nowait(batch)
+
+    async def subscribe(self, subscriber_id: str) -> AsyncIterator[list[PushedBatch]]:
+        """Batches as they come, several at a time when they come fast. A new subscription ends the former one."""
+        former = self._queues.get(subscriber_id)
+        if former is not None:
+            former.put_nowait(None)
+        queue: asyncio.Queue[PushedBatch | None] = asyncio.Queue()
+        self._queues[subscriber_id] = queue
+        try:
+            yield []
+            for _ in range(RECYCLE_AFTER):
+                batch = await queue.get()
+                gathered = []
+                while batch is not None:
+                    gathered.append(batch)
+                    batch = queue.get_nowait() if not queue.empty() else None
+                if not gathered:
+                    return
+                yield gathered
+        finally:
+            if self._queues.get(subscriber_id) is queue:
+                del self._queues[subscriber_id]
+
+    def statistics(self) -> dict[str, int]:
+        """``{subscribers, relayed, dropped}`` in batches since the start."""
+        return {"subscribers": len(self._queues), "relayed": self._relayed, "dropped": self._dropped}

@@ -1,0 +1,244 @@
+"""Drives executions in one process: lease, claims, recovery, driver. Where it lives is decided above (R48)."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from flowray.engine import events as ev
+from flowray.engine import stimuli as st
+from flowray.engine.plan_index import PlanIndex
+from flowray.engine.replay import replay
+from flowray.engine.state import ExecutionState
+from flowray.errors import ErrorCode, FlowrayError
+from flowray.persistence.records import ExecutionRecord, InboxRecord
+from flowray.persistence.stores import Journal, Reader
+from flowray.persistence.writes import AnyResult, Claim, Claimed, ClaimExecutions, Done, Inserted, InsertExecution
+from flowray.plan import plan_from_json
+from flowray.runtime.driver import Driver, Executor, Publish
+from flowray.runtime.live import LiveExecution, crash_write
+from flowray.runtime.ownership import Lease, OwnerIdentity
+
+logger = logging.getLogger(__name__)
+
+PLANS_KEPT = 256
+SWEEP_S = 2.0
+CLAIM_LIMIT = 100
+"""Executions claimed at a time: none of them is driven before all their logs are folded."""
+
+MAX_ADOPTION_FAILURES = 3
+"""How often folding an execution's log may fail before it is ended as crashed."""
+
+
+class Orchestrator:
+    """Owns executions and sees them through.
+
+    New executions arrive owned (``start``); those whose owner died are claimed by a sweep that repeats for ever, so
+    that recovery is a loop, not an event (R25, R28). A broken execution never stops the others. ``only``: a dedicated
+    orchestrator, which claims nothing and drives the one execution that its owner id owns already. ``on_lost`` is
+    called, on the lease's thread, once the lease has ended under way: nothing is driven here any more.
+    """
+
+    def __init__(
+        self,
+        identity: OwnerIdentity,
+        journal: Journal,
+        reader: Reader,
+        publish: Publish,
+        now_ms: Callable[[], int],
+        monotonic_ms: Callable[[], int],
+        sweep_s: float = SWEEP_S,
+        only: str | None = None,
+        on_lost: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._on_lost = on_lost
+        self.identity = identity
+        self._journal = journal
+        self._reader = reader
+        self._publish = publish
+        self._now_ms = now_ms
+        self._failures: dict[str, int] = {}
+        self._lease = Lease(identity, journal, reader, monotonic_ms, on_lost=self._lease_lost)
+        self._driver = Driver(journal, reader, publish, now_ms, self._lease.is_trusted)
+        self._plans: OrderedDict[str, PlanIndex] = OrderedDict()
+        self._plans_lock = threading.Lock()
+        self._sweep_s = sweep_s
+        self._only = only
+        self._stopped = threading.Event()
+        self._sweeper = threading.Thread(target=self._sweep_forever, name="flowray-sweep", daemon=True)
+
+    @property
+    def driver(self) -> Driver:
+        """The loop; lanes post their results to it."""
+        return self._driver
+
+    def run(self, executor: Executor) -> None:
+        """Register, start driving, and begin to sweep. Returns at once."""
+        self._lease.start()
+        self._driver.start(executor)
+        self._sweeper.start()
+
+    def stop(self) -> None:
+        """Stop driving and give up the lease; executions go on with whoever claims them."""
+        self._stopped.set()
+        if self._sweeper.is_alive():
+            self._sweeper.join(timeout=5)
+        self._driver.stop()
+        self._lease.stop()
+
+    # -- starting -------------------------------------------------------------------------------------------------
+
+    def owned_record(self, record: ExecutionRecord) -> ExecutionRecord:
+        """The record as this orchestrator owns it from its first commit (R43)."""
+        return msgspec.structs.replace(
+            record,
+            owner_id=self.identity.id,
+            epoch=1,
+            orchestrator_actor_id=self.identity.actor_id,
+            log_location=self.identity.log_location,
+        )
+
+    def insert_and_start(self, records: Sequence[ExecutionRecord], plan: bytes) -> list[AnyResult]:
+        """Commit new executions of one plan, owned by this process, and set the inserted ones going."""
+        owned = [self.owned_record(record) for record in records]
+        results = self._journal.commit([InsertExecution(record=record, plan=plan) for record in owned])
+        self.begin([record for record, result in zip(owned, results, strict=True) if isinstance(result, Inserted)])
+        return results
+
+    def begin(self, records: Sequence[ExecutionRecord]) -> None:
+        """Drive executions that were inserted as owned by this process with epoch 1."""
+        now = self._now_ms()
+        for record in records:
+            try:
+                index = self._index(record.plan_hash)
+            except Exception:
+                # It is committed and ours: the sweep tries again, and ends it visibly if that does not help (R28).
+                logger.exception("flowray: execution %s could not be begun", record.id)
+                continue
+            live = LiveExecution(record, index, ExecutionState(), record.epoch)
+            self._driver.own(live, st.Start(ts=now, inputs=record.inputs))
+
+    def wake(self, execution_ids: Sequence[str]) -> None:
+        """Look into the inboxes of these executions, or claim them if nobody owns them."""
+        for execution_id in execution_ids:
+            # Also to those that the driver does not show yet: their begin may be on its way, ahead of these rows.
+            self._driver.deliver_inbox(execution_id, self._reader.inbox(execution_id))
+        owned = set(self._driver.owned())
+        others = tuple(execution_id for execution_id in execution_ids if execution_id not in owned)
+        if others and self._only is None:
+            self._claim(others)
+
+    # -- recovery -------------------------------------------------------------------------------------------------
+
+    def _sweep_forever(self) -> None:
+        while True:
+            self.sweep()
+            if self._stopped.wait(self._sweep_s):
+                return
+
+    def sweep(self) -> None:
+        """Look once for executions to take over, for inbox rows, and for what is ours but not driven."""
+        try:
+            while self._only is None and self._reader.claimable():
+                if self._claim(None) < CLAIM_LIMIT:
+                    break
+            self._look_into_inboxes()
+            self._pick_up_unstarted()
+        except FlowrayError as error:
+            logger.warning("flowray: the sweep will try again: %s", error)
+        except Exception:
+            logger.exception("flowray: the sweep failed and will try again")
+
+    def _look_into_inboxes(self) -> None:
+        """Wake-ups can be lost; inbox rows cannot (R25)."""
+        for execution_id in self._reader.unread_inboxes(self.identity.id):
+            rows: list[InboxRecord] = self._reader.inbox(execution_id)
+            self._driver.deliver_inbox(execution_id, rows)
+
+    def _pick_up_unstarted(self) -> None:
+        """Executions that are ours by the database, but not driven: their insert was committed, its answer lost."""
+        driven = set(self._driver.owned())
+        for execution_id in self._reader.executions_owned_by(self.identity.id):
+            record = self._reader.execution_by_id(execution_id) if execution_id not in driven else None
+            if record is not None and record.owner_id == self.identity.id:
+                self._try_to_adopt(Claim(execution_id, record.epoch, record.last_seq, recovery=False))
+
+    def _claim(self, ids: tuple[str, ...] | None) -> int:
+        """Take over what nobody owns; returns how many were claimed."""
+        (result,) = self._journal.commit([ClaimExecutions(owner_id=self.identity.id, ids=ids, limit=CLAIM_LIMIT)])
+        if not isinstance(result, Claimed):
+            return 0
+        for claim in result.claims:
+            self._try_to_adopt(claim)
+        return len(result.claims)
+
+    def _try_to_adopt(self, claim: Claim) -> None:
+        """One broken execution must not stop the others; it ends as crashed once it has failed too often (R28)."""
+        try:
+            self._adopt(claim)
+        except Exception as error:
+            failures = self._failures.get(claim.execution_id, 0) + 1
+            self._failures[claim.execution_id] = failures
+            logger.exception("flowray: execution %s could not be taken over", claim.execution_id)
+            if failures >= MAX_ADOPTION_FAILURES and not _is_passing(error):
+                self._give_up(claim, f"{type(error).__name__}: {error}")
+        else:
+            self._failures.pop(claim.execution_id, None)
+
+    def _give_up(self, claim: Claim, reason: str) -> None:
+        del self._failures[claim.execution_id]
+        write = crash_write(claim.execution_id, claim.epoch, claim.last_seq, self._now_ms(), reason)
+        (result,) = self._journal.commit([write])
+        if isinstance(result, Done):
+            event = ev.ExecutionCrashed(ts=write.ts, reason=reason)
+            self._publish(claim.execution_id, write.last_seq, [event])
+
+    def _adopt(self, claim: Claim) -> None:
+        """Fold the log and go on. Reads only after the claim is committed, so no older owner can append (R22)."""
+        record = self._reader.execution_by_id(claim.execution_id)
+        if record is None:
+            return
+        index = self._index(record.plan_hash)
+        state = replay(index, self._reader.events.read_raw(claim.execution_id))
+        live = LiveExecution(record, index, state, claim.epoch)
+        now = self._now_ms()
+        if claim.last_seq == 0:
+            self._driver.own(live, st.Start(ts=now, inputs=record.inputs))
+        else:
+            self._driver.own(live, st.Recovered(ts=now, epoch=claim.epoch, reason="its owner was lost"))
+        rows = self._reader.inbox(claim.execution_id)
+        if rows:
+            self._driver.deliver_inbox(claim.execution_id, rows)
+
+    def _index(self, plan_hash: str) -> PlanIndex:
+        with self._plans_lock:
+            index = self._plans.get(plan_hash)
+            if index is not None:
+                self._plans.move_to_end(plan_hash)
+                return index
+        text = self._reader.plan(plan_hash)
+        if text is None:
+            raise FlowrayError(ErrorCode.NOT_FOUND, f"The plan {plan_hash} is not stored")
+        index = PlanIndex(plan_from_json(text))
+        with self._plans_lock:
+            self._plans[plan_hash] = index
+            while len(self._plans) > PLANS_KEPT:
+                self._plans.popitem(last=False)
+        return index
+
+    def _lease_lost(self) -> None:
+        logger.error("flowray: orchestrator %s stops; its executions go to others", self.identity.id)
+        self._stopped.set()
+        self._driver.stop()
+        self._on_lost()
+
+
+def _is_passing(error: Exception) -> bool:
+    """The database is away: nothing is wrong with the execution."""
+    return isinstance(error, FlowrayError) and error.code in (
+        ErrorCode.DATABASE_UNAVAILABLE, ErrorCode.RUNTIME_UNAVAILABLE,
+    )  # fmt: skip

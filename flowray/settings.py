@@ -1,0 +1,86 @@
+"""Every setting, from the environment (``FLOWRAY_…``) or a ``.env`` file. The only reader of the environment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from flowray.definition.policies import Lane
+
+
+class ProviderSettings(BaseModel):
+    """One OpenAI-compatible endpoint. ``api_key_env`` names the variable that holds the key, never the key itself."""
+
+    base_url: str | None = None
+    api_key_env: str | None = None
+    default_model: str | None = None
+
+
+class Settings(BaseSettings):
+    """Where flowray keeps things, what it listens on, how it runs. Sizes in bytes, durations in the named unit."""
+
+    model_config = SettingsConfigDict(env_prefix="FLOWRAY_", env_nested_delimiter="__", extra="ignore")
+
+    state_dir: Path = Field(default_factory=lambda: Path.home() / ".flowray")
+    database_url: str | None = None
+    sqlite_synchronous: Literal["FULL", "NORMAL"] = "FULL"
+    payload_dir: Path | None = None
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    max_body_bytes: int = Field(16 * 1024 * 1024, gt=0)
+    proxy: Literal["python", "haproxy"] = "python"
+    replicas: int = Field(1, ge=1)
+
+    ray_address: str | None = None
+    num_cpus: float | None = Field(None, gt=0)
+    dashboard: bool = True
+    dashboard_port: int = Field(8265, ge=0, le=65535)
+
+    isolation: Literal["shared", "dedicated"] = "shared"
+    lane: Lane | None = None
+    orchestrators: int = Field(1, ge=1)
+    io_lanes: int = Field(1, ge=1)
+
+    llm_base_url: str | None = None
+    llm_api_key_env: str = "OPENAI_API_KEY"
+    llm_default_model: str | None = None
+    providers: dict[str, ProviderSettings] = Field(default_factory=dict)
+
+    allow_private_targets: bool = True
+    env_allow: list[str] = Field(default_factory=list)
+    token_ttl_s: int = Field(24 * 3600, gt=0)
+
+    @property
+    def resolved_database_url(self) -> str:
+        """The database: as set, or a SQLite file in the state folder."""
+        return self.database_url or f"sqlite:///{self.state_dir / 'flowray.db'}"
+
+    @property
+    def resolved_payload_dir(self) -> Path:
+        """Where large values lie with SQLite; PostgreSQL keeps them in the database."""
+        return self.payload_dir or self.state_dir / "payloads"
+
+    @property
+    def uses_sqlite(self) -> bool:
+        """True for the embedded database, which serves one machine."""
+        return self.resolved_database_url.startswith("sqlite")
+
+
+def load_settings() -> Settings:
+    """Settings as the environment has them now. Raises pydantic.ValidationError naming every wrong variable."""
+    return Settings()
+
+
+def secret_from_environment(name: str) -> str | None:
+    """A secret by the name of its variable; read where it is used, so that it never travels inside settings."""
+    return os.environ.get(name)
+
+
+def allowed_environment(names: list[str]) -> dict[str, str]:
+    """The allow-listed part of the environment, for ``{{env.NAME}}``."""
+    return {name: os.environ[name] for name in names if name in os.environ}

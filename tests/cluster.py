@@ -1,0 +1,206 @@
+"""One Ray cluster per test session, and flowray servers on it. Only tests under integration/ and acceptance/ use it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import ray
+import uvicorn
+from ray.actor import ActorHandle
+
+from flowray.api.deployment import run_application, start_serve, stop_serve
+from flowray.bootstrap_ray import build_replica_app, runtime_config, serve_application
+from flowray.runtime.on_ray.cluster import create_actors, kill_actors, wait_until_ready
+from flowray.runtime.on_ray.config import RuntimeConfig
+from flowray.runtime.on_ray.session import RaySession, connect, disconnect
+from flowray.settings import ProviderSettings, Settings
+
+TERMINAL = {"completed", "failed", "cancelled", "timed_out", "crashed", "expired"}
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class FlowrayServer:
+    """A running server: where it listens, how it is set up, and its actors."""
+
+    base_url: str
+    settings: Settings
+    config: RuntimeConfig
+    actors: dict[str, ActorHandle[Any]]
+    http: httpx.Client = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.http = httpx.Client(base_url=self.base_url, timeout=60)
+
+    def __enter__(self) -> FlowrayServer:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.http.close()
+
+    def actor(self, prefix: str) -> ActorHandle[Any]:
+        """The actor whose name starts with ``prefix``."""
+        return next(actor for name, actor in self.actors.items() if name.startswith(prefix))
+
+    def pid(self, prefix: str) -> int:
+        """The process of an actor, asked from the actor itself."""
+        actor = self.actor(prefix)
+        call = actor.start.remote() if prefix.startswith("hub") else actor.facts.remote()
+        return int(ray.get(call, timeout=60)["pid"])
+
+    def run(self, definition: dict[str, Any], inputs: dict[str, Any] | None = None, wait: float = 60) -> dict[str, Any]:
+        """Run an inline definition to its end; returns the execution."""
+        started = self.start(definition, inputs)
+        return self.finished(started["id"], wait)
+
+    def start(self, definition: dict[str, Any], inputs: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Start an inline definition; returns the 202's body."""
+        answer = self.http.post("/v1/executions", json={"definition": definition, "inputs": inputs or {}})
+        assert answer.status_code == 202, answer.text
+        body: dict[str, Any] = answer.json()
+        return body
+
+    def finished(self, execution_id: str, wait: float = 60) -> dict[str, Any]:
+        """Wait for the end of an execution."""
+
+        def ended() -> dict[str, Any] | None:
+            answer = self.http.get(f"/v1/executions/{execution_id}")
+            body: dict[str, Any] = answer.json()
+            return body if answer.status_code == 200 and body["status"] in TERMINAL else None
+
+        return eventually(ended, wait)
+
+    def events(self, execution_id: str) -> list[dict[str, Any]]:
+        """All events of an execution, as the JSON page gives them."""
+        found: list[dict[str, Any]] = []
+        after = 0
+        while True:
+            answer = self.http.get(
+                f"/v1/executions/{execution_id}/events",
+                params={"after": after},
+                headers={"Accept": "application/json"},
+            )
+            assert answer.status_code == 200, answer.text
+            page = answer.json()["data"]
+            if not page:
+                return found
+            found.extend(page)
+            after = page[-1]["seq"]
+
+    def nodes(self, execution_id: str) -> list[dict[str, Any]]:
+        """One row per attempt."""
+        rows: list[dict[str, Any]] = self.http.get(
+            f"/v1/executions/{execution_id}/nodes", params={"limit": 1000}
+        ).json()["data"]
+        return rows
+
+    def statuses(self, execution_id: str) -> dict[str, str]:
+        """Last status of each root node that was reached."""
+        return {row["instance"]: row["status"] for row in self.nodes(execution_id)}
+
+
+def eventually(probe: Callable[[], Any], timeout_s: float = 30, every_s: float = 0.05) -> Any:
+    """Poll until ``probe`` gives something; fails after ``timeout_s``."""
+    deadline = time.monotonic() + timeout_s
+    last: Any = None
+    while time.monotonic() < deadline:
+        try:
+            last = probe()
+        except (httpx.TransportError, KeyError, ValueError) as error:
+            last = None
+            problem: Any = error
+        else:
+            problem = None
+        if last:
+            return last
+        time.sleep(every_s)
+    raise AssertionError(f"nothing after {timeout_s} s; last: {last!r} {problem!r}")
+
+
+@contextmanager
+def ray_session(namespace: str = "flowray-tests") -> Iterator[RaySession]:
+    """A Ray of our own under a short temporary path, ended with the session."""
+    folder = Path(tempfile.mkdtemp(prefix="fr", dir="/tmp"))
+    os.environ["RAY_TMPDIR"] = str(folder)
+    try:
+        yield connect(address=None, namespace=namespace, num_cpus=4, dashboard=True, dashboard_port=free_port())
+    finally:
+        disconnect()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def served(session: RaySession, llm_url: str, **overrides: Any) -> Iterator[FlowrayServer]:
+    """The real thing: FastAPI in a Serve replica behind Serve's proxy."""
+    with _actors(llm_url, **overrides) as (settings, config, actors):
+        start_serve(settings.host, settings.port)
+        run_application(serve_application(settings, config))
+        try:
+            with FlowrayServer(f"http://127.0.0.1:{settings.port}", settings, config, actors) as running:
+                yield running
+        finally:
+            stop_serve()
+
+
+@contextmanager
+def hosted(session: RaySession, llm_url: str, **overrides: Any) -> Iterator[FlowrayServer]:
+    """A second server on the same cluster: its actors on Ray, its FastAPI app in a thread of this process.
+
+    A cluster has one Serve proxy; everything behind the API is the same.
+    """
+    with _actors(llm_url, **overrides) as (settings, config, actors):
+        app = build_replica_app(settings, config)
+        server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=settings.port, log_level="critical"))
+        thread = threading.Thread(target=server.run, daemon=True)
+        thread.start()
+        eventually(lambda: server.started, 20)
+        try:
+            with FlowrayServer(f"http://127.0.0.1:{settings.port}", settings, config, actors) as running:
+                yield running
+        finally:
+            server.should_exit = True
+            thread.join(10)
+
+
+@contextmanager
+def _actors(
+    llm_url: str, **overrides: Any
+) -> Iterator[tuple[Settings, RuntimeConfig, dict[str, ActorHandle[Any]]]]:
+    state = Path(tempfile.mkdtemp(prefix="flowray-state-"))
+    provider = ProviderSettings(base_url=f"{llm_url}/v1", default_model="fake-model")
+    settings = Settings(
+        state_dir=state,
+        port=free_port(),
+        llm_base_url=f"{llm_url}/v1",
+        llm_default_model="fake-model",
+        providers={name: provider for name in ("anthropic", "google", "cohere", "huggingface", "local")},
+        **overrides,
+    )
+    config = runtime_config(settings)
+    actors = create_actors(config)
+    wait_until_ready(actors)
+    try:
+        yield settings, config, actors
+    finally:
+        kill_actors(config)
+        shutil.rmtree(state, ignore_errors=True)
+
+
+__all__ = ["FlowrayServer", "eventually", "free_port", "hosted", "ray_session", "served"]

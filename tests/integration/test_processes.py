@@ -1,0 +1,146 @@
+"""Ray is no decoration: work happens in the processes where the design puts it, under names a person can read."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+import ray
+from ray.util.state import list_actors, list_tasks
+
+from tests.cluster import FlowrayServer, eventually
+from tests.integration.definitions import workflow
+
+pytestmark = pytest.mark.ray
+
+
+def _alive_actors() -> list[Any]:
+    return list_actors(filters=[("state", "=", "ALIVE")], limit=1_000, detail=True)
+
+
+def test_actors_bear_names_for_the_reader_and_live_in_processes_of_their_own(server: FlowrayServer) -> None:
+    """R41, R48: hub, orchestrator and lane are detached actors in the instance's namespace."""
+    ours = {actor.name: actor for actor in _alive_actors() if actor.ray_namespace == server.config.namespace}
+    kinds = sorted(name.rsplit("-", 1)[0] for name in ours)
+    assert kinds == ["hub", "io-lane-0", "orchestrator-0"]
+    pids = {actor.pid for actor in ours.values()}
+    assert len(pids) == 3
+    assert os.getpid() not in pids
+
+
+def test_an_execution_is_a_task_named_by_its_workflow_while_it_runs(server: FlowrayServer, world: str) -> None:
+    """R42: a long-running actor task on its orchestrator; never an id in a name."""
+    definition = workflow(
+        "quiet afternoon",
+        {
+            "in": {"type": "input", "config": {"inputName": "x"}},
+            "nap": {"type": "http", "config": {"method": "GET", "url": f"{world}/slow?ms=4000"}},
+        },
+        [("in", "nap")],
+    )
+    started = server.start(definition)
+
+    def seen() -> set[str]:
+        tasks = list_tasks(filters=[("state", "=", "RUNNING")], limit=1_000)
+        return {task.name for task in tasks if "quiet afternoon" in task.name}
+
+    names = eventually(lambda: seen() if len(seen()) >= 2 else None, 20, every_s=0.2)
+    assert names == {"execution:quiet afternoon", "node.http:quiet afternoon"}
+    assert started["id"] not in " ".join(names)
+    assert server.finished(started["id"])["status"] == "completed"
+
+
+def test_task_nodes_run_in_processes_that_are_neither_ingress_nor_orchestrator(literal_server: FlowrayServer) -> None:
+    """The card's literal shape: an orchestrator actor of its own, and one ``ray.remote`` task per node."""
+    definition = workflow(
+        "literal shape",
+        {
+            "in": {"type": "input", "config": {"inputName": "x"}},
+            "double": {
+                "type": "transform",
+                "config": {"operation": "custom", "inputData": "{{x}}", "expression": "$data * 2"},
+            },
+            "out": {"type": "output", "config": {"outputName": "y", "value": "{{double}}", "format": "number"}},
+        },
+        [("in", "double"), ("double", "out")],
+    )
+    started = literal_server.start(definition, {"x": 21})
+    done = literal_server.finished(started["id"], 90)
+    assert (done["status"], done["outputs"]) == ("completed", {"y": 42})
+
+    def finished_tasks() -> list[Any]:
+        wanted = {"node.input:literal shape", "node.transform:literal shape", "node.output:literal shape"}
+        tasks = list_tasks(filters=[("state", "=", "FINISHED")], limit=10_000, detail=True)
+        found = [task for task in tasks if task.name in wanted]
+        return found if {task.name for task in found} == wanted else []
+
+    tasks = eventually(finished_tasks, 20, every_s=0.3)
+    assert {task.type for task in tasks} == {"NORMAL_TASK"}
+    dedicated = [actor for actor in _alive_actors() if actor.name == f"execution-{started['id']}"]
+    assert [actor.class_name for actor in dedicated] == ["OrchestratorActor"]
+    workers = {task.worker_pid for task in tasks}
+    assert dedicated[0].pid not in workers
+    assert os.getpid() not in workers
+
+
+def test_tokens_pass_through_the_stream_actor(server: FlowrayServer) -> None:
+    """R33: committed token batches are relayed by the hub to the replicas."""
+    hub = server.actor("hub")
+    before = ray.get(hub.stream_statistics.remote(), timeout=30)
+    assert before["subscribers"] >= 1
+    definition = workflow(
+        "talk",
+        {
+            "in": {"type": "input", "config": {"inputName": "topic"}},
+            "say": {"type": "llm", "config": {"prompt": "Tell me about {{topic}}", "maxTokens": 64}},
+            "out": {"type": "output", "config": {"outputName": "text", "value": "{{say.text}}"}},
+        },
+        [("in", "say"), ("say", "out")],
+    )
+    done = server.run(definition, {"topic": "rivers"})
+    assert done["status"] == "completed", done
+    events = server.events(done["id"])
+    text = "".join(event["text"] for event in events if event["type"] == "node.token")
+    assert text == done["outputs"]["text"] != ""
+    after = ray.get(hub.stream_statistics.remote(), timeout=30)
+    assert after["relayed"] > before["relayed"]
+
+
+def test_a_large_output_reaches_the_next_node_through_the_context_store(server: FlowrayServer, world: str) -> None:
+    """R36: 5 MB travel by reference; the orchestrator does not grow by them, event rows do not hold them."""
+    size = 5_000_000
+    definition = workflow(
+        "large",
+        {
+            "in": {"type": "input", "config": {"inputName": "x"}},
+            "fetch": {"type": "http", "config": {"method": "GET", "url": f"{world}/big?bytes={size}"}},
+            "measure": {
+                "type": "transform",
+                "config": {
+                    "operation": "custom",
+                    "inputData": "{{fetch.data}}",
+                    "expression": "$length($data.blob)",
+                },
+            },
+            "out": {"type": "output", "config": {"outputName": "n", "value": "{{measure}}", "format": "number"}},
+        },
+        [("in", "fetch"), ("fetch", "measure"), ("measure", "out")],
+    )
+    server.run(definition)  # warm: code paths, buffers
+    orchestrator = server.pid("orchestrator")
+    hub = server.actor("hub")
+    before, rss_before = ray.get(hub.store_statistics.remote(), timeout=30), _rss_bytes(orchestrator)
+    for _ in range(4):
+        done = server.run(definition)
+        assert (done["status"], done["outputs"]) == ("completed", {"n": size}), done
+    after, rss_after = ray.get(hub.store_statistics.remote(), timeout=30), _rss_bytes(orchestrator)
+    assert after["puts"] - before["puts"] >= 4
+    assert rss_after - rss_before < size
+    fetched = next(row for row in server.nodes(done["id"]) if row["node_id"] == "fetch")
+    assert len(str(fetched)) < 50_000
+
+
+def _rss_bytes(pid: int) -> int:
+    with open(f"/proc/{pid}/statm") as statm:
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
