@@ -5,6 +5,8 @@ Actors live in other processes: they get these functions, with the settings boun
 
 from __future__ import annotations
 
+import asyncio
+import importlib.metadata
 import os
 import secrets
 from functools import lru_cache, partial
@@ -13,7 +15,6 @@ from typing import Any, Literal
 
 from sqlalchemy import Engine
 
-import flowray
 from flowray.handlers.providers.httpx_transport import HttpxTransport
 from flowray.handlers.providers.lazy_chat import ChatProvider, LazyChatModel
 from flowray.handlers.registry import NodeRegistry, default_registry
@@ -28,6 +29,8 @@ from flowray.persistence.stores import PayloadStore, Storage
 from flowray.runtime.local import LocalRuntime
 from flowray.runtime.sandbox.process_sandbox import ProcessSandbox
 from flowray.settings import Settings, allowed_environment, secret_from_environment
+
+WARM_UP_MS = 30_000
 
 
 @lru_cache(maxsize=4)
@@ -62,12 +65,21 @@ def build_registry(settings: Settings) -> NodeRegistry:
 
 def build_services(settings: Settings, payloads: Payloads) -> Services:
     """The outer world as handlers see it. Keys are read from the environment here, in the process that uses them."""
+    chat = LazyChatModel(_chat_providers(settings), default="openai")
+    sandbox = ProcessSandbox()
+
+    async def warm_up() -> None:
+        """Import the SDK and start the sandbox's worker: half a second that the first node does not wait for."""
+        await asyncio.to_thread(chat.load)
+        await sandbox.jsonata("1", None, {}, WARM_UP_MS)
+
     return Services(
         http=HttpxTransport(allow_private=settings.allow_private_targets),
-        chat=LazyChatModel(_chat_providers(settings), default="openai"),
-        sandbox=ProcessSandbox(),
+        chat=chat,
+        sandbox=sandbox,
         payloads=payloads,
         env=allowed_environment(settings.env_allow),
+        warm_up=warm_up,
     )
 
 
@@ -105,7 +117,7 @@ def database_facts(settings: Settings) -> dict[str, Any]:
     """``{version, database, durability}`` for GET /info and the line printed at start."""
     engine = open_engine(settings)
     return {
-        "version": flowray.__version__,
+        "version": importlib.metadata.version("flowray"),
         "database": engine.dialect.name,
         "durability_mode": durability_mode(engine),
         "proxy_mode": settings.proxy,
@@ -117,9 +129,7 @@ def local_runtime(settings: Settings, *, in_memory: bool = True) -> LocalRuntime
     services = partial(build_services, settings)
     if in_memory:
         store = MemoryStore()
-        return LocalRuntime(
-            store, store, store.payloads, build_registry(settings), services, {"database": "memory"}
-        )
+        return LocalRuntime(store, store, store.payloads, build_registry(settings), services, {"database": "memory"})
     engine = open_engine(settings)
     upgrade(engine)
     storage = open_storage(settings)

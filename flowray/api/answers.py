@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
@@ -12,6 +13,8 @@ from starlette.types import Send
 
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.values import encode_json
+
+logger = logging.getLogger(__name__)
 
 JSON = "application/json"
 EVENT_STREAM = "text/event-stream"
@@ -38,7 +41,11 @@ class ClosingStream(StreamingResponse):
 
     async def stream_response(self, send: Send) -> None:
         async with aclosing(self._texts):
-            await super().stream_response(send)
+            try:
+                await super().stream_response(send)
+            except OSError:
+                # How servers say that nobody listens any more: the end of a stream, not an error of the app.
+                logger.debug("the reader of a stream has gone")
 
 
 def event_stream(frames: AsyncGenerator[str, None], headers: Mapping[str, str] | None = None) -> Response:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
 
-from flowray import __version__
 from flowray.api.compilation import WorkflowCompiler
 from flowray.api.context import ApiContext, AppServices
 from flowray.api.error_responses import install_error_responses
@@ -37,7 +37,7 @@ def create_app(services: AppServices) -> FastAPI:
 
     app = FastAPI(
         title="flowray",
-        version=__version__,
+        version=installed_version(),
         description=DESCRIPTION,
         openapi_tags=TAGS,
         lifespan=lifespan,
@@ -55,3 +55,11 @@ def create_app(services: AppServices) -> FastAPI:
     # Only where no route matches, so that a wrong method at a known path stays a 405.
     app.router.default = page_or_not_found(services.options.page_dir)
     return app
+
+
+def installed_version() -> str:
+    """The version of the installed package; ``0`` where flowray runs from a checkout that is not installed."""
+    try:
+        return version("flowray")
+    except PackageNotFoundError:
+        return "0"

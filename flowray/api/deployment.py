@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from ray import serve
 from ray.serve import Application
@@ -31,7 +31,7 @@ class Ingress:
 
 def ingress_application(factory: AppFactory, replicas: int = 1) -> Application:
     """The Serve application, to be given to ``serve.run`` or named by a Serve config's ``import_path``."""
-    deployment = serve.deployment(
+    deployment: Any = serve.deployment(
         Ingress,
         name="Ingress",
         num_replicas=replicas,
@@ -40,7 +40,8 @@ def ingress_application(factory: AppFactory, replicas: int = 1) -> Application:
         graceful_shutdown_wait_loop_s=0.5,
         ray_actor_options={"num_cpus": 0},
     )
-    return deployment.bind(factory)
+    application: Application = deployment.bind(factory)
+    return application
 
 
 def start_serve(host: str, port: int) -> None:
@@ -55,4 +56,4 @@ def run_application(application: Application) -> None:
 
 def stop_serve() -> None:
     """Take the ingress down."""
-    serve.shutdown()
+    cast(Any, serve.shutdown)()

@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.runtime.identifiers import new_id
@@ -159,7 +160,20 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     phrase = HTTPStatus(error.status_code).phrase
     detail = messages.get(error.status_code) if error.detail == phrase else None
     hint = "GET /openapi.json lists every call" if error.status_code in (404, 405) else None
-    return problem_response(FlowrayError(code, detail or str(error.detail), hint=hint), dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = _allowed(request)
+    return problem_response(FlowrayError(code, detail or str(error.detail), hint=hint), headers)
+
+
+def _allowed(request: Request) -> str:
+    """Every method that the path takes; the router names only those of the first route that it found."""
+    taken = [
+        method
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in request.app.routes)
+    ]
+    return ", ".join(taken)
 
 
 async def _on_invalid_parameters(_request: Request, error: Exception) -> Response:

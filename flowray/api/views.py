@@ -138,8 +138,8 @@ def _waiting_view(entry: Mapping[str, Any]) -> dict[str, Any]:
 class ValueResolver:
     """Replaces descriptors of stored values by the values, as long as the answer stays within ``budget_bytes``.
 
-    Looks only where the engine puts descriptors: at the value itself and at the members of an object. Loads only
-    payloads of ``execution_id``: data of a workflow could look like a descriptor of somebody else's.
+    Looks only where the engine puts descriptors: at the value itself and at its members. Loads only payloads of
+    ``execution_id``: data of a workflow could look like a descriptor of somebody else's.
     """
 
     def __init__(
@@ -159,12 +159,18 @@ class ValueResolver:
         decoded = as_value(value)
         if isinstance(decoded, dict):
             return {key: await self._one(as_value(member), envelope) for key, member in decoded.items()}
+        if isinstance(decoded, list):
+            return [await self._one(as_value(member), envelope) for member in decoded]
         return await self._one(decoded, envelope)
+
+    def owns(self, value: StoredValue) -> bool:
+        """True if the value is one of this execution's."""
+        return value.payload_id.startswith(self._prefix)
 
     async def _one(self, value: Value, envelope: bool) -> Json:
         if not isinstance(value, StoredValue):
             return value
-        if value.payload_id.startswith(self._prefix) and value.bytes <= min(self._left, self._each):
+        if self.owns(value) and value.bytes <= min(self._left, self._each):
             self._left -= value.bytes
             return decode_json(await self._load(value.payload_id))
         if envelope:

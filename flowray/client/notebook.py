@@ -96,7 +96,7 @@ class Picture:
         """Headline, picture, streamed text, and the result once there is one."""
         return "".join(
             [
-                f"<div>{_pill(state.status)} {escape(headline)}</div>",
+                headline_html(state.status, headline),
                 f"<div>{self.svg(state)}</div>",
                 *(_stream_html(stream.node_id, stream.text) for stream in state.llm_streams if stream.text),
                 error_html(state.error) if state.error else "",
@@ -128,17 +128,27 @@ class LiveDisplay:
 
 def in_notebook() -> bool:
     """True in a kernel that can replace what a cell shows; False in a terminal, a script or without IPython."""
+    return current_cell() is not None
+
+
+def current_cell() -> int | None:
+    """Number of the notebook cell that is running; None outside a notebook."""
     try:
         shell = import_module("IPython").get_ipython()
     except ModuleNotFoundError:
-        return False
-    return shell is not None and getattr(shell, "kernel", None) is not None
+        return None
+    return int(shell.execution_count) if shell is not None and getattr(shell, "kernel", None) is not None else None
 
 
 @lru_cache(maxsize=1)
 def _ipython_display() -> Any:
     """IPython.display: part of the extra ``notebook``, so it is loaded only where a notebook runs."""
     return import_module("IPython.display")
+
+
+def headline_html(status: str, text: str) -> str:
+    """A status and what has it, in one line."""
+    return f"<div>{_pill(status)} {escape(text)}</div>"
 
 
 def error_html(error: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -111,9 +111,16 @@ class Payloads(Protocol):
         ...
 
 
+async def _nothing_to_warm() -> None:
+    """Default of ``warm_up``."""
+
+
 @dataclass(frozen=True)
 class Services:
-    """What a lane gives to the handlers it runs. ``env`` is the allow-listed environment (R7, security)."""
+    """What a lane gives to the handlers it runs. ``env`` is the allow-listed environment (R7, security).
+
+    ``warm_up`` loads what the first calls would otherwise wait for; a long-lived lane awaits it once, beside its work.
+    """
 
     http: HttpTransport
     chat: ChatModel
@@ -121,3 +128,4 @@ class Services:
     payloads: Payloads
     env: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
+    warm_up: Callable[[], Awaitable[None]] = _nothing_to_warm

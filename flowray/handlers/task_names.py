@@ -9,12 +9,12 @@ from typing import Any
 from flowray.expressions.names import MISSING, Names
 from flowray.handlers.node_task import NodeTask
 from flowray.handlers.services import Payloads, Services
-from flowray.values import Json, StoredValue, Value, as_value
+from flowray.values import Json, StoredValue, Value, as_value, to_wire
 
 
 async def load_names(task: NodeTask, services: Services, now_ms: int) -> Names:
     """Names for ``task``; every StoredValue in it is loaded, all at once. Raises PAYLOAD_MISSING."""
-    loader = _Loader(services.payloads)
+    loader = _Loader(services.payloads, task.execution_id)
     parts = (task.inputs, task.variables, task.outputs, task.loop, task.parallel, task.containers, task.bound)
     for part in parts:
         loader.note(part)
@@ -68,18 +68,26 @@ class _Loader:
     _DEPTH = 2
     """A slice maps names to values, and ``containers`` ids to such maps; descriptors lie no deeper."""
 
-    def __init__(self, payloads: Payloads) -> None:
+    def __init__(self, payloads: Payloads, execution_id: str) -> None:
         self._payloads = payloads
+        self._prefix = f"{execution_id}."
         self._values: dict[str, Json] = {}
 
     def note(self, part: Value, depth: int = _DEPTH) -> None:
         """Remember the payloads in ``part``."""
-        value = as_value(part)
+        value = self._descriptor(part)
         if isinstance(value, StoredValue):
             self._values[value.payload_id] = None
         elif isinstance(value, dict) and depth:
             for item in value.values():
                 self.note(item, depth - 1)
+
+    def _descriptor(self, part: Value) -> Value:
+        """A descriptor of this execution's own; a value that imitates one of another's stays the JSON that it is."""
+        value = as_value(part)
+        if isinstance(value, StoredValue) and not value.payload_id.startswith(self._prefix):
+            return to_wire(part)
+        return value
 
     async def load(self) -> None:
         """Load all of them, concurrently."""
@@ -89,7 +97,7 @@ class _Loader:
 
     def filled(self, part: Value, depth: int = _DEPTH) -> Any:
         """``part`` with payloads in place of their descriptors."""
-        value = as_value(part)
+        value = self._descriptor(part)
         if isinstance(value, StoredValue):
             return self._values[value.payload_id]
         if isinstance(value, dict) and depth:

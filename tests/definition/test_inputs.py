@@ -74,7 +74,8 @@ def test_text_becomes_what_an_input_node_declares(type_: str, text: str, value: 
 @pytest.mark.parametrize(
     ("schema", "text", "value"),
     [
-        ({"type": "integer"}, "5", 5), ({"type": ["number", "null"]}, "1.5", 1.5), ({"type": "boolean"}, "false", False),
+        ({"type": "integer"}, "5", 5), ({"type": ["number", "null"]}, "1.5", 1.5),
+        ({"type": "boolean"}, "false", False),
         ({"type": "array"}, "[1,2]", [1, 2]), ({"type": ["string", "number"]}, "5", "5"), ({}, "5", "5"),
     ],
 )  # fmt: skip

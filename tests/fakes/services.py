@@ -32,7 +32,7 @@ class MemoryPayloads:
         return decode_json(self.blobs[payload_id])
 
     async def store(self, execution_id: str, key: str, encoded: bytes) -> str:
-        payload_id = hashlib.sha256(encoded).hexdigest()[:16]
+        payload_id = f"{execution_id}.{hashlib.sha256(encoded).hexdigest()[:16]}"
         self.blobs[payload_id] = encoded
         return payload_id
 

@@ -11,11 +11,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from tests.fakes.example_services import example_reply
+
 USERS = {
     "1": {"id": 1, "name": "Leanne Graham", "email": "Sincere@april.biz", "address": {"city": "Gwenborough"}},
     "2": {"id": 2, "name": "Ervin Howell", "email": "Shanna@melissa.tv", "address": {"city": "Wisokyburgh"}},
+    "3": {"id": 3, "name": "Clementine Bauch", "email": "Nathan@yesenia.net", "address": {"city": "McKenziehaven"}},
+    "5": {"id": 5, "name": "Chelsey Dietrich", "email": "Lucio_Hettinger@annie.ca", "address": {"city": "Roscoeview"}},
 }
 REPORT = {"title": "Harvest", "items": [{"name": "apples", "count": 12}, {"name": "pears", "count": 7}]}
+
+SHAKY_FAILURES = 2
+"""How often each service of the examples fails in the variant ``shaky`` before it answers."""
 
 
 class World:
@@ -73,6 +80,20 @@ class World:
         most, self.most_in_flight = self.most_in_flight, 0
         return JSONResponse({"most": most})
 
+    async def whoami(self, request: Request) -> Response:
+        """The credentials that came."""
+        return JSONResponse({"authorization": request.headers.get("authorization")})
+
+    async def example(self, request: Request) -> Response:
+        """What the services of the examples answer, in the variant that the path names."""
+        variant, path = request.path_params["variant"], "/" + request.path_params["path"]
+        if variant == "shaky":
+            self.calls[f"shaky{path}"].append(None)
+            if len(self.calls[f"shaky{path}"]) <= SHAKY_FAILURES:
+                return JSONResponse({"error": "come back"}, status_code=503)
+        status, body = example_reply(variant, request.method, path)
+        return JSONResponse(body, status_code=status)
+
     async def echo(self, request: Request) -> Response:
         """What was sent."""
         body = (await request.body()).decode()
@@ -100,6 +121,8 @@ def create_world() -> Starlette:
             Route("/counted", world.counted),
             Route("/flaky/{name}", world.flaky, methods=methods),
             Route("/big", world.big),
+            Route("/whoami", world.whoami),
+            Route("/examples/{variant}/{path:path}", world.example, methods=methods),
             Route("/{rest:path}", world.echo, methods=methods),
         ]
     )

@@ -51,8 +51,11 @@ async def test_json_answers_and_tool_calls() -> None:
     model = chat('{"n": 1}')
     schema = {"type": "object", "title": "thing"}
     result = await output("llm", {"prompt": "x", "outputSchema": schema}, services=fake_services(chat=model))
-    assert result["data"] == {"n": 1}
+    assert (result["data"], result["n"], result["text"]) == ({"n": 1}, 1, '{"n": 1}')
     assert model.asked[0].response_format == {"type": "json_schema", "json_schema": {"name": "thing", "schema": schema}}
+    model = chat('{"text": "mine", "title": "T"}')
+    result = await output("llm", {"prompt": "x", "responseFormat": "json"}, services=fake_services(chat=model))
+    assert (result["text"], result["title"]) == ('{"text": "mine", "title": "T"}', "T")
     error = await fail("llm", {"prompt": "x", "responseFormat": "json_object"}, services=fake_services(chat=chat("no")))
     assert (error.code, error.retryable) == ("NODE_FAILED", True)
     assert "answered text that is none: 'no'" in error.message

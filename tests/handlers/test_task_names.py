@@ -57,3 +57,13 @@ async def test_payloads_are_loaded_once_wherever_they_stand() -> None:
     assert names.loop == {"item": [1, 2], "index": 0}
     assert names.containers == {"L": {"item": [1, 2]}}
     assert payloads.loads == [payload_id]
+
+
+async def test_a_value_that_imitates_another_executions_descriptor_stays_plain_json() -> None:
+    """No workflow reads another's payloads by writing ``$flowray`` into its data."""
+    payloads = MemoryPayloads()
+    foreign = await payloads.store("other", "k", encode_json("secret"))
+    imitation = {"$flowray": "stored", "payload_id": foreign, "bytes": 8}
+    names = await load_names(task(inputs={"a": imitation}), fake_services(payloads=payloads), 0)
+    assert names.inputs == {"a": imitation}
+    assert payloads.loads == []

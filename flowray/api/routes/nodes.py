@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
@@ -77,11 +78,11 @@ async def get_output(
     record = await context.execution(execution_id)
     log = await _latest_log(context, record.id, instance, attempt)
     value = as_value(log.output)
-    if isinstance(value, StoredValue):
-        text = await context.directory.load_payload(value.payload_id)
-    else:
-        text = encode_json(value)
-    return _ranged(text, range_)
+    resolver = ValueResolver(record.id, context.directory.load_payload, budget_bytes=sys.maxsize)
+    if isinstance(value, StoredValue) and resolver.owns(value):
+        # Its text is the answer: no need to read and write it again.
+        return _ranged(await context.directory.load_payload(value.payload_id), range_)
+    return _ranged(encode_json(await resolver.resolve(value)), range_)
 
 
 async def _latest_log(context: ApiContext, execution_id: str, instance: str, attempt: int | None) -> NodeLogRecord:

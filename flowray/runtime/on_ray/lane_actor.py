@@ -23,6 +23,8 @@ class IoLane:
         self._name = name
         registry, services = lane_services(config)
         self._lane = Lane(registry, services, system_now_ms)
+        self._warming: asyncio.Task[None] | None = None
+        self._warm_up = services.warm_up
 
     def __repr__(self) -> str:
         return "IoLane"
@@ -46,6 +48,7 @@ class IoLane:
             self._lane.drop(execution_id)
 
     async def facts(self) -> dict[str, Any]:
-        """``{name, pid, in_flight}``; also the readiness check."""
-        await asyncio.sleep(0)
+        """``{name, pid, in_flight}``; also the readiness check. The first one loads what the first nodes will need."""
+        if self._warming is None:
+            self._warming = asyncio.ensure_future(self._warm_up())
         return {"name": self._name, "pid": os.getpid(), "in_flight": self._lane.in_flight()}

@@ -6,8 +6,6 @@ import hashlib
 from functools import lru_cache
 from pathlib import Path
 
-import flowray
-
 
 def namespace(instance: str) -> str:
     """One namespace per flowray instance, so that two servers on one cluster never share actors."""
@@ -20,7 +18,7 @@ def build_hash() -> str:
     upgrade under the same name.
     """
     digest = hashlib.sha256()
-    root = Path(flowray.__file__).parent
+    root = Path(__file__).parents[2]
     for path in sorted(root.rglob("*.py")):
         digest.update(path.relative_to(root).as_posix().encode())
         digest.update(path.read_bytes())

@@ -64,7 +64,7 @@ def connect(
         )
     else:
         options["address"] = address
-    context = ray.init(**options)
+    context: Any = ray.init(**options)
     url = context.dashboard_url
     return RaySession(
         address=context.address_info["address"],

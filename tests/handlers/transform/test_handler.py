@@ -46,6 +46,8 @@ CONTEXT: dict[str, Any] = {
         ({"operation": "custom", "inputData": "${gone}", "expression": "$exists($data) ? $data : [2,3]"}, [2, 3]),
         ({"operation": "custom", "inputData": "a", "expression": "$count($data)"}, 2),
         ({"operation": "custom", "inputData": "a", "expression": "data => data.length"}, 2),
+        ({"operation": "custom", "inputData": "${topic}", "expression": '"On " & $ & "."'}, "On ray."),
+        ({"operation": "custom", "inputData": "a", "expression": "$sum($)"}, 3),
         ({"operation": "parseJSON", "inputData": "text.text"}, {"k": [1]}),
         ({"transformType": "parseJson", "inputData": "{{left}}"}, {"x": 1}),
         ({"operation": "passthrough", "inputData": "a"}, [1, 2]),
