@@ -6,9 +6,11 @@ Actors live in other processes: they get these functions, with the settings boun
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.metadata
 import os
 import secrets
+import tempfile
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Literal
@@ -103,13 +105,14 @@ def signing_key(settings: Settings) -> str:
     if given:
         return given
     path = Path(settings.state_dir) / "signing.key"
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_urlsafe(32))
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # Written aside and linked: whoever comes second, in whatever process, finds a whole key and uses it.
+        with tempfile.NamedTemporaryFile("w", dir=path.parent) as file:
+            file.write(secrets.token_urlsafe(32))
+            file.flush()
+            with contextlib.suppress(FileExistsError):
+                os.link(file.name, path)
     return path.read_text().strip()
 
 

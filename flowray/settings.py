@@ -1,4 +1,4 @@
-"""Every setting, from the environment (``FLOWRAY_…``) or a ``.env`` file. The only reader of the environment."""
+"""Every setting, from the environment (``FLOWRAY_…``). The only reader of the environment."""
 
 from __future__ import annotations
 

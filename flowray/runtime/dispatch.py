@@ -87,7 +87,9 @@ def _alias_keys(index: PlanIndex, aliases: Mapping[str, str]) -> dict[str, str]:
 
 
 def output_key(node: ExecutableNode) -> str | None:
-    """The only key of an input or output node's output; None for a node whose output is its value."""
+    """The key of a node's output that its aliases mean; None for a node whose output is its value."""
+    if node.value_key is not None:
+        return node.value_key
     config: Mapping[str, Any] = node.config
     named = (config.get(field) for field in _NAMED_KEY.get(node.role, ()))
     return next((name for name in named if isinstance(name, str) and name), None)

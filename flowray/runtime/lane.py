@@ -114,10 +114,6 @@ class Lane:
     def _more_expected(self) -> bool:
         return len(self._running) > 1
 
-    def owners(self) -> list[str]:
-        """Owners whose results are kept here."""
-        return list(self._outgoing)
-
     def _queue(self, owner_id: str) -> _Outgoing:
         found = self._outgoing.get(owner_id)
         if found is None:

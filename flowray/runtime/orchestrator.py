@@ -14,6 +14,7 @@ from flowray.engine import stimuli as st
 from flowray.engine.plan_index import PlanIndex
 from flowray.engine.replay import replay
 from flowray.engine.state import ExecutionState
+from flowray.engine.statuses import ExecutionStatus
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.persistence.records import ExecutionRecord, InboxRecord
 from flowray.persistence.stores import Journal, Reader
@@ -181,10 +182,13 @@ class Orchestrator:
         try:
             self._adopt(claim)
         except Exception as error:
+            if _is_passing(error):
+                logger.warning("flowray: execution %s is taken over later: %s", claim.execution_id, error)
+                return
             failures = self._failures.get(claim.execution_id, 0) + 1
             self._failures[claim.execution_id] = failures
             logger.exception("flowray: execution %s could not be taken over", claim.execution_id)
-            if failures >= MAX_ADOPTION_FAILURES and not _is_passing(error):
+            if failures >= MAX_ADOPTION_FAILURES:
                 self._give_up(claim, f"{type(error).__name__}: {error}")
         else:
             self._failures.pop(claim.execution_id, None)
@@ -200,13 +204,17 @@ class Orchestrator:
     def _adopt(self, claim: Claim) -> None:
         """Fold the log and go on. Reads only after the claim is committed, so no older owner can append (R22)."""
         record = self._reader.execution_by_id(claim.execution_id)
-        if record is None:
+        if record is None or (record.owner_id, record.epoch) != (self.identity.id, claim.epoch):
             return
         index = self._index(record.plan_hash)
         state = replay(index, self._reader.events.read_raw(claim.execution_id))
+        if state.ended:
+            return  # It ended while the sweep was looking.
+        # Not by the claim's last seq: a commit that was given up on may have been written since.
+        is_new = state.status in (ExecutionStatus.QUEUED, ExecutionStatus.DELAYED)
         live = LiveExecution(record, index, state, claim.epoch)
         now = self._now_ms()
-        if claim.last_seq == 0:
+        if is_new:
             self._driver.own(live, st.Start(ts=now, inputs=record.inputs))
         else:
             self._driver.own(live, st.Recovered(ts=now, epoch=claim.epoch, reason="its owner was lost"))

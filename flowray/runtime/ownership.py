@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from flowray.errors import FlowrayError
+from flowray.errors import ErrorCode, FlowrayError
 from flowray.persistence.stores import Journal, Reader
 from flowray.persistence.writes import Fenced, Leased, RegisterOwner, ReleaseOwner, RenewLease
 
@@ -67,7 +67,7 @@ class Lease:
         """Announce the owner. Ends the leases of dead predecessors with the same actor name on this host."""
         asked_at = self._monotonic_ms()
         identity = self.identity
-        self._journal.commit(
+        (result,) = self._journal.commit(
             [
                 RegisterOwner(
                     id=identity.id, kind=identity.kind, generation=identity.generation, lease_ms=self._lease_ms,
@@ -76,10 +76,17 @@ class Lease:
                 )
             ]
         )  # fmt: skip
+        if not isinstance(result, Leased):
+            raise FlowrayError(ErrorCode.INTERNAL, f"the owner {identity.id} was not registered: {result}")
         self._valid_until = asked_at + self._lease_ms
 
     def _dead_predecessors(self) -> tuple[str, ...]:
-        """Pids under which this actor name was known on this host and under which no process runs any more."""
+        """Pids under which this actor name was known on this host and under which no process runs any more.
+
+        An owner without an actor name is nobody's successor: several may live in one process.
+        """
+        if self.identity.actor_name is None:
+            return ()
         host = socket.gethostname()
         return tuple(
             str(owner.pid)

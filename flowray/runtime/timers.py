@@ -54,8 +54,5 @@ class Timers:
             fired.append((execution_id, timer_id))
         return fired
 
-    def __len__(self) -> int:
-        return self._count
-
     def _is_set(self, due_at: int, execution_id: str, timer_id: str) -> bool:
         return self._due.get(execution_id, {}).get(timer_id) == due_at

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from flowray.definition.node_type import FieldKind, NodeType
+from flowray.definition.node_type import FieldKind, NodeType, Role
 from flowray.engine.signals import VariableOperation
 from flowray.engine.stimuli import AttemptFailed, AttemptStarted, AttemptSucceeded, NodeLogged, Stimulus, TokensProduced
 from flowray.errors import ErrorCode, FlowrayError
@@ -16,7 +16,7 @@ from flowray.handlers import attempt as attempt_module
 from flowray.handlers.handler import Cancellation, NodeInput, NodeResult
 from flowray.handlers.node_config import NodeConfig
 from flowray.handlers.registry import NodeRegistry
-from flowray.values import StoredValue, decode_json
+from flowray.values import INLINE_LIMIT_BYTES, StoredValue, as_value, decode_json, encode_json
 from tests.fakes.services import NOW_MS, MemoryPayloads, fake_services
 from tests.handlers.running import attempt, fail, output, succeed
 
@@ -223,7 +223,7 @@ async def test_large_outputs_are_stored_and_large_inputs_loaded() -> None:
     assert await output("transform", extract, services=services, outputs={"a": stored}) == 9_999
     wire = {"$flowray": "stored", "payload_id": stored.payload_id, "bytes": stored.bytes}
     assert await output("transform", extract, services=services, outputs={"a": wire}) == 9_999
-    missing = StoredValue(payload_id="gone", bytes=1)
+    missing = StoredValue(payload_id="e1.gone", bytes=1)
     assert (await fail("transform", extract, services=services, outputs={"a": missing})).code == "PAYLOAD_MISSING"
 
 
@@ -283,3 +283,58 @@ async def test_tokens_are_handed_over_while_the_handler_runs() -> None:
     batches = [(event.offset, event.text) for event in emitted if isinstance(event, TokensProduced)]
     assert batches == [(0, "early "), (6, "late")]
     assert isinstance(result, AttemptSucceeded)
+
+
+async def test_r15_the_answer_of_a_sentinel_is_never_a_reference() -> None:
+    """The engine reads the list itself; it cannot load anything."""
+    payloads = MemoryPayloads()
+    items = [{"n": number, "text": "x" * 100} for number in range(1_000)]
+    config = {"loopType": "forEach", "arrayPath": "{{rows}}"}
+    result = await succeed(
+        "loop", config, services=fake_services(payloads=payloads), inputs={"rows": items}, sentinel="open"
+    )
+    assert result.output == {"items": items}
+    assert payloads.blobs == {}
+
+
+async def test_large_values_of_an_output_node_are_stored_one_by_one() -> None:
+    """R8, R36: the engine merges the keys of output nodes, so the object itself must stay."""
+    payloads = MemoryPayloads()
+    services = fake_services(payloads=payloads)
+    config = {"outputName": "report", "value": "{{text}}"}
+    result = await succeed("output", config, services=services, inputs={"text": "x" * 40_000})
+    assert set(result.output) == {"report"}
+    stored = as_value(result.output["report"])
+    assert isinstance(stored, StoredValue)
+    assert (stored.bytes, stored.preview[:4]) == (40_002, '"xxx')
+    assert decode_json(payloads.blobs[stored.payload_id]) == "x" * 40_000
+
+    small = await succeed("output", config, services=services, inputs={"text": "x" * 30_000})
+    assert small.output == {"report": "x" * 30_000}
+    # Whoever reads the output node gets the value.
+    again = {"outputName": "again", "value": "{{out.report}}"}
+    repeated = await output("output", again, services=services, outputs={"out": result.output})
+    assert as_value(repeated["again"]).payload_id == stored.payload_id
+    assert payloads.loads == [stored.payload_id]
+
+
+async def test_several_values_of_an_output_node_stay_within_the_inline_limit_together() -> None:
+    payloads = MemoryPayloads()
+
+    async def run(node: NodeInput) -> NodeResult:
+        return NodeResult(data={f"k{number}": "x" * 9_000 for number in range(5)} | {"small": 1})
+
+    registry = types(run, role=Role.OUTPUT)
+    result = await succeed("scripted", {}, registry=registry, services=fake_services(payloads=payloads))
+    assert result.output["small"] == 1
+    assert len(encode_json(result.output)) <= INLINE_LIMIT_BYTES
+    assert all(isinstance(as_value(result.output[f"k{number}"]), StoredValue) for number in range(5))
+
+
+async def test_an_output_above_the_limit_fails_for_output_nodes_and_sentinels_too(monkeypatch: Any) -> None:
+    monkeypatch.setattr(attempt_module, "OUTPUT_LIMIT_BYTES", 50_000)
+    inputs = {"text": "x" * 60_000, "rows": ["x" * 60_000]}
+    error = await fail("output", {"outputName": "o", "value": "{{text}}"}, inputs=inputs)
+    assert error.code == "OUTPUT_TOO_LARGE"
+    error = await fail("loop", {"arrayPath": "{{rows}}"}, inputs=inputs, sentinel="open")
+    assert error.code == "OUTPUT_TOO_LARGE"

@@ -27,7 +27,7 @@ async def test_a_collection_given_as_text_is_parsed(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "got"),
-    [("no list", "text that is not JSON"), ({"a": 1}, "object"), (3, "number"), (None, "null"), ("{}", "object")],
+    [("no list", "text that is not JSON"), (3, "number"), (None, "null"), ("3", "number")],
 )
 async def test_what_is_no_list_is_an_error(value: Any, got: str) -> None:
     error = await fail("loop", {"arrayPath": "x"}, inputs={"x": value})
@@ -65,3 +65,20 @@ async def test_a_while_loop_opens_without_a_total_and_a_break_condition_ends_any
     config = {"arrayPath": "rows", "breakCondition": "loop.index === 2"}
     assert await output("loop", config, sentinel="condition", loop={"index": 2}) == {"continue": False}
     assert await output("loop", config, sentinel="condition", loop={"index": 1}) == {"continue": True}
+
+
+@pytest.mark.parametrize("value", [{"a": 1, "b": [2]}, '{"a": 1, "b": [2]}'])
+async def test_an_object_is_its_pairs(value: Any) -> None:
+    config = {"loopType": "forEach", "arrayPath": "found"}
+    asked = {"inputs": {"found": value}, "sentinel": "open"}
+    assert await output("loop", config, **asked) == {"items": [{"key": "a", "value": 1}, {"key": "b", "value": [2]}]}
+    assert await output("loop", config, dialect="sim", **asked) == {"items": [["a", 1], ["b", [2]]]}
+
+
+@pytest.mark.parametrize(("field", "goes_on"), [("condition", False), ("breakCondition", True)])
+async def test_a_collection_may_have_a_condition(field: str, goes_on: bool) -> None:
+    config = {"loopType": "forEach", "arrayPath": "found", field: "loop.item > 2"}
+    answer = await output(
+        "loop", config, inputs={"found": [1]}, loop={"item": 1, "index": 0}, sentinel="condition", round=0
+    )
+    assert answer == {"continue": goes_on}

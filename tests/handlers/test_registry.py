@@ -18,7 +18,7 @@ from tests.handlers.running import REGISTRY, fail, output
 
 TYPES = {
     "input", "trigger", "output", "conditional", "loop", "parallel", "variable", "transform", "wait", "http", "llm",
-    "comment",
+    "comment", "switch", "router", "break", "continue",
 }  # fmt: skip
 
 

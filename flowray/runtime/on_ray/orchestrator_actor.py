@@ -39,6 +39,12 @@ SHOWN_EXECUTIONS = 200
 """How many executions at a time are shown as tasks of their own in the dashboard; showing one costs about 1 ms."""
 
 
+def _leave_to_ray() -> None:
+    """The lease is lost: nothing may be driven here any more. Ray starts the actor anew, as a new owner."""
+    logger.error("flowray: this process ends, since its lease has")
+    os._exit(1)
+
+
 def monotonic_ms() -> int:
     """This process's monotonic clock."""
     return time.monotonic_ns() // 1_000_000
@@ -78,7 +84,7 @@ class OrchestratorActor:
         )
         self._orchestrator = Orchestrator(
             identity, self._journal, storage.reader, self._committed, system_now_ms, monotonic_ms,
-            only=execution_id,
+            only=execution_id, on_lost=_leave_to_ray,
         )  # fmt: skip
         registry, services = lane_services(config)
         self._executor = RayExecutor(

@@ -96,8 +96,11 @@ async def test_faults_are_coded(
 async def test_dead_slow_and_unknown_servers(chat: OpenAIChatModel, fake_openai: Fake) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        error = await failing(chat, ask(model="m", base_url=f"http://127.0.0.1:{unused.getsockname()[1]}/v1"))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}/v1"
+        error = await failing(chat, ask(model="m", base_url=url))
     assert (error.code, error.retryable) == ("PROVIDER_UNREACHABLE", True)
+    assert url in error.message
+    assert error.details["url"].startswith(url)
     error = await failing(chat, ask(model="fake-stuck", timeout_ms=100))
     assert (error.code, error.retryable) == ("PROVIDER_TIMEOUT", True)
     error = await failing(chat, ask(provider="acme"))

@@ -1,0 +1,47 @@
+"""Committed events on their way to the token stream: batched, in order, never blocking, lost without harm."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from flowray.engine import events as ev
+from flowray.runtime.on_ray.publisher import Publisher
+
+
+class FakeMethod:
+    """Stands for ``hub.publish``; remembers what it was called with."""
+
+    def __init__(self) -> None:
+        self.calls: list[list[Any]] = []
+        self.called = threading.Event()
+
+    def remote(self, batches: list[Any]) -> None:
+        self.calls.append(batches)
+        self.called.set()
+
+
+class FakeHub:
+    """Stands for the hub actor."""
+
+    def __init__(self) -> None:
+        self.publish = FakeMethod()
+
+
+def test_what_is_published_arrives_in_order_before_the_stop_returns() -> None:
+    hub = FakeHub()
+    publisher = Publisher(lambda: hub)  # type: ignore[arg-type, return-value]
+    publisher.start()
+    for seq in range(1, 4):
+        publisher.publish("e", seq, [ev.ExecutionWaiting(ts=seq)])
+    publisher.stop()
+    sent = [batch for call in hub.publish.calls for batch in call]
+    assert [(execution, first) for execution, first, _ in sent] == [("e", 1), ("e", 2), ("e", 3)]
+    assert ev.decode_events(sent[0][2]) == [ev.ExecutionWaiting(ts=1)]
+
+
+def test_without_a_hub_events_are_left_to_the_log() -> None:
+    publisher = Publisher(lambda: None)
+    publisher.start()
+    publisher.publish("e", 1, [ev.ExecutionWaiting(ts=1)])
+    publisher.stop()

@@ -1,0 +1,149 @@
+"""The read model: columns of the row and node logs that one commit's events imply (R26, the HTTP contract)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flowray.definition.policies import OnFailure
+from flowray.engine import stimuli as st
+from flowray.engine.signals import NodeError, Usage
+from flowray.plan import ExecutionPlan, PlanRetry
+from flowray.runtime.projection import error_body, node_logs, row_changes, usage_body, waiting_for
+from flowray.values import StoredValue
+from tests.engine.harness import START_MS, Run, asks, err, items, ok, sleeps
+from tests.engine.plans import PlanMaker
+
+
+def played(plan: ExecutionPlan, script: dict[str, Any], **inputs: Any) -> Run:
+    return Run(plan, script).start(**inputs).play()
+
+
+def logs(run: Run, first_seq: int = 1) -> dict[str, Any]:
+    return {log.id: log for log in node_logs(run.index, "e1", first_seq, run.events)}
+
+
+def changes(run: Run, *, with_progress: bool = False) -> dict[str, Any]:
+    return row_changes(run.index, run.state, run.events, with_progress)
+
+
+RETRY = PlanRetry(max_attempts=3, initial_delay_ms=10, codes=("E",))
+
+
+def test_a_finished_execution() -> None:
+    run = played(PlanMaker().node("a", type="llm").build(), {"a": ok("x", usage=Usage(3, 4, "m", 0.5, "USD"))})
+    row = changes(run)
+    assert (row["status"], row["outputs"], row["partial"]) == ("completed", {"a": "x"}, False)
+    assert (row["started_at"], row["ended_at"]) == (run.events[0].ts, run.events[-1].ts)
+    assert row["usage"] == {
+        "input_tokens": 3, "output_tokens": 4, "model": "m", "cost": 0.5, "currency": "USD", "estimated": False,
+    }  # fmt: skip
+    assert row["progress"]["percent"] == 100
+    assert row["waiting_for"] == []
+    assert "error" not in row
+
+
+def test_progress_only_when_asked_for_and_at_the_end() -> None:
+    run = Run(PlanMaker().chain("a", "b").build(), {"a": ok(1)})
+    run.send(st.Start(ts=START_MS))
+    assert "progress" not in changes(run)
+    assert changes(run, with_progress=True)["progress"]["running"] == ["a"]
+
+
+def test_a_failed_execution_keeps_every_error_and_what_came_out() -> None:
+    plan = PlanMaker().node("a").node("b").node("c").build()
+    row = changes(played(plan, {"a": err("X"), "b": err("Y"), "c": ok(1)}))
+    assert (row["status"], row["partial"], row["outputs"]) == ("failed", True, {"c": 1})
+    assert [error["code"] for error in row["errors"]] == ["X", "Y"]
+    assert row["error"]["code"] == "X"
+    assert row["error"]["node_id"] == "a"
+    assert row["error"]["attempt"] == 1
+
+
+def test_handled_errors_are_listed_apart() -> None:
+    plan = PlanMaker().node("a").node("h").edge("a error-> h").build()
+    row = changes(played(plan, {"a": err("X"), "h": ok(1)}))
+    assert row["status"] == "completed"
+    assert [error["code"] for error in row["handled_errors"]] == ["X"]
+    assert "errors" not in row
+
+
+def test_one_log_per_attempt_in_the_order_of_their_start() -> None:
+    """R26: attempts that begin and end within one commit keep the seq at which they began."""
+    plan = PlanMaker().node("a").node("b").build()
+    run = Run(plan, {"a": ok(1), "b": ok(2)}, pick=lambda pending: len(pending) - 1).start().play()
+    found = logs(run, first_seq=11)
+    assert [event.instance for event in run.of_type("node.completed")] == ["b", "a"]
+    assert found["a#1"].seq < found["b#1"].seq
+    assert found["a#1"].seq >= 11
+    assert (found["a#1"].status, found["a#1"].success, found["a#1"].output) == ("completed", True, 1)
+
+
+def test_retries_are_attempts_of_their_own() -> None:
+    run = played(PlanMaker().node("a", retry=RETRY).build(), {"a": [err("E"), ok(1)]})
+    found = logs(run)
+    assert sorted(found) == ["a#1", "a#2"]
+    assert (found["a#1"].status, found["a#1"].success) == ("failed", False)
+    assert found["a#1"].error["code"] == "E"
+    assert (found["a#2"].status, found["a#2"].success) == ("completed", True)
+
+
+def test_skipped_cancelled_and_handled_nodes() -> None:
+    plan = PlanMaker().branch("s").node("yes").node("no").edge("s true-> yes", "s false-> no").build()
+    run = Run(plan, {"s": ok(1)})
+    run.send(st.Start(ts=START_MS))
+    run.send(st.CancelRequested(ts=START_MS + 5))
+    found = logs(run)
+    assert (found["s#1"].status, found["s#1"].success, found["s#1"].ended_at) == ("cancelled", False, START_MS + 5)
+    row = changes(run)
+    assert (row["status"], row["cancel_reason"]) == ("cancelled", "Cancelled by user")
+    skipped = logs(played(plan, {"s": ok(1)}))
+    assert (skipped["yes#0"].status, skipped["yes#0"].success, skipped["yes#0"].attempt) == ("skipped", None, 0)
+
+
+def test_instances_in_loops_have_logs_of_their_own() -> None:
+    plan = PlanMaker().loop("L").node("x", scope="L", name="Work", type="http").build()
+    found = logs(played(plan, {"L": items(1, 2), "x": ok("v")}))
+    assert sorted(found) == ["L#1", "L[0]/x#1", "L[1]/x#1"]
+    log = found["L[1]/x#1"]
+    assert (log.node_id, log.instance, log.type, log.name, log.lane) == ("x", "L[1]/x", "http", "Work", "io")
+
+
+def test_stored_values_are_descriptors_in_logs() -> None:
+    stored = StoredValue(payload_id="p", bytes=99_999, length=3)
+    found = logs(played(PlanMaker().node("a").build(), {"a": ok(stored)}))
+    assert found["a#1"].output == {"$flowray": "stored", "payload_id": "p", "bytes": 99_999, "length": 3, "preview": ""}
+
+
+def test_what_is_waited_for() -> None:
+    plan = PlanMaker().node("t", name="Sleep").node("p").node("r", retry=PlanRetry(3, 60_000, codes=("E",))).build()
+    run = Run(plan, {"t": sleeps(START_MS + 9_000_000), "p": asks("ok?"), "r": err("E")}).start()
+    for node in ("t", "p", "r"):
+        run.finish(node)
+    found = {entry["node_id"]: entry for entry in waiting_for(run.index, run.state)}
+    assert sorted(found) == ["p", "t"]
+    assert (found["t"]["kind"], found["t"]["expires_at"], found["t"]["reason"]) == (
+        "time",
+        START_MS + 9_000_000,
+        "Sleep",
+    )
+    assert (found["p"]["kind"], found["p"]["expires_at"], found["p"]["reason"]) == ("person", None, "ok?")
+    assert found["t"]["waitpoint_id"] == "t#1"
+    assert changes(run)["waiting_for"] == waiting_for(run.index, run.state)
+
+
+def test_a_wait_that_was_cancelled_is_waited_for_no_longer() -> None:
+    plan = PlanMaker(on_failure=OnFailure.CANCEL_RUNNING).node("t").node("f").build()
+    run = Run(plan, {"t": sleeps(START_MS + 9_000_000), "f": err("X")}).start()
+    run.finish("t")
+    assert [entry["node_id"] for entry in changes(run)["waiting_for"]] == ["t"]
+    run.finish("f")
+    assert changes(run)["waiting_for"] == []
+
+
+def test_error_and_usage_bodies() -> None:
+    assert error_body(NodeError(message="m", code="C")) == {
+        "message": "m", "code": "C", "node_id": None, "attempt": None, "details": {},
+    }  # fmt: skip
+    body = error_body(NodeError(message="m", code="C", node_id="n", attempt=2, details={"a": 1}, hint="h"))
+    assert (body["node_id"], body["attempt"], body["details"], body["hint"]) == ("n", 2, {"a": 1}, "h")
+    assert usage_body(Usage(1, 2))["cost"] is None

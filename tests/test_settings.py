@@ -1,0 +1,74 @@
+"""Settings: names, defaults, what is refused; secrets stay where they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from flowray.definition.policies import Lane
+from flowray.settings import Settings, allowed_environment, load_settings, secret_from_environment
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("STATE_DIR", "DATABASE_URL", "LANE", "ISOLATION", "PORT", "PAYLOAD_DIR"):
+        monkeypatch.delenv(f"FLOWRAY_{name}", raising=False)
+
+
+def test_nothing_needs_to_be_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    settings = load_settings()
+    assert settings.state_dir == tmp_path / ".flowray"
+    assert settings.resolved_database_url == f"sqlite:///{tmp_path}/.flowray/flowray.db"
+    assert settings.resolved_payload_dir == tmp_path / ".flowray" / "payloads"
+    assert settings.uses_sqlite
+    assert (settings.host, settings.port, settings.isolation, settings.lane) == ("127.0.0.1", 8000, "shared", None)
+    assert settings.sqlite_synchronous == "FULL"
+
+
+def test_the_environment_sets_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    given = {
+        "DATABASE_URL": "postgresql+psycopg://u@h/db",
+        "PAYLOAD_DIR": str(tmp_path),
+        "LANE": "task",
+        "ISOLATION": "dedicated",
+        "PORT": "9000",
+        "ENV_ALLOW": '["REGION"]',
+        "PROVIDERS__LOCAL__BASE_URL": "http://127.0.0.1:1/v1",
+        "PROVIDERS__LOCAL__API_KEY_ENV": "LOCAL_KEY",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(f"FLOWRAY_{name}", value)
+    settings = load_settings()
+    assert not settings.uses_sqlite
+    assert settings.resolved_payload_dir == tmp_path
+    assert (settings.lane, settings.isolation, settings.port) == (Lane.TASK, "dedicated", 9_000)
+    assert settings.env_allow == ["REGION"]
+    (provider,) = settings.providers.values()
+    assert (provider.base_url, provider.api_key_env) == ("http://127.0.0.1:1/v1", "LOCAL_KEY")
+
+
+def test_every_wrong_variable_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLOWRAY_PORT", "70000")
+    monkeypatch.setenv("FLOWRAY_LANE", "gpu")
+    monkeypatch.setenv("FLOWRAY_ISOLATION", "none")
+    with pytest.raises(ValidationError) as raised:
+        load_settings()
+    assert {error["loc"][0] for error in raised.value.errors()} == {"port", "lane", "isolation"}
+
+
+def test_secrets_are_read_by_name_and_never_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_KEY", "hunter2")
+    settings = Settings(llm_api_key_env="MY_KEY")
+    assert secret_from_environment(settings.llm_api_key_env) == "hunter2"
+    assert secret_from_environment("NOT_THERE_AT_ALL") is None
+    assert "hunter2" not in repr(settings)
+
+
+def test_only_the_allow_listed_part_of_the_environment_is_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REGION", "eu")
+    monkeypatch.setenv("PASSWORD", "x")
+    monkeypatch.delenv("UNSET", raising=False)
+    assert allowed_environment(["REGION", "UNSET"]) == {"REGION": "eu"}
