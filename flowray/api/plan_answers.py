@@ -20,6 +20,6 @@ async def plan_answer(plan: ExecutionPlan, with_layout: bool) -> Response:
     """The plan's view; with ``layout`` as ``drawing.view.layout_view`` gives it."""
     view = plan_view(plan)
     if with_layout:
-        # A plan of 10,000 nodes takes seconds.
+        # A plan of 10,000 nodes takes a second.
         view["layout"] = await run_in_threadpool(layout_view, plan)
     return json_answer(view)

@@ -30,11 +30,17 @@ _COLOURS = {
 
 
 class Table(Sequence[Mapping[str, Any]]):
-    """Rows that show as an HTML table and are read as a list of dicts. ``columns``: row key → heading."""
+    """Rows that show as an HTML table and are read as a list of dicts. ``columns``: row key → heading.
 
-    def __init__(self, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> None:
+    ``empty`` is shown where there are no rows.
+    """
+
+    def __init__(
+        self, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], empty: str = "Nothing here."
+    ) -> None:
         self.rows = list(rows)
         self.columns = dict(columns)
+        self.empty = empty
 
     @overload
     def __getitem__(self, index: int) -> Mapping[str, Any]: ...
@@ -54,11 +60,15 @@ class Table(Sequence[Mapping[str, Any]]):
         return import_module("pandas").DataFrame(self.rows)
 
     def __repr__(self) -> str:
+        if not self.rows:
+            return self.empty
         lines = ["  ".join(self.columns.values())]
         lines += ["  ".join(_short(row.get(key)) for key in self.columns) for row in self.rows]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
+        if not self.rows:
+            return f"<p>{escape(self.empty)}</p>"
         head = "".join(f'<th style="text-align:left">{escape(title)}</th>' for title in self.columns.values())
         body = "".join(
             "<tr>" + "".join(f"<td {_LEFT}>{_cell(key, row.get(key))}</td>" for key in self.columns) + "</tr>"
@@ -164,7 +174,7 @@ def error_html(error: Mapping[str, Any]) -> str:
 def diagnostics_table(diagnostics: Sequence[Mapping[str, Any]]) -> Table:
     """Findings about a definition."""
     columns = {"severity": "Severity", "code": "Code", "node_id": "Node", "message": "Message", "hint": "Hint"}
-    return Table(diagnostics, columns)
+    return Table(diagnostics, columns, "No findings.")
 
 
 _LEFT = 'style="text-align:left;vertical-align:top"'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from flowray.drawing.edges import plan_edges
 from flowray.drawing.labels import label_of
 from flowray.plan import ROOT, ExecutableNode, ExecutionPlan, PlanEdge
 
@@ -23,7 +24,7 @@ def to_dot(plan: ExecutionPlan, statuses: Mapping[str, str] | None = None) -> st
         '  edge [fontname="sans-serif", fontsize=9];',
         *_scope(plan, ROOT, names, statuses or {}, "  "),
     ]
-    lines += [f"  {_edge(edge, names)}" for scope in plan.scopes.values() for edge in scope.edges]
+    lines += [f"  {_edge(edge, names)}" for edge in plan_edges(plan)]
     for container in plan.containers:
         starts = plan.scopes[container].starts
         lines += [f"  {names[container]} -> {names[start]} [style=bold, color=gray60];" for start in starts]

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from flowray.drawing.coordinates import place_vertices
+from flowray.drawing.edges import scope_edges
 from flowray.drawing.geometry import Box, Layout, Point, Route
 from flowray.drawing.labels import subtitle_of, title_of
 from flowray.drawing.layers import LayeredGraph, layer_graph
@@ -28,6 +29,7 @@ GROUP_PADDING = 18.0
 GROUP_FURNITURE = 110.0
 """As NODE_FURNITURE, for a header of one line with a badge such as ``3/10``."""
 
+SELF_LOOP = 14.0
 PORT_SPREAD = 0.6
 """Share of a node's lower side over which its handles are spread."""
 
@@ -86,7 +88,8 @@ def _inner_first(plan: ExecutionPlan) -> list[str]:
 def _draw_scope(plan: ExecutionPlan, scope: str, inner: Mapping[str, _Drawing]) -> _Drawing:
     content = plan.scopes[scope]
     number = {node_id: index for index, node_id in enumerate(content.nodes)}
-    edges = [edge for edge in content.edges if edge.source != edge.target]
+    drawn = scope_edges(plan, scope)
+    edges = [edge for edge in drawn if edge.source != edge.target]
     exits = _exits(plan, scope)
     ends = range(len(number), len(number) + len(exits))
     joined = [(number[edge.source], number[edge.target]) for edge in edges]
@@ -113,7 +116,7 @@ def _draw_scope(plan: ExecutionPlan, scope: str, inner: Mapping[str, _Drawing]) 
     routes = _Router(graph, boxes, centres, tops, heights).routes(links)
     return _Drawing(
         boxes={node_id: boxes[vertex] for node_id, vertex in number.items()},
-        routes={edge.id: routes[edge.id] for edge in edges},
+        routes={edge.id: routes.get(edge.id) or _around(edge, boxes[number[edge.source]]) for edge in drawn},
         exits={edge.id: routes[edge.id] for edge in exits},
         width=max([*centres, *(box.x + box.width for box in boxes)], default=0.0),
         height=tops[-1] + heights[-1] if tops else 0.0,
@@ -125,6 +128,13 @@ def _exits(plan: ExecutionPlan, scope: str) -> list[PlanEdge]:
         return []
     inside = set(plan.scopes[scope].nodes)
     return [edge for edge in plan.scopes[plan.nodes[scope].scope].edges if edge.origin in inside]
+
+
+def _around(edge: PlanEdge, box: Box) -> Route:
+    """The way of an edge from a node to itself: around its right side."""
+    x, right = box.x + box.width - SELF_LOOP, box.x + box.width + SELF_LOOP
+    low, high = box.bottom + SELF_LOOP, box.y - SELF_LOOP
+    return Route(edge.id, ((x, box.bottom), (x, low), (right, low), (right, high), (x, high), (x, box.y)))
 
 
 def _inside(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from flowray.drawing.edges import plan_edges
 from flowray.drawing.labels import label_of
 from flowray.plan import ROOT, ExecutableNode, ExecutionPlan, PlanEdge
 
@@ -17,8 +18,7 @@ def to_mermaid(plan: ExecutionPlan, statuses: Mapping[str, str] | None = None) -
     """Text of a flowchart from top to bottom; loops and parallels are subgraphs, error and ordering edges dotted."""
     names = {node_id: f"n{index}" for index, node_id in enumerate(plan.nodes)}
     lines = ["flowchart TD", *_scope(plan, ROOT, names, "  ")]
-    edges = [edge for scope in plan.scopes.values() for edge in scope.edges]
-    lines += [f"  {_edge(edge, names)}" for edge in edges]
+    lines += [f"  {_edge(edge, names)}" for edge in plan_edges(plan)]
     states = {node_id: status for node_id, status in (statuses or {}).items() if node_id in names}
     for status in sorted(set(states.values()) & _COLOURS.keys()):
         members = ",".join(names[node_id] for node_id in plan.nodes if states.get(node_id) == status)

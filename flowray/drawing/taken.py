@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from flowray.definition.node_type import Role
+from flowray.drawing.edges import plan_edges
 from flowray.plan import ExecutionPlan, PlanEdge
 
 _NOT_REACHED = ("", "pending", "skipped")
@@ -20,9 +21,7 @@ def taken_edges(
     lead to the same node, both then count.
     """
     chosen = handles or {}
-    return frozenset(
-        edge.id for scope in plan.scopes.values() for edge in scope.edges if _taken(edge, plan, statuses, chosen)
-    )
+    return frozenset(edge.id for edge in plan_edges(plan) if _taken(edge, plan, statuses, chosen))
 
 
 def _taken(

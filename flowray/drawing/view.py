@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from flowray.drawing.edges import plan_edges
 from flowray.drawing.geometry import Box, Route
 from flowray.drawing.labels import describe, kind_of, label_of, subtitle_of, title_of
 from flowray.drawing.layout import layout
@@ -21,13 +22,12 @@ def layout_view(plan: ExecutionPlan) -> dict[str, Any]:
     y} or null}``; ``kind`` is flow, error, goto, exit or ordering, ``path`` an SVG path, ``tip`` its end.
     """
     placed = layout(plan)
-    edges = [edge for scope in plan.scopes.values() for edge in scope.edges if edge.id in placed.routes]
     return {
         "width": _px(placed.width + 2 * MARGIN),
         "height": _px(placed.height + 2 * MARGIN),
         "nodes": [_node_view(plan.nodes[node_id], box) for node_id, box in placed.nodes.items()],
         "groups": [_node_view(plan.nodes[group_id], box) for group_id, box in placed.groups.items()],
-        "edges": [_edge_view(edge, placed.routes[edge.id]) for edge in edges],
+        "edges": [_edge_view(edge, placed.routes[edge.id]) for edge in plan_edges(plan)],
     }
 
 

@@ -86,7 +86,9 @@ class ExecutionView {
 
   #select(nodeId) {
     this.graph.select(nodeId);
-    this.panel.show(this.items.get(nodeId), this.state?.nodes[nodeId]);
+    this.panel.show(this.items.get(nodeId), this.state?.nodes[nodeId]).then(() => {
+      this.panel.element.scrollIntoView({ block: "nearest" });
+    });
   }
 
   #changed(state) {
@@ -161,7 +163,8 @@ class ExecutionView {
 
   #showResult(state) {
     this.result.hidden = false;
-    const outputs = value(state.status === "completed" ? "Outputs" : "Outputs so far", state.output);
+    const isEmpty = state.output && typeof state.output === "object" && Object.keys(state.output).length === 0;
+    const outputs = isEmpty ? null : value(state.status === "completed" ? "Outputs" : "Outputs so far", state.output);
     this.result.replaceChildren(
       h("h2", {}, state.error ? "What went wrong" : "Result"),
       ...[state.error ? errorBlock(state.error) : null, outputs].filter(Boolean),
