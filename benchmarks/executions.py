@@ -125,9 +125,7 @@ class Bench:
         problem = next((problem for problem in problems[1:] if problem), "")
         rate = executions / sorted(samples[1:])[len(samples[1:]) // 2]
         name = f"{executions} executions x {steps} steps"
-        return [
-            Figure(name, "s", samples[1:], "first created to last ended", not problem, problem or f"{rate:.0f}/s")
-        ]
+        return [Figure(name, "s", samples[1:], "first created to last ended", not problem, problem or f"{rate:.0f}/s")]
 
     def _many(self, workflow_id: str, executions: int, steps: int) -> tuple[float, str]:
         inputs = [{"n": number} for number in range(executions)]

@@ -67,6 +67,7 @@ def build_registry(settings: Settings) -> NodeRegistry:
 
 def build_services(settings: Settings, payloads: Payloads) -> Services:
     """The outer world as handlers see it. Keys are read from the environment here, in the process that uses them."""
+    http = HttpxTransport(allow_private=settings.allow_private_targets)
     chat = LazyChatModel(_chat_providers(settings), default="openai")
     sandbox = ProcessSandbox()
 
@@ -75,13 +76,19 @@ def build_services(settings: Settings, payloads: Payloads) -> Services:
         await asyncio.to_thread(chat.load)
         await sandbox.jsonata("1", None, {}, WARM_UP_MS)
 
+    async def close() -> None:
+        await http.aclose()
+        await chat.aclose()
+        await sandbox.aclose()
+
     return Services(
-        http=HttpxTransport(allow_private=settings.allow_private_targets),
+        http=http,
         chat=chat,
         sandbox=sandbox,
         payloads=payloads,
         env=allowed_environment(settings.env_allow),
         warm_up=warm_up,
+        close=close,
     )
 
 

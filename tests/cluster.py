@@ -180,9 +180,7 @@ def hosted(session: RaySession, llm_url: str, **overrides: Any) -> Iterator[Flow
 
 
 @contextmanager
-def _actors(
-    llm_url: str, **overrides: Any
-) -> Iterator[tuple[Settings, RuntimeConfig, dict[str, ActorHandle[Any]]]]:
+def _actors(llm_url: str, **overrides: Any) -> Iterator[tuple[Settings, RuntimeConfig, dict[str, ActorHandle[Any]]]]:
     state = Path(tempfile.mkdtemp(prefix="flowray-state-"))
     provider = ProviderSettings(base_url=f"{llm_url}/v1", default_model="fake-model")
     settings = Settings(

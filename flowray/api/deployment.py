@@ -8,6 +8,8 @@ from typing import Any, cast
 from ray import serve
 from ray.serve import Application
 
+APPLICATION = "flowray"
+
 MAX_ONGOING_REQUESTS = 1_000
 """An open event stream counts as one; Ray Serve's default of 5 blocks at the sixth (R50)."""
 
@@ -51,9 +53,14 @@ def start_serve(host: str, port: int) -> None:
 
 def run_application(application: Application) -> None:
     """Deploy the ingress and return when it answers."""
-    serve.run(application, name="flowray", route_prefix="/")
+    serve.run(application, name=APPLICATION, route_prefix="/")
+
+
+def stop_application() -> None:
+    """Take the ingress down; whatever else Serve hosts stays."""
+    serve.delete(APPLICATION)
 
 
 def stop_serve() -> None:
-    """Take the ingress down."""
+    """Take Serve itself down: only on a Ray that is ours alone."""
     cast(Any, serve.shutdown)()

@@ -172,7 +172,7 @@ class ValueResolver:
             return value
         if self.owns(value) and value.bytes <= min(self._left, self._each):
             self._left -= value.bytes
-            return decode_json(await self._load(value.payload_id))
+            return value.part_of(decode_json(await self._load(value.payload_id)))
         if envelope:
             return {"__truncated": True, "__originalSize": value.bytes, "__preview": value.preview}
         return to_wire(value)

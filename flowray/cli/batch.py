@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 import time
@@ -13,18 +12,18 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from flowray.bootstrap import build_registry
 from flowray.cli.documents import read_workflows
-from flowray.cli.in_process import CompiledWorkflow, InProcessRunner, compile_workflow, open_runner, registry_of
+from flowray.cli.in_process import run_many
 from flowray.cli.options import FormatValue, Quiet, Url, settings_from_environment
 from flowray.cli.output import EXIT_FAILED, Output, OutputFormat, output_of
 from flowray.cli.rows import read_rows
 from flowray.client.sync_client import Client
 from flowray.definition.loading import dump_definition, load_definition
 from flowray.errors import FlowrayError
+from flowray.sdk.session import LocalSession, compile_document
 
 POLL_S = 0.3
-CONCURRENT_ROWS = 64
-"""Executions in flight in this process; their nodes share one event loop."""
 
 Result = dict[str, Any]
 
@@ -54,11 +53,9 @@ def batch(
     results: list[Result] = []
     try:
         with _bar(output, len(documents) * len(rows), quiet) as bar:
-            if local:
-                asyncio.run(_run_local(documents, rows, results, bar))
-            else:
-                for result in _run_remote(url, documents, rows, bar):
-                    results.append(result)
+            runs = _run_local(documents, rows, bar) if local else _run_remote(url, documents, rows, bar)
+            for result in runs:
+                results.append(result)
     finally:
         # Also after Ctrl-C: what has ended is not lost.
         _write(output, results, out)
@@ -92,42 +89,23 @@ def _bar(output: Output, total: int, quiet: bool) -> _Bar:
     return _Bar(output, total, quiet)
 
 
-async def _run_local(
-    documents: Sequence[Any], rows: Sequence[Mapping[str, Any]], results: list[Result], bar: _Bar
-) -> None:
+def _run_local(documents: Sequence[Any], rows: Sequence[Mapping[str, Any]], bar: _Bar) -> Iterator[Result]:
     settings = settings_from_environment()
-    registry = registry_of(settings)
+    node_types = build_registry(settings).node_types()
     # All of them are checked before the first one runs.
-    compiled = [compile_workflow(document, registry) for document in documents]
-    gate = asyncio.Semaphore(CONCURRENT_ROWS)
-    async with open_runner(settings) as runner, asyncio.TaskGroup() as group:
+    compiled = [compile_document(document, node_types) for document in documents]
+    with LocalSession(settings) as session:
         for workflow in compiled:
-            for index, row in enumerate(rows):
-                group.create_task(_run_row(runner, gate, workflow, index, row, results, bar))
+            for index, outcome in enumerate(run_many(session, workflow, rows)):
+                yield _local_result(index, workflow.name, outcome)
+                bar.ended(1)
 
 
-async def _run_row(
-    runner: InProcessRunner,
-    gate: asyncio.Semaphore,
-    workflow: CompiledWorkflow,
-    index: int,
-    row: Mapping[str, Any],
-    results: list[Result],
-    bar: _Bar,
-) -> None:
-    async with gate:
-        try:
-            execution = await runner.run(workflow, row, lambda _event: None)
-        except FlowrayError as error:
-            refusal = {"code": error.code.value, "message": error.message, "details": error.details}
-            results.append(_result(index, workflow.name, None, "failed", None, refusal))
-        else:
-            results.append(
-                _result(
-                    index, workflow.name, execution["id"], execution["status"], execution["outputs"], execution["error"]
-                )
-            )
-        bar.ended(1)
+def _local_result(index: int, name: str, outcome: dict[str, Any] | FlowrayError) -> Result:
+    if isinstance(outcome, FlowrayError):
+        refusal = {"code": outcome.code.value, "message": outcome.message, "details": outcome.details}
+        return _result(index, name, None, "failed", None, refusal)
+    return _result(index, name, outcome["id"], outcome["status"], outcome["outputs"], outcome["error"])
 
 
 def _run_remote(url: str, documents: Sequence[Any], rows: Sequence[Mapping[str, Any]], bar: _Bar) -> Iterator[Result]:

@@ -9,13 +9,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from flowray.api.deployment import run_application, start_serve, stop_serve
+from flowray.api.deployment import run_application, start_serve, stop_application
 from flowray.bootstrap import database_facts
 from flowray.bootstrap_ray import runtime_config, serve_application
+from flowray.errors import ErrorCode, FlowrayError
 from flowray.runtime.on_ray.cluster import create_actors, kill_actors, wait_until_ready
 from flowray.runtime.on_ray.config import RuntimeConfig
 from flowray.runtime.on_ray.session import RaySession, auth_token_command, connect, disconnect
 from flowray.settings import Settings
+
+RAY_FIXED_PORTS = frozenset({52365})
+"""Ray refuses to start if one of its ports is that of its dashboard agent, which lies in the ephemeral range."""
 
 Report = Callable[[str], None]
 """Told what is being waited for."""
@@ -59,7 +63,7 @@ class Instance:
             report("stopping Ray and all that runs on it")
         else:
             report("stopping the HTTP API and the workers")
-            stop_serve()
+            stop_application()
             kill_actors(self.config)
         disconnect()
 
@@ -73,14 +77,7 @@ def start_instance(settings: Settings, report: Report, on_connected: Callable[[]
     report("preparing the database")
     config = runtime_config(settings)
     report("starting Ray" if settings.ray_address is None else f"connecting to Ray at {settings.ray_address}")
-    session = connect(
-        address=settings.ray_address,
-        namespace=config.namespace,
-        num_cpus=settings.num_cpus,
-        dashboard=settings.dashboard,
-        dashboard_port=settings.dashboard_port,
-        haproxy=settings.proxy == "haproxy",
-    )
+    session = _connect(settings, config)
     instance = Instance(settings, config, session)
     try:
         on_connected()
@@ -90,6 +87,27 @@ def start_instance(settings: Settings, report: Report, on_connected: Callable[[]
         instance.stop(report)
         raise
     return instance
+
+
+def _connect(settings: Settings, config: RuntimeConfig) -> RaySession:
+    try:
+        return connect(
+            address=settings.ray_address,
+            namespace=config.namespace,
+            num_cpus=settings.num_cpus,
+            dashboard=settings.dashboard,
+            dashboard_port=settings.dashboard_port,
+            haproxy=settings.proxy == "haproxy",
+        )
+    except Exception as error:
+        # Ray has no error class of its own for this; what it says is long, and its first line says it.
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        where = "started" if settings.ray_address is None else f"reached at {settings.ray_address}"
+        raise FlowrayError(
+            ErrorCode.RUNTIME_UNAVAILABLE,
+            f"Ray cannot be {where}: {reason}",
+            hint="is the machine overloaded, or the dashboard's port taken? Ray's logs are in /tmp/ray/session_latest",
+        ) from error
 
 
 def _start_processes(settings: Settings, config: RuntimeConfig) -> None:
@@ -116,8 +134,10 @@ def _with_ports(settings: Settings) -> Settings:
 
 
 def free_port(host: str) -> int:
-    """A TCP port that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port that nobody listens on at this moment, and that Ray does not want for something else."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind((host, 0))
+            port: int = probe.getsockname()[1]
+        if port not in RAY_FIXED_PORTS:
+            return port

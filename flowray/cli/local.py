@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated, Any
 
 import typer
 
+from flowray.bootstrap import build_registry
 from flowray.cli.documents import read_workflow
-from flowray.cli.in_process import check_workflow, compile_workflow, open_runner, registry_of
+from flowray.cli.in_process import check_workflow, run_to_end
 from flowray.cli.options import Format, Inputs, InputsJson, Quiet, parse_inputs, settings_from_environment
 from flowray.cli.outcome import finish
 from flowray.cli.output import EXIT_FAILED, Output, finding_line, output_of
 from flowray.cli.progress import Progress
 from flowray.definition.diagnostics import Severity
 from flowray.errors import ErrorCode, FlowrayError
+from flowray.sdk.session import LocalSession, compile_document
 
 WorkflowFile = Annotated[str, typer.Argument(metavar="WORKFLOW", help="A JSON or YAML file, or - for stdin.")]
 
@@ -37,15 +38,12 @@ def run(
     output = output_of(ctx)
     settings = settings_from_environment()
     inputs = parse_inputs(input, input_json)
-    compiled = compile_workflow(read_workflow(workflow), registry_of(settings))
+    compiled = compile_document(read_workflow(workflow), build_registry(settings).node_types())
     _show_warnings(output, [item.as_json() for item in compiled.diagnostics])
     progress = Progress(output.stderr, enabled=not quiet)
-
-    async def to_the_end() -> dict[str, Any]:
-        async with open_runner(settings) as runner:
-            return await runner.run(compiled, inputs, progress.show)
-
-    finish(output, asyncio.run(to_the_end()), full=full)
+    with LocalSession(settings) as session:
+        execution = run_to_end(session, compiled, inputs, progress.show)
+    finish(output, execution, full=full)
 
 
 def validate(
@@ -61,8 +59,8 @@ def validate(
     Example: flowray validate wf.json --strict -o json
     """
     output = output_of(ctx)
-    registry = registry_of(settings_from_environment())
-    found = [item.as_json() for item in check_workflow(read_workflow(workflow), registry, strict=strict)]
+    types = build_registry(settings_from_environment()).node_types()
+    found = [item.as_json() for item in check_workflow(read_workflow(workflow), types, strict=strict)]
     valid = all(item["severity"] != Severity.ERROR for item in found)
     if output.format is None:
         for finding in found:
@@ -84,7 +82,7 @@ def nodes(
     Example: flowray nodes http -o yaml
     """
     output = output_of(ctx)
-    types = registry_of(settings_from_environment()).describe()
+    types = build_registry(settings_from_environment()).describe()
     if name is None:
         output.rows(types, ("name", "category", "lane", "effects", "summary"))
         return

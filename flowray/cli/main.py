@@ -15,7 +15,7 @@ from typer import rich_utils
 from typer.core import TyperCommand, TyperGroup
 
 import flowray
-from flowray.cli.output import EXIT_INTERRUPTED, EXIT_USAGE, Output, exit_code
+from flowray.cli.output import EXIT_INTERRUPTED, EXIT_USAGE, Output, OutputFormat, exit_code
 from flowray.errors import ErrorCode, FlowrayError
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -106,7 +106,8 @@ def run(args: list[str]) -> int:
         output.error(error)
         return exit_code(error)
     except UsageError as error:
-        if output.wants_json_errors:
+        if output.wants_json_errors or _asks_for_json(args):
+            output.format = OutputFormat.JSON
             output.error(FlowrayError(ErrorCode.INVALID_REQUEST, str(error)))
         else:
             rich_utils.rich_format_error(error)  # type: ignore[arg-type]
@@ -118,6 +119,12 @@ def run(args: list[str]) -> int:
         # The reader of our output has left (``flowray nodes | head``): nothing is wrong, and nothing more to say.
         output.discard()
         return 0
+
+
+def _asks_for_json(args: list[str]) -> bool:
+    """A wrong option is found before the right ones are read, so the words themselves are looked at."""
+    pairs = zip(args, [*args[1:], ""], strict=True)
+    return any(option in ("-o", "--output", "--format") and value in ("json", "jsonl") for option, value in pairs)
 
 
 if __name__ == "__main__":

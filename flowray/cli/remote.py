@@ -87,7 +87,9 @@ def logs(
     url: Url = "http://127.0.0.1:8000",
     format: Format = None,
 ) -> None:
-    """Show what each node of an execution did: one row per attempt, with input, output, tokens and error.
+    """Show what each node of an execution did.
+
+    One row per attempt, with input, output, tokens and error; as a table the columns that fit a line.
 
     Example: flowray logs 0192f0c1-… --node fetch -o yaml
     """
@@ -103,7 +105,9 @@ def cancel(
     url: Url = "http://127.0.0.1:8000",
     format: Format = None,
 ) -> None:
-    """Stop an execution on a server. Once it returns, the execution will not complete.
+    """Stop an execution on a server.
+
+    Once this returns, the execution will not complete. Repeating it changes nothing.
 
     Example: flowray cancel 0192f0c1-… --reason "wrong customer"
     """

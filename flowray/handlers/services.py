@@ -111,8 +111,8 @@ class Payloads(Protocol):
         ...
 
 
-async def _nothing_to_warm() -> None:
-    """Default of ``warm_up``."""
+async def _nothing_to_do() -> None:
+    """Default of ``warm_up`` and ``close``."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +120,7 @@ class Services:
     """What a lane gives to the handlers it runs. ``env`` is the allow-listed environment (R7, security).
 
     ``warm_up`` loads what the first calls would otherwise wait for; a long-lived lane awaits it once, beside its work.
+    ``close`` ends connections and processes, on the loop that used them.
     """
 
     http: HttpTransport
@@ -128,4 +129,5 @@ class Services:
     payloads: Payloads
     env: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
-    warm_up: Callable[[], Awaitable[None]] = _nothing_to_warm
+    warm_up: Callable[[], Awaitable[None]] = _nothing_to_do
+    close: Callable[[], Awaitable[None]] = _nothing_to_do

@@ -33,7 +33,14 @@ def stream_name(instance: str) -> str:
     return f"llm-{scope}/{node_id}" if scope else f"llm-{node_id}"
 
 
-def node_task(record: ExecutionRecord, index: PlanIndex, state: ExecutionState, command: RunNode, ts: int) -> NodeTask:
+def node_task(
+    record: ExecutionRecord,
+    index: PlanIndex,
+    state: ExecutionState,
+    command: RunNode,
+    ts: int,
+    incarnation: int = 0,
+) -> NodeTask:
     """Everything a lane needs to run one attempt of one instance, without looking anything up.
 
     To be called in the step that decided the command, at its time ``ts``: a later state may hold values that are not
@@ -46,6 +53,7 @@ def node_task(record: ExecutionRecord, index: PlanIndex, state: ExecutionState, 
         workflow_id=record.workflow_id,
         workflow_name=record.workflow_name or index.plan.name,
         epoch=state.epoch,
+        incarnation=incarnation,
         instance=command.instance,
         node_id=command.node_id,
         node_type=node.type,

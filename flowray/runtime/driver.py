@@ -205,7 +205,7 @@ class Driver:
 
     def _do_take(self, execution_id: str, stimulus: st.AnyStimulus) -> None:
         live = self._live.get(execution_id)
-        if live is None:
+        if live is None or stimulus.incarnation not in (0, live.incarnation):
             return
         try:
             actions = live.take(stimulus)

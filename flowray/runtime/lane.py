@@ -10,6 +10,8 @@ import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
+import msgspec
+
 from flowray.engine import stimuli as st
 from flowray.engine.signals import NodeError
 from flowray.errors import ErrorCode
@@ -57,7 +59,7 @@ class Lane:
 
         def emit(stimulus: Any) -> None:
             if not cancellation.is_cancelled:
-                outgoing.items.put_nowait((task.execution_id, stimulus))
+                outgoing.items.put_nowait((task.execution_id, signed(task, stimulus)))
 
         try:
             result = await run_attempt(
@@ -107,6 +109,10 @@ class Lane:
             outgoing.readers -= 1
             outgoing.left_at = self._now_ms()
 
+    async def close(self) -> None:
+        """Close the connections and processes that its handlers used. Nothing may run here any more."""
+        await self._services.close()
+
     def in_flight(self) -> int:
         """How many attempts run here now."""
         return len(self._running)
@@ -127,6 +133,11 @@ class Lane:
         for owner_id, outgoing in list(self._outgoing.items()):
             if not outgoing.readers and outgoing.left_at < latest:
                 del self._outgoing[owner_id]
+
+
+def signed(task: NodeTask, stimulus: st.AnyStimulus) -> st.AnyStimulus:
+    """What an attempt reports, with the incarnation that it ran for."""
+    return msgspec.structs.replace(stimulus, incarnation=task.incarnation)
 
 
 class _Outgoing:

@@ -5,6 +5,7 @@ Knows no thread, queue or database; the driver moves it.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -26,6 +27,8 @@ from flowray.runtime.projection import node_logs, row_changes
 PROGRESS_EVERY_MS = 250
 """How often the row's progress is brought up to date: it costs O(nodes), so not with every commit."""
 
+_incarnations = itertools.count(1)
+
 Action: TypeAlias = NodeTask | StartTimer | CancelTimer | StopNode | PruneOutputs | EndExecution
 """A command to carry out; one that runs a node is packed into its task already."""
 
@@ -36,7 +39,9 @@ class LiveExecution:
     ``committed_seq``: the last event that is durable. ``pending``: events decided since, in order. At most one commit
     is in flight (R26). ``held`` are actions that wait until the event with their number is durable (R23, R24).
     ``consumed`` are inbox rows that the next commit marks; ``folded`` all that were ever taken. ``crash_reason`` is set
-    once the execution cannot be driven on: only that ending is still to be committed.
+    once the execution cannot be driven on: only that ending is still to be committed. ``incarnation`` numbers the
+    times at which this process has taken up an execution: attempts that ran ahead of a commit that never came have
+    left no trace, so their numbers are given again, and their late results must not count (R23).
     """
 
     def __init__(self, record: ExecutionRecord, index: PlanIndex, state: ExecutionState, epoch: int) -> None:
@@ -53,6 +58,7 @@ class LiveExecution:
         self.folded: set[str] = set()
         self.progress_at = 0
         self.crash_reason: str | None = None
+        self.incarnation = next(_incarnations)
         self._marked: tuple[str, ...] = ()
 
     @property
@@ -88,7 +94,7 @@ class LiveExecution:
 
     def _action(self, command: Command, ts: int) -> Action:
         if isinstance(command, RunNode):
-            return node_task(self.record, self.index, self.state, command, ts)
+            return node_task(self.record, self.index, self.state, command, ts, self.incarnation)
         return command
 
     def _may_run_ahead(self, command: Command) -> bool:
@@ -151,12 +157,23 @@ class LiveExecution:
         What the refused commit held besides the ending stays pending, so that no result is lost.
         """
         kept = [event for event in self.in_flight if ev.event_type(event) not in ev.TERMINAL_EVENTS]
-        self.state = replay(self.index, [*read_log(self.id), ev.encode_events(kept)])
+        self.state = replay(self.index, [*self._own_past(read_log(self.id)), ev.encode_events(kept)])
         self.state.epoch = self.epoch
         self.in_flight = []
         self.pending = kept
         self.consumed = [*self._marked, *self.consumed]
         self.held = []
+
+    def _own_past(self, log: Sequence[bytes]) -> list[bytes]:
+        """The log as far as this owner knows it: a successor may have gone on while the refusal was on its way."""
+        commits: list[bytes] = []
+        seq = 0
+        for commit in log:
+            if seq == self.committed_seq:
+                break
+            commits.append(commit)
+            seq += len(ev.decode_events(commit))
+        return commits
 
     def crash(self, ts: int, reason: str) -> None:
         """It cannot be driven on: it ends, visibly, after what is durable or in flight. The rest is dropped."""

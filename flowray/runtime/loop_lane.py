@@ -52,7 +52,7 @@ class LoopLane:
         self._closed = True
         if self._thread.is_alive():
             try:
-                asyncio.run_coroutine_threadsafe(_cancel_all(), self._loop).result(timeout=CLOSE_S)
+                asyncio.run_coroutine_threadsafe(_finish(self._lane), self._loop).result(timeout=CLOSE_S)
             except TimeoutError:
                 logger.warning("flowray: blocking code still runs in %s; it is left behind", self._thread.name)
             self._loop.call_soon_threadsafe(self._loop.stop)
@@ -78,9 +78,10 @@ class LoopLane:
                     logger.exception("flowray: a report of %s was not taken", self._thread.name)
 
 
-async def _cancel_all() -> None:
+async def _finish(lane: Lane) -> None:
     tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+    await lane.close()
     await asyncio.get_running_loop().shutdown_default_executor()

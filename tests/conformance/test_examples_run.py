@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
@@ -14,20 +13,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from flowray.bootstrap import build_registry
-from flowray.cli.in_process import compile_workflow, open_runner
+from flowray.cli.in_process import run_to_end
 from flowray.handlers.providers.fake_openai import create_fake_openai
+from flowray.sdk.session import LocalSession, compile_document
 from flowray.settings import Settings
 from tests.example_replies import EXAMPLES, EXECUTED, INPUTS, OUTPUTS, REPLIES
 from tests.fakes.loopback import loopback_server
-
-# An in-process runtime leaves its HTTP connections to the garbage collector: collect them here, where they belong.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
-
-@pytest.fixture(autouse=True)
-def _connections_end_here() -> Iterator[None]:
-    yield
-    gc.collect()
 
 
 def _route(method: str, path: str) -> Route:
@@ -52,9 +43,9 @@ def llm() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("name", sorted(INPUTS))
-async def test_an_example_takes_its_course(name: str, server: str, llm: str) -> None:
+def test_an_example_takes_its_course(name: str, server: str, llm: str) -> None:
     settings = Settings(llm_base_url=llm, llm_default_model="fake")
-    compiled = compile_workflow((EXAMPLES / name).read_text(encoding="utf-8"), build_registry(settings))
+    compiled = compile_document((EXAMPLES / name).read_text(encoding="utf-8"), build_registry(settings).node_types())
     seen: dict[str, set[str]] = defaultdict(set)
     tokens: list[str] = []
 
@@ -67,8 +58,8 @@ async def test_an_example_takes_its_course(name: str, server: str, llm: str) -> 
         key: value.replace("{server}", server) if isinstance(value, str) else value
         for key, value in INPUTS[name].items()
     }
-    async with open_runner(settings) as runner:
-        execution = await runner.run(compiled, inputs, show)
+    with LocalSession(settings) as session:
+        execution = run_to_end(session, compiled, inputs, show)
 
     assert execution["status"] == "completed", execution["error"]
     assert (seen["node.completed"], seen["node.skipped"]) == EXECUTED[name]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 
-def workflow(name: str, nodes: dict[str, Any], edges: list[tuple[str, ...]], **more: Any) -> dict[str, Any]:
+def workflow(name: str, nodes: dict[str, Any], edges: Sequence[tuple[str, ...]], **more: Any) -> dict[str, Any]:
     """A definition from nodes and ``(source, target[, handle])`` edges; the first node is the entry point."""
     return {
         "name": name,

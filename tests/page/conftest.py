@@ -15,9 +15,9 @@ ARGUMENTS = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[object]:
-    """A headless Chromium."""
+    """A headless Chromium. Of this package only: Playwright keeps an event loop running while it lives."""
     if not CHROMIUM.exists():
         pytest.skip("needs Chromium at /usr/bin/chromium (apt-get install chromium)")
     api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
@@ -36,7 +36,7 @@ def page(browser: Any) -> Iterator[Any]:
     requested: list[str] = []
     opened.on("pageerror", lambda error: problems.append(str(error)))
     opened.on("request", lambda request: requested.append(request.url))
-    opened.set_default_timeout(5_000)
+    opened.set_default_timeout(20_000)
     yield opened
     context.close()
     assert problems == []

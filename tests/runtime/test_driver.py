@@ -11,6 +11,8 @@ import pytest
 
 from flowray.engine import events as ev
 from flowray.engine import stimuli as st
+from flowray.engine.plan_index import PlanIndex
+from flowray.engine.state import ExecutionState
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.handlers.node_task import NodeTask
 from flowray.persistence.journal import DirectJournal, ThreadJournal
@@ -218,6 +220,27 @@ def test_a_journal_that_gives_up_leaves_executions_to_the_sweep() -> None:
     assert desk.executor.dropped == ["e1"]
     assert desk.log() == []
     assert desk.row().owner_id == OWNER
+
+
+def test_r23_late_results_of_a_former_taking_up_do_not_count() -> None:
+    """``b`` ran ahead on a result of ``a`` that was never written; taken up again, both run again as attempt 1."""
+    desk = Desk(held=True)
+    desk.start(CHAIN)
+    desk.answer("a", "lost", incarnation=desk.task("a").incarnation)
+    late = succeeded(desk.task("b"), "from lost", incarnation=desk.task("b").incarnation)
+    desk.journal.fail(FlowrayError(ErrorCode.DATABASE_UNAVAILABLE, "gone"))
+    desk.settle()
+    again = LiveExecution(desk.row(), PlanIndex(CHAIN), ExecutionState(), 1)
+    desk.driver.own(again, st.Start(ts=desk.clock.now))
+    desk.settle()
+    desk.answer("a", "kept", incarnation=desk.task("a").incarnation)
+    assert (desk.task("b").attempt, late.attempt) == (1, 1)
+    desk.driver.post("e1", late)
+    desk.settle()
+    assert [task.instance for task in desk.executor.tasks] == ["a", "b", "a", "b"]
+    desk.answer("b", "from kept", incarnation=desk.task("b").incarnation)
+    completed = [event.output for event in again.pending if isinstance(event, ev.NodeCompleted)]
+    assert completed == ["kept", "from kept"]
 
 
 def test_a_closed_journal_leaves_executions_to_the_sweep() -> None:

@@ -75,6 +75,14 @@ async def test_an_attempt_is_reported_started_then_tokens_then_result() -> None:
     assert "".join(item.text for _, item in report if isinstance(item, st.TokensProduced)) == "token"
 
 
+async def test_everything_that_an_attempt_reports_names_its_incarnation() -> None:
+    """So that its owner can tell it from an attempt of the same number (R23)."""
+    lane = lane_of(echo)
+    await lane.run("o1", [task(incarnation=7)])
+    report = await first_report(lane)
+    assert {stimulus.incarnation for _, stimulus in report} == {7}
+
+
 async def test_small_results_travel_together() -> None:
     """R37: a hundred attempts that end together make one report."""
     lane = lane_of(echo)

@@ -10,11 +10,12 @@ from flowray.engine import stimuli as st
 from flowray.engine.commands import EndExecution, StartTimer, StopNode
 from flowray.engine.events import decode_events, event_type
 from flowray.engine.plan_index import PlanIndex
+from flowray.engine.replay import replay
 from flowray.engine.signals import VariableOperation
 from flowray.engine.state import ExecutionState
 from flowray.handlers.node_task import NodeTask
 from flowray.persistence.memory import MemoryStore
-from flowray.persistence.writes import AppendEvents, Done, Pending
+from flowray.persistence.writes import AppendEvents, Done, Fenced, Pending
 from flowray.plan import ExecutionPlan
 from flowray.runtime.live import PROGRESS_EVERY_MS, Action, LiveExecution
 from tests.engine.plans import PlanMaker
@@ -47,6 +48,7 @@ def commit(execution: LiveExecution) -> AppendEvents:
     return write
 
 
+ONE_NODE = PlanMaker().node("a").build()
 CHAIN = PlanMaker().chain("a", "b").build()
 EFFECT = PlanMaker().node("a").node("b", waits_for_commit=True).edge("a -> b").build()
 
@@ -194,6 +196,27 @@ def test_r35_a_completion_that_finds_a_cancellation_becomes_cancelled_and_loses_
     assert (row.status, row.outputs, row.partial, row.cancel_reason) == ("cancelled", {"answer": 2}, True, "enough")
     completed = [log.id for log in store.node_logs("e1").data if log.status == "completed"]
     assert completed == ["a#1", "b#1"]
+
+
+def test_r22_retracting_stops_where_the_own_past_ends() -> None:
+    """A successor has ended the execution while the refusal was on its way: its events are not this owner's."""
+    store = MemoryStore(Clock())
+    execution = live_of(store, ONE_NODE)
+    start(execution)
+    store.commit([commit(execution)])
+    execution.committed()
+    execution.take(done("a", 1))
+    commit(execution)
+    successor = LiveExecution(execution.record, PlanIndex(ONE_NODE), execution.state, 1)
+    successor.state = replay(successor.index, store.events.read_raw("e1"))
+    successor.committed_seq = 3
+    successor.take(st.CancelRequested(ts=START_MS, reason="enough"))
+    assert store.commit([commit(successor)]) == [Done()]
+
+    execution.retract_end(store.events.read_raw)
+    assert [event_type(event) for event in execution.pending] == ["node.completed"]
+    execution.take(st.CancelRequested(ts=START_MS, reason="enough"))
+    assert store.commit([commit(execution)]) == [Fenced()]
 
 
 def test_retracting_from_a_log_that_cannot_be_read_changes_nothing() -> None:

@@ -171,8 +171,10 @@ def translate(error: openai.OpenAIError, provider: str, model: str, *, began: bo
         reason = mask_text(str(error.__cause__ or error))
         if began:
             return interrupted(provider, model, f"the connection broke in the middle of the answer: {reason}")
+        url = mask_text(str(error.request.url))
         return FlowrayError(
-            ErrorCode.PROVIDER_UNREACHABLE, f"{where}: cannot connect: {reason}", details=details, retryable=True,
+            ErrorCode.PROVIDER_UNREACHABLE, f"{where}: cannot connect to {url}: {reason}", retryable=True,
+            details={**details, "url": url},
             hint="is the server running, and is its base URL right?",
         )  # fmt: skip
     if isinstance(error, openai.APIStatusError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from typing import Any, cast
 
 from flowray.handlers.services import ChatChunk, ChatModel, ChatRequest
 
@@ -36,3 +37,8 @@ class LazyChatModel:
     def stream(self, request: ChatRequest) -> AsyncIterator[ChatChunk]:
         """As ChatModel says."""
         return self.load().stream(request)
+
+    async def aclose(self) -> None:
+        """Close the SDK's connections, if there are any."""
+        if self._model is not None:
+            await cast(Any, self._model).aclose()

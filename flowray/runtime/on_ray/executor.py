@@ -131,7 +131,8 @@ class RayExecutor:
                 if report is not None:
                     self._driver.post_many(report)
                 else:
-                    self._lost([key], f"its Ray task failed: {type(error).__name__}")
+                    first_line = str(error).strip().partition("\n")[0]
+                    self._lost([key], f"its Ray task failed: {type(error).__name__}: {first_line}"[:500])
             return False
 
         self._collector.watch(reference, on_ready)

@@ -20,7 +20,7 @@ from flowray.handlers.node_task import NodeTask
 from flowray.handlers.registry import NodeRegistry
 from flowray.handlers.services import Services
 from flowray.plan import PlanResources
-from flowray.runtime.lane import Report
+from flowray.runtime.lane import Report, signed
 
 ServicesFactory = Callable[[], tuple[NodeRegistry, Services, Callable[[], int]]]
 """Builds what a lane needs inside its process; made by bootstrap. Hashable, so that a worker builds it once."""
@@ -41,7 +41,7 @@ def run_node(task: NodeTask, factory: ServicesFactory) -> Report:
     report: Report = []
 
     def emit(stimulus: Any) -> None:
-        report.append((task.execution_id, stimulus))
+        report.append((task.execution_id, signed(task, stimulus)))
 
     result = asyncio.run(
         run_attempt(task, registry=registry, services=services, emit=emit, cancellation=Cancellation(), now_ms=now_ms)

