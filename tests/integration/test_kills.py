@@ -1,4 +1,4 @@
-"""Each kind of process is killed once in the middle of a 20-node workflow: outputs stay, committed nodes never re-run."""
+"""Each kind of process is killed once in the middle of a 20-node workflow: outputs stay, commits never re-run."""
 
 from __future__ import annotations
 

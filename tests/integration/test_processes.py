@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import httpx
 import pytest
 import ray
 from ray.util.state import list_actors, list_tasks
@@ -144,3 +145,21 @@ def test_a_large_output_reaches_the_next_node_through_the_context_store(server: 
 def _rss_bytes(pid: int) -> int:
     with open(f"/proc/{pid}/statm") as statm:
         return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_our_metrics_stand_beside_rays_on_its_metrics_port(server: FlowrayServer, world: str) -> None:
+    """Executions by status, node attempts by type and lane, node seconds; no id in any label."""
+    definition = workflow("measured", {"in": {"type": "input", "config": {"inputName": "x"}}}, [])
+    done = server.run(definition, {"x": 1})
+    port = ray.nodes()[0]["MetricsExportPort"]
+
+    def exported() -> str:
+        text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text
+        wanted = ("ray_flowray_executions_total", "ray_flowray_nodes_total", "ray_flowray_node_seconds_bucket")
+        return text if all(name in text for name in wanted) else ""
+
+    text = eventually(exported, 60, every_s=1.0)
+    ours = [line for line in text.splitlines() if line.startswith("ray_flowray_")]
+    assert any('status="completed"' in line for line in ours)
+    assert any('type="input"' in line and 'lane="inline"' in line for line in ours)
+    assert done["id"] not in "\n".join(ours)

@@ -12,8 +12,6 @@ import ray
 logger = logging.getLogger(__name__)
 
 ENVIRONMENT = {
-    # The default of a local Ray; said aloud, Ray does not warn about it at every start.
-    "RAY_AUTH_MODE": "token",
     # A worker that has these modules loaded starts in a third of the time (docs/performance.md).
     "RAY_preload_python_modules": "flowray.runtime.on_ray.preload",
     # An id in a metric label would make one time series per execution.
@@ -66,6 +64,8 @@ def connect(
         )
     else:
         options["address"] = address
+    # That token authentication is on is what we want, and documented; Ray warns of it at every start.
+    logging.getLogger("ray._private.authentication.authentication_token_setup").setLevel(logging.ERROR)
     context: Any = ray.init(**options)
     url = context.dashboard_url
     return RaySession(
