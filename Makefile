@@ -70,6 +70,10 @@ format: $(READY) ## rewrite the code in the house style
 bench: $(READY) ## the benchmarks; results on stdout and in benchmarks/results/local
 	$(PY) -m benchmarks
 
+.PHONY: simulate
+simulate: $(READY) ## deterministic simulation: make simulate SEEDS=n [START=s]
+	$(PY) -m tests.simulation --seeds $(or $(SEEDS),1000) $(if $(START),--start $(START))
+
 .PHONY: docs
 docs: $(READY) ## regenerate the tables in docs/ that come from the code
 	$(PY) -m tests.rules.generate

@@ -69,7 +69,7 @@ class ExecutableNode(PlanModel, frozen=True):
     ``providers`` maps each root name that the config reads to the node ids that may provide it, latest in plan order
     first (R6); a name that is no provider's stays out and is looked up among inputs, variables and env at run time.
     ``incoming`` and ``outgoing`` are edge ids of this node's own scope, in plan order. ``order`` is the position in
-    plan order, ``depth`` the level for display.
+    plan order, ``depth`` the level for display. ``value_key`` is the key of its output that its aliases mean.
     """
 
     id: str
@@ -99,12 +99,17 @@ class ExecutableNode(PlanModel, frozen=True):
     segment: str | None = None
     resources: PlanResources | None = None
     known_type: bool = True
+    value_key: str | None = None
 
 
 class Container(PlanModel, frozen=True):
     """A loop or parallel: how its scope is repeated. ``mode`` is for, forEach, while, doWhile, count or collection.
 
-    ``item_failure``: fail, continue or collect. ``results``: terminal (the last node's output, R12) or all.
+    ``implicit`` is the mode of a cycle that the compiler made a loop of (R5): it goes on if an edge of ``repeats``
+    lives, which lead from ``origin`` back to the head of the cycle. ``aggregation`` of a parallel: collect, merge,
+    first or reduce. ``item_failure``: fail, continue or collect.
+    ``asks_each_round``: a loop over items or a number that also has a condition. ``results``: ``terminal`` (R12), or
+    ``all``: each entry lists the outputs of the whole body in plan order, and the output is ``{results: […]}`` (SIM).
     """
 
     id: str
@@ -116,10 +121,14 @@ class Container(PlanModel, frozen=True):
     index_variable: str | None = None
     terminals: tuple[str, ...] = ()
     inferred: bool = False
+    asks_each_round: bool = False
+    results: str = "terminal"
+    repeats: tuple[PlanEdge, ...] = ()
+    aggregation: str = "collect"
 
 
 class ScopePlan(PlanModel, frozen=True):
-    """Nodes and edges of one scope definition, in plan order. ``starts`` are the nodes that a new instance makes live."""
+    """Nodes and edges of one scope definition, in plan order. ``starts`` are live at once in a new instance."""
 
     id: str
     nodes: tuple[str, ...] = ()
@@ -128,7 +137,7 @@ class ScopePlan(PlanModel, frozen=True):
 
 
 class PlanSettings(PlanModel, frozen=True):
-    """Settings that execution reads."""
+    """Settings that execution reads. ``keep_last`` is the number in the policy ``keepLast(n)``."""
 
     max_concurrent_nodes: int = 10
     timeout_ms: int | None = None
@@ -138,6 +147,8 @@ class PlanSettings(PlanModel, frozen=True):
     max_total_bytes: int = 50 * 1024 * 1024
     retain: tuple[str, ...] = ()
     policy: str = "byReaders"
+    keep_last: int | None = None
+    error_handler: str | None = None
 
 
 class DialectSemantics(PlanModel, frozen=True):

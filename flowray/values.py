@@ -21,13 +21,19 @@ class StoredValue(msgspec.Struct, frozen=True, tag="stored", tag_field="$flowray
     """Points at a value in the payload store.
 
     ``bytes`` is the length of its UTF-8 JSON text; ``length`` the number of items of a list or keys of an object, -1
-    for anything else; ``preview`` the first characters of the text, for events and pages.
+    for anything else; ``preview`` the first characters of the text, for events and pages. With ``index`` it means that
+    item of the stored list, not the list.
     """
 
     payload_id: str
     bytes: int
     length: int = -1
     preview: str = ""
+    index: int | msgspec.UnsetType = msgspec.UNSET
+
+    def part_of(self, stored: Json) -> Json:
+        """What this means of the stored value: all of it, or one item."""
+        return stored if self.index is msgspec.UNSET else stored[self.index]
 
 
 Value: TypeAlias = Any

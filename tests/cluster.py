@@ -188,7 +188,7 @@ def _actors(llm_url: str, **overrides: Any) -> Iterator[tuple[Settings, RuntimeC
         port=free_port(),
         llm_base_url=f"{llm_url}/v1",
         llm_default_model="fake-model",
-        providers={name: provider for name in ("anthropic", "google", "cohere", "huggingface", "local")},
+        providers=dict.fromkeys(("anthropic", "google", "cohere", "huggingface", "local"), provider),
         **overrides,
     )
     config = runtime_config(settings)

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 import msgspec
 
+from flowray.compiler.context_policy import check_policy, keep_last
+from flowray.compiler.cycles import close_cycles
 from flowray.compiler.edges import Order, ScopeEdges, construct_edges, order_scopes
+from flowray.compiler.error_handler import check_error_handler
 from flowray.compiler.graph import Graph, build_graph
 from flowray.compiler.inputs import check_input_schema, declared_inputs
 from flowray.compiler.loops import construct_loops
@@ -36,7 +39,7 @@ SEMANTICS = {
     "flowmaestro": DialectSemantics(
         "flowmaestro", flatten_outputs=True, keep_unresolved=True, outputs_default="variables"
     ),
-    "sim": DialectSemantics("sim"),
+    "sim": DialectSemantics("sim", outputs_default="bare_terminal"),
 }
 
 
@@ -70,13 +73,17 @@ def build_plan(
     dialect = SEMANTICS[definition.dialect]
 
     graph = build_graph(definition, node_types, strict, found)
-    paths = construct_paths(graph, definition.entry_point, trigger, found)
+    graph = close_cycles(graph, definition, trigger, found)
+    handler = definition.settings.error_handler
+    paths = construct_paths(graph, graph.entry(definition.entry_point), graph.entry(trigger), found, handler)
+    check_error_handler(graph, definition, paths, found)
     reads = collect_reads(graph, paths.reachable, definition.dialect == "flowmaestro", strict, found)
     scopes = construct_loops(graph, paths, reads, found)
     nodes, containers = construct_nodes(graph, scopes, definition, strict, found)
     edges = construct_edges(graph, scopes, paths.starts, found)
     order = order_scopes(graph, scopes, edges, found)
     check_input_schema(definition, found)
+    check_policy(definition, found)
     if found.has_errors:
         return CompileResult(None, tuple(found))
 
@@ -158,7 +165,8 @@ def _finish_containers(
     for container_id, container in containers.items():
         flows = {edge.source for edge in edges[container_id].edges if edge.kind == "flow"}
         terminals = tuple(node_id for node_id in order.scopes[container_id] if node_id not in flows)
-        finished[container_id] = msgspec.structs.replace(container, terminals=terminals)
+        repeats = tuple(edges[container_id].repeats)
+        finished[container_id] = msgspec.structs.replace(container, terminals=terminals, repeats=repeats)
     return finished
 
 
@@ -178,4 +186,6 @@ def _settings(definition: WorkflowDefinition, order: Order, providers: Providers
         max_total_bytes=settings.context.max_total_bytes,
         retain=tuple(order.rank) if providers.retain_all else tuple(settings.context.retain),
         policy=settings.context.policy,
+        keep_last=keep_last(settings.context.policy),
+        error_handler=settings.error_handler,
     )

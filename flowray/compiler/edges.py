@@ -16,11 +16,12 @@ from flowray.plan import ROOT, PlanEdge
 
 @dataclass
 class ScopeEdges:
-    """Edges and start nodes of one scope definition, while they are collected."""
+    """Edges and start nodes of one scope definition while they are collected; ``repeats`` lead back in a cycle (R5)."""
 
     members: list[str] = field(default_factory=list)
     edges: list[PlanEdge] = field(default_factory=list)
     starts: dict[str, None] = field(default_factory=dict)
+    repeats: list[PlanEdge] = field(default_factory=list)
 
 
 @dataclass
@@ -47,6 +48,7 @@ def construct_edges(
     for container in scopes.bodies:
         _ensure_starts(found[container])
     _check_joins(graph, diagnostics)
+    _check_leaves(graph, scopes, diagnostics)
     _check_error_ports(graph, scopes, diagnostics)
     return found
 
@@ -96,7 +98,12 @@ def _place(
         inner, outer = scopes.scope_of[source], scopes.scope_of[target]
         depth = len(scopes.chain(source)) - len(scopes.chain(target))
         if target == inner:
-            return  # The way back: the end of an iteration.
+            # The way back: the end of an iteration. In a cycle it also says that there is to be another one.
+            if target in graph.implicit:
+                head = next(iter(found[target].starts), target)
+                edge = PlanEdge(link.id, link.source, head, link.handle, "repeat", link.label, link.source)
+                found[target].repeats.append(edge)
+            return
         guessed = inner != ROOT and scopes.bodies[inner].inferred and handle not in (ERROR, GOTO)
         if depth > 0 or (depth == 0 and guessed):
             if guessed:
@@ -124,7 +131,7 @@ def _place(
 def _exit_problem(graph: Graph, scopes: Scopes, link: Link, inner: str) -> str | None:
     if graph.role(inner) is Role.PARALLEL:
         return f"no edge may leave the parallel {inner!r} from inside: its branches end with it"
-    if link.handle == GOTO:
+    if link.handle == GOTO and inner not in graph.implicit:
         return "goto stays in its own scope"
     if scopes.scope_of[inner] != scopes.scope_of[link.target]:
         return "it crosses the borders of two loops or parallels"
@@ -167,6 +174,19 @@ def _check_joins(graph: Graph, diagnostics: Diagnostics) -> None:
                 node_id=node_id,
                 pointer=pointer("nodes", node_id),
                 hint="Set join: all if every one must be taken.",
+            )
+
+
+def _check_leaves(graph: Graph, scopes: Scopes, diagnostics: Diagnostics) -> None:
+    for node_id, scope in scopes.scope_of.items():
+        if graph.role(node_id) is Role.LEAVE and (scope == ROOT or graph.role(scope) is not Role.LOOP):
+            place = "in no loop" if scope == ROOT else f"in a branch of the parallel {scope!r}"
+            diagnostics.error(
+                DiagnosticCode.LEAVE_OUTSIDE_LOOP,
+                f"Node {node_id!r} ({graph.types[node_id].name}) lies {place}: there is no round that it could end.",
+                node_id=node_id,
+                pointer=pointer("nodes", node_id),
+                hint="Put it directly into the body of a loop.",
             )
 
 

@@ -30,7 +30,8 @@ class Link:
 class Graph:
     """``nodes`` and ``types`` by id in the author's order; links by the ids of their ends, in the author's order.
 
-    ``body_roots`` maps a container to the nodes that lie in it by ``parentId`` and that no edge leads to.
+    ``body_roots`` maps a container to the nodes that lie in it by ``parentId`` and that no edge leads to. ``implicit``
+    maps a loop that was made of a cycle to the nodes of its body, ``heads`` the head of such a cycle to its loop.
     """
 
     nodes: dict[str, NodeDefinition] = field(default_factory=dict)
@@ -40,12 +41,20 @@ class Graph:
     outgoing: dict[str, list[Link]] = field(default_factory=dict)
     incoming: dict[str, list[Link]] = field(default_factory=dict)
     body_roots: dict[str, list[str]] = field(default_factory=dict)
+    implicit: dict[str, frozenset[str]] = field(default_factory=dict)
+    heads: dict[str, str] = field(default_factory=dict)
 
     def add(self, link: Link) -> None:
         """Append a link between two known nodes."""
         self.links.append(link)
         self.outgoing[link.source].append(link)
         self.incoming[link.target].append(link)
+
+    def entry(self, node_id: str | None) -> str | None:
+        """Where an execution begins that was to begin at ``node_id``: the head of a cycle stands for its loop."""
+        while node_id in self.heads:
+            node_id = self.heads[node_id]
+        return node_id
 
     def role(self, node_id: str) -> Role:
         """The role of a node's type."""

@@ -59,17 +59,33 @@ def _branch_handle(text: str, kind: NodeType, config: Mapping[str, Any]) -> tupl
     if lowered in _ERROR_SPELLINGS:
         return ERROR, None
     bare = _without_prefix(text)
-    by_name = {handle.lower(): handle for handle in reversed(known)}
-    for spelling in (lowered, bare.lower()):
-        if spelling in by_name:
-            return by_name[spelling], None
-    if bare != text and bare.isdigit() and int(bare) < len(known):
-        return known[int(bare)], None
+    found = _by_spelling(lowered, bare, known, config)
+    if found is not None:
+        return found, None
     if lowered in (DEFAULT, "else"):
         return DEFAULT, None
     if known:
         return bare if kind.handles is not None else text, f"it selects {', '.join(map(repr, known[:8]))}"
     return text, None
+
+
+def _by_spelling(lowered: str, bare: str, known: list[str], config: Mapping[str, Any]) -> str | None:
+    """The selectable handle that is meant, by name without regard to case, then by its label, then by its position.
+
+    ``case_1`` is written by a layout that numbers the cases, so there the position comes first.
+    """
+    by_name = {handle.lower(): handle for handle in reversed(known)}
+    numbered = bare.isdigit() and bare.lower() != lowered and int(bare) < len(known)
+    if numbered and lowered == f"case_{bare}":
+        return known[int(bare)]
+    for spelling in (lowered, bare.lower()):
+        if spelling in by_name:
+            return by_name[spelling]
+    labels = _labels(config)
+    for spelling in (lowered, bare.lower()):
+        if spelling in labels:
+            return labels[spelling]
+    return known[int(bare)] if numbered else None
 
 
 def selectable(config: Mapping[str, Any]) -> list[str]:
@@ -101,6 +117,18 @@ def handle_type(handle: str, role: Role, kind: str = "flow") -> str:
     if handle in (ERROR, GOTO, BODY, EXIT, DEFAULT, "true", "false"):
         return handle
     return f"case-{handle}" if role is Role.BRANCH else handle
+
+
+def _labels(config: Mapping[str, Any]) -> dict[str, str]:
+    """Lower-case labels of cases and routes → what selects them; the first of two equal labels counts."""
+    found: dict[str, str] = {}
+    for key in ("cases", "routes"):
+        entries = config.get(key)
+        for entry in entries if isinstance(entries, list) else ():
+            name, label = _entry_name(entry), entry.get("label") if isinstance(entry, dict) else None
+            if name is not None and isinstance(label, str) and label.strip():
+                found.setdefault(label.strip().lower(), name)
+    return found
 
 
 def _rules(config: Mapping[str, Any]) -> bool:

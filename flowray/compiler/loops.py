@@ -4,7 +4,7 @@ border: the plan keeps them implicit, as the scope's start nodes and its contain
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from flowray.compiler.bodies import infer_body, reach_within
@@ -69,12 +69,16 @@ def construct_loops(graph: Graph, paths: Paths, reads: Mapping[str, NodeReads], 
         bodies[container] = body
         cut |= {link.id for link in graph.incoming[container] if link.source in body.members}
         _report(graph, container, body, diagnostics)
-    return Scopes(bodies, _innermost(paths, bodies))
+    scopes = Scopes(bodies, _innermost(paths, bodies))
+    _check_cycles(graph, scopes, diagnostics)
+    return scopes
 
 
 def _find_body(
     graph: Graph, container: str, reachable: frozenset[str], cut: set[str], reads: Mapping[str, NodeReads]
 ) -> Body:
+    if container in graph.implicit:
+        return Body(graph.implicit[container] & reachable)
     children = _children(graph, container) & reachable
     if children:
         return Body(children)
@@ -83,12 +87,13 @@ def _find_body(
     ahead = reach_within(graph, [link.target for link in (into or links)], blocked={container}, cut=cut)
     back = [link for link in graph.incoming[container] if link.source in ahead and link.id not in cut]
     if back:
-        return Body(_natural_body(graph, container, ahead, back))
+        return Body(with_leaves(graph, _natural_body(graph, container, ahead, back), blocked={container}))
     beyond = [link.target for link in links if link.handle != BODY]
     if into and beyond:
         return Body(frozenset(ahead - reach_within(graph, beyond, blocked={container}, cut=cut)))
     seeds = [link.target for link in links if link.handle in (BODY, SOURCE)]
-    return Body(infer_body(graph, container, seeds, reachable, cut, reads), inferred=True)
+    inferred = infer_body(graph, container, seeds, reachable, cut, reads)
+    return Body(with_leaves(graph, inferred, blocked={container}), inferred=True)
 
 
 def _children(graph: Graph, container: str) -> frozenset[str]:
@@ -130,6 +135,25 @@ def _natural_body(graph: Graph, container: str, ahead: set[str], back: list[Link
                 members.add(target)
                 stack.append(target)
     return frozenset(members)
+
+
+def with_leaves(graph: Graph, members: frozenset[str], blocked: Collection[str]) -> frozenset[str]:
+    """A body with the ways from it to nodes that break or continue it: nothing leads back from these, so nothing else
+    tells that they belong to it. Such a way passes no other loop or parallel.
+    """
+    leaves = {node_id for node_id in graph.nodes if graph.role(node_id) is Role.LEAVE} - members
+    if not leaves:
+        return members
+    others = {node_id for node_id in graph.nodes if graph.role(node_id) in CONTAINERS} - members
+    ahead = reach_within(graph, members, blocked={*blocked, *others}, cut=())
+    found = leaves & ahead
+    stack = list(found)
+    while stack:
+        for link in graph.incoming[stack.pop()]:
+            if link.source in ahead and link.source not in members and link.source not in found:
+                found.add(link.source)
+                stack.append(link.source)
+    return members | found
 
 
 def _fit(container: str, body: Body, bodies: Mapping[str, Body], diagnostics: Diagnostics) -> Body:
@@ -200,6 +224,20 @@ def _refuse_many(what: str, limit: int, hint: str, diagnostics: Diagnostics) -> 
     )
 
 
+def _check_cycles(graph: Graph, scopes: Scopes, diagnostics: Diagnostics) -> None:
+    """A cycle in a body that is itself a guess would be a guess about a guess (R18)."""
+    for container in graph.implicit:
+        around = scopes.scope_of.get(container, ROOT)
+        if around != ROOT and scopes.bodies[around].inferred:
+            diagnostics.error(
+                DiagnosticCode.CYCLE,
+                f"A cycle of nodes lies in the loop {around!r}, whose body is not marked.",
+                node_id=next(head for head, loop in graph.heads.items() if loop == container),
+                pointer=pointer("nodes", around),
+                hint=f"Mark the body of {around!r} with the handles 'loop-body' and 'loop-exit'.",
+            )
+
+
 def _check_parents(graph: Graph, diagnostics: Diagnostics) -> None:
     for node_id, node in graph.nodes.items():
         if node.parent_id is None:
@@ -224,7 +262,7 @@ def _report(graph: Graph, container: str, body: Body, diagnostics: Diagnostics) 
             hint="Connect the first node of the body with the handle 'loop-body'.",
         )
     elif body.inferred:
-        members = ", ".join(node_id for node_id in graph.nodes if node_id in body.members)
+        members = ", ".join(n for n in graph.nodes if n in body.members and n not in graph.implicit)
         diagnostics.warning(
             DiagnosticCode.BODY_INFERRED,
             f"The body of {container!r} is not marked; these nodes are repeated: {members}.",

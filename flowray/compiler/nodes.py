@@ -37,8 +37,8 @@ def construct_nodes(
     diagnostics: Diagnostics,
 ) -> tuple[dict[str, ExecutableNode], dict[str, Container]]:
     """Executable nodes and containers by id, in the author's order. Edges, readers and order come later."""
-    # FlowMaestro saves any config and fails when the node runs; its files must still load.
-    severity = Severity.WARNING if definition.dialect == "flowmaestro" and not strict else Severity.ERROR
+    # FlowMaestro and SIM save any config and fail when the node runs; their files must still load.
+    severity = Severity.WARNING if definition.dialect != "flowray" and not strict else Severity.ERROR
     nodes: dict[str, ExecutableNode] = {}
     containers: dict[str, Container] = {}
     for node_id, scope in scopes.scope_of.items():
@@ -74,6 +74,7 @@ def _executable(graph: Graph, node_id: str, scope: str, definition: WorkflowDefi
         output_variable=output_variable(node.config),
         resources=_resources(preferences),
         known_type=node_id not in graph.unknown_types,
+        value_key=kind.value_key,
     )
 
 
@@ -121,12 +122,21 @@ def _resources(preferences: ExecutionPreferences | None) -> PlanResources | None
 def _container(graph: Graph, node_id: str, inferred: bool) -> Container:
     config = graph.nodes[node_id].config
     parallel = graph.role(node_id) is Role.PARALLEL
+    if node_id in graph.implicit:
+        return Container(id=node_id, mode="implicit")
+    mode = _parallel_mode(config) if parallel else _loop_mode(config)
+    asks = mode in ("for", "forEach") and any(_text(config, name) for name in ("condition", "breakCondition"))
+    width = _positive(config, "maxConcurrency") or (UNBOUNDED_BRANCHES if parallel else 1)
     return Container(
         id=node_id,
-        mode=_parallel_mode(config) if parallel else _loop_mode(config),
+        mode=mode,
         max_iterations=_positive(config, "maxIterations"),
-        max_concurrency=_positive(config, "maxConcurrency") or (UNBOUNDED_BRANCHES if parallel else 1),
+        # Whether there is another round depends on the one before, so they run one by one.
+        max_concurrency=1 if asks else width,
+        asks_each_round=asks,
+        aggregation=_aggregation(config) if parallel else "collect",
         item_failure=_item_failure(config),
+        results="all" if config.get("results") == "all" else "terminal",
         item_variable=_text(config, "itemVariable") or _text(config, "iterationVariable"),
         index_variable=_text(config, "indexVariable"),
         inferred=inferred,
@@ -151,6 +161,13 @@ def _parallel_mode(config: Mapping[str, Any]) -> str:
 def _item_failure(config: Mapping[str, Any]) -> str:
     given = config.get("itemFailure", config.get("onItemFailure"))
     return given if given in ("fail", "continue", "collect") else "fail"
+
+
+def _aggregation(config: Mapping[str, Any]) -> str:
+    given = config.get("aggregation")
+    if given in ("collect", "merge", "first", "reduce"):
+        return str(given)
+    return "reduce" if _text(config, "reduce") else "collect"
 
 
 def _positive(config: Mapping[str, Any], name: str) -> int | None:

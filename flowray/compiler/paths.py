@@ -24,20 +24,29 @@ class Paths:
     reachable: tuple[str, ...]
 
 
-def construct_paths(graph: Graph, entry_point: str | None, trigger: str | None, diagnostics: Diagnostics) -> Paths:
+def construct_paths(
+    graph: Graph,
+    entry_point: str | None,
+    trigger: str | None,
+    diagnostics: Diagnostics,
+    error_handler: str | None = None,
+) -> Paths:
     """Choose the start nodes (R2) and walk everything they reach; report the rest as unreachable.
 
-    Start nodes are the root above the chosen trigger, or above the entry point, and every root of a source type.
+    Start nodes are the root above the chosen trigger, or above the entry point, and every root of a source type. What
+    the error handler reaches is reachable, too, but starts nothing.
     """
     inside = {node_id for members in graph.body_roots.values() for node_id in members}
     roots = [node_id for node_id in graph.nodes if node_id not in inside and not feeders(graph, node_id)]
+    if error_handler in roots:
+        roots.remove(error_handler)
     chosen = _chosen(graph, roots, entry_point, trigger, diagnostics)
     if chosen is None:
         return Paths(None, (), ())
     begin = root_above(graph, chosen)
     sources = {node_id for node_id in roots if graph.role(node_id) is Role.SOURCE}
     starts = tuple(node_id for node_id in graph.nodes if node_id == begin or node_id in sources)
-    reached = reach(starts, graph)
+    reached = reach((*starts, error_handler) if error_handler in graph.nodes else starts, graph)
     for node_id in graph.nodes:
         if node_id not in reached:
             diagnostics.warning(

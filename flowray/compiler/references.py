@@ -57,6 +57,8 @@ def name_table(graph: Graph, definition: WorkflowDefinition) -> Names:
     properties = schema.get("properties")
     others = set(properties) if isinstance(properties, dict) else set()
     others |= definition.variables.keys()
+    if definition.settings.error_handler is not None:
+        others |= {"error", "errors"}
     inputs_named = False
     for node_id, node in graph.nodes.items():
         for key in ALIAS_FIELDS:
@@ -146,6 +148,9 @@ def find_providers(
                 resolved[name] = providers
                 for provider in providers:
                     readers.setdefault(provider, []).append(reader)
+            elif name in graph.nodes and name != reader:
+                # A node that this one never sees: its name is known, and reads null (R6).
+                resolved[name] = ()
             elif not _known_otherwise(name, reader, graph, scopes, items, names):
                 if dialect.flatten_outputs:
                     everything = True
@@ -192,13 +197,16 @@ class Visibility:
 
     def all_of(self, reader: str) -> int:
         """Everything that ``reader`` may read, as bits of plan order."""
-        return self._before[reader] | self._again[reader] | self._around[reader]
+        own = self._bodies.get(reader, 0)
+        return self._before[reader] | own | self._again[reader] | self._around[reader]
 
     def best(self, reader: str, name: str, candidates: Iterable[str]) -> tuple[str, ...]:
         """Those of ``candidates`` that ``reader`` sees: own scope, previous iteration, around; latest first (R6)."""
         mask = self._mask(name, candidates)
         found: list[str] = []
-        for seen in (self._before[reader], self._again[reader], self._around[reader]):
+        # A container's condition sees what the round before left in its own body.
+        own = self._bodies.get(reader, 0)
+        for seen in (self._before[reader], own, self._again[reader], self._around[reader]):
             bits = seen & mask
             while bits and len(found) < MAX_PROVIDERS:
                 latest = bits.bit_length() - 1

@@ -11,13 +11,14 @@ from pydantic import BaseModel, ValidationError
 
 from flowray.definition.diagnostics import Diagnostic, DiagnosticCode, Diagnostics, pointer
 from flowray.definition.dialects.flowmaestro import from_canvas, from_engine
+from flowray.definition.dialects.sim import from_sim, is_sim
 from flowray.definition.documents import read_document, within_bounds
 from flowray.definition.workflow import SCHEMA_VERSION, NodeDefinition, WorkflowDefinition
 from flowray.errors import DefinitionError, ErrorCode
 
 SCHEMA_ID = f"https://flowray.dev/schemas/workflow-v{SCHEMA_VERSION}.json"
 
-SourceFormat = Literal["flowray", "flowmaestro-engine", "flowmaestro-canvas"]
+SourceFormat = Literal["flowray", "flowmaestro-engine", "flowmaestro-canvas", "sim"]
 
 _FLOWRAY_FIELDS = frozenset({"inputs", "variables", "triggers"})
 _FLOWRAY_NODE_FIELDS = frozenset(
@@ -46,7 +47,7 @@ class LoadResult:
 def load_definition(
     document: str | bytes | dict[str, Any],
     format: Literal["json", "yaml"] | None = None,
-    dialect: Literal["flowray", "flowmaestro"] | None = None,
+    dialect: Literal["flowray", "flowmaestro", "sim"] | None = None,
 ) -> LoadResult:
     """Read a definition from text, bytes or an already parsed object. Never raises for a wrong document.
 
@@ -81,8 +82,10 @@ def detect_format(document: dict[str, Any], dialect: str | None = None) -> Sourc
 
     ``schemaVersion`` marks flowray's own, whatever dialect it came from. A list of nodes is FlowMaestro's canvas. Of
     the unmarked rest, FlowMaestro's engine format is recognised by what its schema demands of every node (``name`` and
-    ``position``) or its settings, as long as nothing in it is flowray's alone.
+    ``position``) or its settings, as long as nothing in it is flowray's alone. Blocks without nodes are SIM's.
     """
+    if is_sim(document):
+        return "sim"
     if isinstance(document.get("nodes"), list):
         return "flowmaestro-canvas"
     if "schemaVersion" in document or "schema_version" in document:
@@ -139,6 +142,8 @@ def _looks_like_flowmaestro(document: dict[str, Any]) -> bool:
 
 
 def _normalise(document: dict[str, Any], source: SourceFormat, diagnostics: Diagnostics) -> dict[str, Any]:
+    if source == "sim":
+        return from_sim(document, diagnostics)
     if source == "flowmaestro-canvas":
         return from_canvas(document, diagnostics)
     return from_engine(document, diagnostics) if source == "flowmaestro-engine" else document

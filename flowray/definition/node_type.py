@@ -15,7 +15,7 @@ from flowray.definition.policies import Lane
 
 
 class FieldKind(StrEnum):
-    """How a config field is read (R7). ``path`` names a value, ``expression`` and ``jsonata`` are evaluated by the handler."""
+    """How a config field is read (R7). ``path`` names a value; handlers evaluate ``expression`` and ``jsonata``."""
 
     TEMPLATE = "template"
     PATH = "path"
@@ -41,6 +41,7 @@ class Role(StrEnum):
     BRANCH = "branch"  # selects handles
     LOOP = "loop"  # a container whose body runs once per iteration
     PARALLEL = "parallel"  # a container whose body runs once per branch
+    LEAVE = "leave"  # ends the round or the loop it lies in: belongs directly into the body of a loop
     NOTE = "note"  # not executable: dropped with its edges
 
 
@@ -57,7 +58,8 @@ class NodeType:
     ``handles`` lists the fixed handles of a branch; None means that config decides (switch cases, routes).
     ``fields`` maps top-level config fields to their kind; unlisted fields are templates at every depth.
     ``reads_all``: the node may read the output of every ancestor (R7), so none of them can be pruned before it ran.
-    ``timeout_ms`` bounds one attempt where the author sets no limit.
+    ``timeout_ms`` bounds one attempt where the author sets no limit. ``value_key``: the key of its output that its
+    ``outputVariable`` means; None for the whole output.
     """
 
     name: str
@@ -73,6 +75,7 @@ class NodeType:
     fields: Mapping[str, FieldKind] = field(default_factory=dict)
     reads_all: bool = False
     timeout_ms: int | None = None
+    value_key: str | None = None
     experimental: bool = False
 
     @property

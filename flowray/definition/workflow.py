@@ -70,7 +70,10 @@ class ContextSettings(Authored):
 
 
 class WorkflowSettings(Authored):
-    """Settings of the whole workflow. ``timeoutMs`` is active time, waiting excluded (R14)."""
+    """Settings of the whole workflow. ``timeoutMs`` is active time, waiting excluded (R14).
+
+    ``errorHandler`` is the node that an execution enters once, after a failure, when all else has settled (R20).
+    """
 
     timeout_ms: int | None = Field(None, gt=0)
     max_concurrent_nodes: int = Field(10, ge=1, le=10_000)
@@ -78,6 +81,7 @@ class WorkflowSettings(Authored):
     isolation: Literal["shared", "dedicated"] = "shared"
     context: ContextSettings = Field(default_factory=ContextSettings)
     retry: RetryPolicy | None = None
+    error_handler: str | None = None
 
 
 class VariableDefinition(Authored):

@@ -69,18 +69,20 @@ def current(turn: Turn, instance: str, attempt: int, outcome: str) -> Attempt | 
 def succeed(turn: Turn, found: Attempt, result: st.AttemptSucceeded) -> None:
     """Interpret a successful result and its signals."""
     signals = result.signals
-    problem = _problem(result)
+    problem, code = _problem(result), ErrorCode.NODE_FAILED
+    if signals.pause is not None and turn.state.handling:
+        problem, code = "asks for a person, but an error handler may not pause", ErrorCode.SIGNAL_UNSUPPORTED
     if problem is not None:
-        error = NodeError(message=f"The result of {found.node.id!r} {problem}", code=ErrorCode.NODE_FAILED.value)
+        error = NodeError(message=f"The result of {found.node.id!r} {problem}", code=code.value)
         settle_failure(turn, found, _signed(error, found))
         return
-    if signals.pause is not None or signals.wait is not None:
+    if signals.pause is not None or signals.wait is not None or signals.child is not None:
         _wait(turn, found, result, signals)
         return
     _complete(
         turn, found, output=result.output, handles=_live_handles(found.node, signals), variables=result.variables,
         usage=result.usage, stream_id=result.stream_id, finish=signals.finish, shown_input=result.input,
-        started_at=result.started_at,
+        started_at=result.started_at, loop_control=signals.loop_control,
     )  # fmt: skip
 
 
@@ -98,7 +100,7 @@ def _live_handles(node: ExecutableNode, signals: Signals) -> tuple[str, ...] | N
     """Exactly the handles that live. An unlabelled edge of a branch lives for every selection."""
     if signals.activate_error_port:
         return (ERROR_HANDLE,)
-    if signals.is_terminal:
+    if signals.is_terminal or signals.loop_control:
         return ()
     if signals.selected_routes is not None:
         return (*signals.selected_routes, SUCCESS_HANDLE)
@@ -118,6 +120,7 @@ def _complete(
     finish: bool = False,
     shown_input: Value = None,
     started_at: int = 0,
+    loop_control: str = "",
 ) -> None:
     _forget_guard(turn, found)
     turn.emit(
@@ -125,6 +128,7 @@ def _complete(
             ts=turn.ts, instance=found.instance, node_id=found.node.id, attempt=found.state.attempt, output=output,
             handles=handles, variables=variables, usage=usage, stream_id=stream_id, handled_error=handled,
             finish=finish, input=shown_input, started_at=started_at or found.state.started_at,
+            loop_control=loop_control,
         )
     )  # fmt: skip
 
@@ -136,7 +140,7 @@ def _wait(turn: Turn, found: Attempt, result: st.AttemptSucceeded, signals: Sign
     turn.emit(
         ev.NodeWaiting(
             ts=turn.ts, instance=found.instance, node_id=found.node.id, attempt=found.state.attempt,
-            wait_kind="person" if pause is not None else "time", due_at=due_at,
+            wait_kind=_wait_kind(signals), due_at=due_at, child=signals.child,
             reason=pause.reason if pause is not None else "", started_at=result.started_at,
             output=wait.output if wait is not None else result.output, usage=result.usage, input=result.input,
         )
@@ -145,20 +149,26 @@ def _wait(turn: Turn, found: Attempt, result: st.AttemptSucceeded, signals: Sign
         turn.command(StartTimer(_timer_id("wait", found.instance, found.state.attempt), due_at))
 
 
+def _wait_kind(signals: Signals) -> str:
+    if signals.pause is not None:
+        return "person"
+    return "time" if signals.wait is not None else "child"
+
+
 def answer(turn: Turn, stimulus: st.WaitAnswered) -> None:
     """A waiting instance got its value, which becomes its output."""
     scope_id, node_id = split_instance(stimulus.instance)
     state = turn.state.node(scope_id, node_id)
-    if state is None or state.status is not NodeStatus.WAITING or state.wait_kind == "retry":
+    if state is None or state.status is not NodeStatus.WAITING or state.wait_kind in ("retry", "child"):
         return
     node = turn.index.nodes[node_id].node
     turn.command(CancelTimer(_timer_id("wait", stimulus.instance, state.attempt)))
-    _complete(
-        turn,
-        Attempt(stimulus.instance, node, state, False),
-        output=stimulus.data,
-        handles=_live_handles(node, Signals()),
-    )
+    complete_waiting(turn, Attempt(stimulus.instance, node, state, False), stimulus.data)
+
+
+def complete_waiting(turn: Turn, found: Attempt, output: Value, usage: Usage | None = None) -> None:
+    """What a waiting instance waited for has come."""
+    _complete(turn, found, output=output, handles=_live_handles(found.node, Signals()), usage=usage)
 
 
 # -- failure -------------------------------------------------------------------------------------------------------

@@ -6,6 +6,8 @@ from typing import TypeAlias
 
 import msgspec
 
+from flowray.engine.signals import ChildCall
+
 
 class RunNode(msgspec.Struct, frozen=True):
     """Run one attempt of a node instance, or of a container's sentinel.
@@ -43,6 +45,26 @@ class StopNode(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
+class StartChild(msgspec.Struct, frozen=True):
+    """Start a child execution, or find the one that this parent already has under ``key`` (R19).
+
+    Its end comes back as ChildEnded. ``deadline_ms`` is the parent's, absolute; the child's own may be earlier.
+    """
+
+    instance: str
+    key: str
+    call: ChildCall
+    deadline_ms: int | None = None
+
+
+class StopChild(msgspec.Struct, frozen=True):
+    """Cancel a child execution: nobody waits for it any more."""
+
+    instance: str
+    key: str
+    reason: str = ""
+
+
 class PruneOutputs(msgspec.Struct, frozen=True):
     """No pending node can read these instances' outputs any more: caches may drop them."""
 
@@ -55,4 +77,6 @@ class EndExecution(msgspec.Struct, frozen=True):
     status: str
 
 
-Command: TypeAlias = RunNode | StartTimer | CancelTimer | StopNode | PruneOutputs | EndExecution
+Command: TypeAlias = (
+    RunNode | StartTimer | CancelTimer | StopNode | StartChild | StopChild | PruneOutputs | EndExecution
+)

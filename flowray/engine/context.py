@@ -10,8 +10,11 @@ from typing import Any
 import msgspec
 
 from flowray.definition.node_type import Role
+from flowray.engine.folding import error_output
 from flowray.engine.instances import instance_id, parent_of_scope, split_instance
+from flowray.engine.manifests import item_at
 from flowray.engine.plan_index import PlanIndex
+from flowray.engine.scope_variables import visible_variables
 from flowray.engine.state import ExecutionState
 from flowray.plan import ROOT
 from flowray.values import Value
@@ -57,14 +60,25 @@ def context_for(index: PlanIndex, state: ExecutionState, instance: str) -> Conte
             alias = index.nodes[candidate].node.output_variable
             if alias:
                 aliases[alias] = candidate
-    loop, parallel, containers = _surroundings(index, state, scope, index.nodes[node_id].reads_results)
-    if node_id in index.plan.containers:
-        _add_own_round(index, state, instance, node_id, containers)
-        loop = containers.get(node_id, loop)
+    loop, parallel, containers = _surroundings(index, state, scope, node_id)
+    if node_id in index.plan.containers and _add_own_round(index, state, instance, node_id, containers):
+        if index.nodes[node_id].node.role is Role.PARALLEL:
+            parallel = containers[node_id]
+        else:
+            loop = containers[node_id]
     return ContextSlice(
-        inputs=state.inputs, variables=state.variables, outputs=outputs, aliases=aliases, loop=loop,
-        parallel=parallel, containers=containers, pruned=tuple(pruned), bound=_bound(index, containers, node_id),
+        inputs=state.inputs, variables=visible_variables(state, scope), outputs=outputs, aliases=aliases, loop=loop,
+        parallel=parallel, containers=containers, pruned=tuple(pruned),
+        bound={**_failure(index, state, node_id), **_bound(index, containers, node_id)},
     )  # fmt: skip
+
+
+def _failure(index: PlanIndex, state: ExecutionState, reader: str) -> dict[str, Any]:
+    """``error`` and ``errors`` for the path of the error handler (R20)."""
+    if not state.handling or (index.chains[reader] or (reader,))[0] not in index.handler_nodes:
+        return {}
+    errors = [{**error_output(error), "instance": error.instance, "hint": error.hint} for error in state.errors]
+    return {"error": errors[0], "errors": errors}
 
 
 def _read(
@@ -126,18 +140,21 @@ def _last_round(state: ExecutionState, instance: str, provider: str, into: dict[
 
 
 def _surroundings(
-    index: PlanIndex, state: ExecutionState, scope: str, with_results: bool
+    index: PlanIndex, state: ExecutionState, scope: str, reader: str
 ) -> tuple[dict[str, Any] | None, dict[str, Any] | None, dict[str, dict[str, Any]]]:
     """The nearest loop and parallel, and all enclosing ones by node id."""
     loop: dict[str, Any] | None = None
     parallel: dict[str, Any] | None = None
     containers: dict[str, dict[str, Any]] = {}
+    known = index.nodes[reader]
     here = scope
     while here:
         container_instance, number = parent_of_scope(here)
         container_id = split_instance(container_instance)[1]
         values = _round_values(index, state, here, container_instance, container_id, number)
-        if with_results and index.nodes[container_id].node.role is Role.LOOP:
+        if known.reads_items:
+            values["items"] = state.containers[container_instance].items
+        if known.reads_results and index.nodes[container_id].node.role is Role.LOOP:
             results = state.containers[container_instance].results
             values["results"] = [results[i] for i in range(number) if i in results]
         containers.setdefault(container_id, values)
@@ -157,7 +174,7 @@ def _bound(index: PlanIndex, containers: dict[str, dict[str, Any]], reader: str)
     bound: dict[str, Any] = {}
     for container_id, values in sorted(containers.items(), key=lambda found: len(index.chains[found[0]])):
         plan = index.container(container_id)
-        if plan.item_variable and container_id != reader:
+        if plan.item_variable and (container_id != reader or plan.asks_each_round):
             bound[plan.item_variable] = values["item"]
         if plan.index_variable:
             bound[plan.index_variable] = values["index"]
@@ -193,19 +210,25 @@ def _add_own_round(
     instance: str,
     container_id: str,
     containers: dict[str, dict[str, Any]],
-) -> None:
-    """A sentinel's condition sees the round it decides on and the results so far."""
+) -> bool:
+    """A sentinel's condition sees the round it decides on and the results so far; END sees all results.
+
+    False for START, which sees what is around its container: a collection may be the item of the loop outside.
+    """
     container = state.containers.get(instance)
-    if container is None:
-        return
+    if container is None or not container.opened:
+        return False
     number = container.next_index
     containers[container_id] = {
         "index": number,
         "iteration": number + 1,
-        "item": None,
+        "item": item_at(container.items, number),
         "total": None if container.total < 0 else container.total,
         "isFirst": number == 0,
         "isLast": False,
     }
-    if index.nodes[container_id].reads_results:
+    if container.closing:
+        containers[container_id]["results"] = container.ordered_results()
+    elif index.nodes[container_id].reads_results:
         containers[container_id]["results"] = [container.results[i] for i in sorted(container.results)]
+    return True

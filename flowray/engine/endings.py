@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from flowray.engine import children
 from flowray.engine import events as ev
 from flowray.engine.commands import CancelTimer, EndExecution, StartTimer, StopNode
 from flowray.engine.folding import instances_of
@@ -19,19 +20,23 @@ SHORT_BACKOFF_MS = 5_000
 """Backing off for less than this still counts as running (R20)."""
 
 EXECUTION_TIMER = "execution"
+"""Fires when the active time is used up."""
+
+DEADLINE_TIMER = "deadline"
+"""Fires at the absolute deadline, whatever the execution does."""
 
 
-def conclude(turn: Turn) -> None:
-    """Called when nothing more follows from a stimulus: rest, go on, or end."""
+def conclude(turn: Turn) -> bool:
+    """Called when nothing more follows from a stimulus: rest, go on, or end. True if something follows after all."""
     state = turn.state
     if state.ended or not state.scopes:
-        return
+        return False
     busy = bool(state.running) or any(container.asking for container in state.containers.values())
     if state.stopping or state.finishing:
-        if not busy and not _backing_off(turn):
-            _void_rest(turn)
-            _end(turn)
-        return
+        if busy or _backing_off(turn):
+            return False
+        _void_rest(turn)
+        return _end(turn)
     if busy or len(state.ready):
         enter(turn, ExecutionStatus.RUNNING)
     elif state.waiting:
@@ -40,7 +45,8 @@ def conclude(turn: Turn) -> None:
         # Containers only stay open through something running, waiting or asked: this would wait for ever.
         raise RuntimeError(f"nothing can move, yet {state.scopes[''].open} instances are open")
     else:
-        _end(turn)
+        return _end(turn)
+    return False
 
 
 def active_deadline(turn: Turn) -> int | None:
@@ -105,6 +111,7 @@ def stop_open(turn: Turn, reason: str) -> None:
             turn.command(StopNode(instance, node.attempt, reason))
         elif container is not None and container.asking:
             turn.command(StopNode(instance, container.question, reason))
+        children.stop(turn, instance, node, reason)
         _cancel_node(turn, instance, node_id, node)
     state.agenda.clear()
     state.finished_scopes.clear()
@@ -120,14 +127,29 @@ def _cancel_node(turn: Turn, instance: str, node_id: str, node: NodeState) -> No
 def _void_rest(turn: Turn) -> None:
     """Nothing more starts: close what is open; edges that were never settled are void (R9, R10)."""
     stop_open(turn, "the execution is ending")
+    spared = frozenset[str]() if turn.state.finishing or turn.state.handling else turn.index.handler_nodes
     for node_id, node in turn.state.scopes[""].nodes.items():
-        if node.status is NodeStatus.PENDING:
+        if node.status is NodeStatus.PENDING and node_id not in spared:
             turn.emit(ev.NodeSkipped(ts=turn.ts, instance=instance_id("", node_id), node_id=node_id))
     turn.state.agenda.clear()
 
 
-def _end(turn: Turn) -> None:
+def _enter_error_handler(turn: Turn) -> bool:
+    """All else has settled: run the error handler if something failed, else skip it (R20). True if it was pending."""
+    state, handler = turn.state, turn.index.plan.settings.error_handler
+    if handler is None or state.handling or state.scopes[""].nodes[handler].status is not NodeStatus.PENDING:
+        return False
+    if state.errors:
+        turn.emit(ev.ErrorHandlerEntered(ts=turn.ts, error=state.errors[0]))
+    else:
+        turn.emit(ev.NodeSkipped(ts=turn.ts, instance=instance_id("", handler), node_id=handler))
+    return True
+
+
+def _end(turn: Turn) -> bool:
     state = turn.state
+    if _enter_error_handler(turn):
+        return True
     outputs = execution_outputs(turn.index, state)
     if state.errors:
         turn.emit(
@@ -139,6 +161,7 @@ def _end(turn: Turn) -> None:
         enter(turn, ExecutionStatus.RUNNING)  # What waits ends by going on: its last value may be all that was missing.
         turn.emit(ev.ExecutionCompleted(ts=turn.ts, outputs=outputs, usage=state.usage))
     turn.command(EndExecution(state.status.value))
+    return False
 
 
 def end_cancelled(turn: Turn) -> None:
@@ -149,13 +172,10 @@ def end_cancelled(turn: Turn) -> None:
     turn.command(EndExecution(state.status.value))
 
 
-def end_timed_out(turn: Turn) -> None:
-    """The active time allowed by ``settings.timeoutMs`` is used up (R14)."""
+def end_timed_out(turn: Turn, message: str) -> None:
+    """The active time allowed by ``settings.timeoutMs`` is used up, or the deadline has passed (R14)."""
     state = turn.state
-    limit = turn.index.plan.settings.timeout_ms
-    error = NodeError(
-        message=f"The execution ran longer than its timeout of {limit} ms", code=ErrorCode.EXECUTION_TIMEOUT.value
-    )
+    error = NodeError(message=message, code=ErrorCode.EXECUTION_TIMEOUT.value)
     turn.emit(
         ev.ExecutionTimedOut(ts=turn.ts, error=error, outputs=execution_outputs(turn.index, state), usage=state.usage)
     )

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from flowray.engine.signals import NodeError, Usage, VariableOperation
+from flowray.engine.signals import ChildCall, NodeError, Usage, VariableOperation
 from flowray.values import Json, StoredValue, Value, as_value
 
 
@@ -33,6 +33,7 @@ class ExecutionStarted(Event, tag="execution.started", frozen=True):
 
     inputs: dict[str, Any] = {}
     total: int = 0
+    deadline_ms: int | None = None
 
 
 class ExecutionWaiting(Event, tag="execution.waiting", frozen=True):
@@ -55,6 +56,12 @@ class ExecutionCancelling(Event, tag="execution.cancelling", frozen=True):
 
     reason: str = ""
     by: str | None = None
+
+
+class ErrorHandlerEntered(Event, tag="execution.handling_error", frozen=True):
+    """All else has settled and there was a failure: the workflow's error handler runs now, once (R20)."""
+
+    error: NodeError
 
 
 class ExecutionRecovered(Event, tag="execution.recovered", frozen=True):
@@ -166,7 +173,10 @@ class NodeRetrying(NodeEvent, tag="node.retrying", frozen=True):
 
 
 class NodeWaiting(NodeEvent, tag="node.waiting", frozen=True):
-    """The node waits without holding a slot. ``due_at`` for a time; ``output`` is what it will complete with."""
+    """The node waits without holding a slot. ``due_at`` for a time; ``output`` is what it will complete with.
+
+    ``child``: the workflow that it waits for, in the version that was resolved when it started (R19).
+    """
 
     attempt: int
     wait_kind: str = "time"
@@ -176,12 +186,15 @@ class NodeWaiting(NodeEvent, tag="node.waiting", frozen=True):
     usage: Usage | None = None
     started_at: int = 0
     input: Value = None
+    child: ChildCall | None = None
 
 
 class NodeCompleted(NodeEvent, tag="node.completed", frozen=True):
     """Success. ``handles`` are exactly the handles whose edges live, None meaning all but ``error`` and ``goto``.
 
-    ``handled_error`` is the error that ``onError`` turned into this result (R11).
+    ``handled_error`` is the error that ``onError`` turned into this result (R11). ``loop_control`` is ``break`` or
+    ``continue``. ``end_reason`` says why a loop or parallel ended: items, condition, max_iterations, break, exit, or
+    stopped.
     """
 
     attempt: int
@@ -194,6 +207,8 @@ class NodeCompleted(NodeEvent, tag="node.completed", frozen=True):
     handled_error: NodeError | None = None
     finish: bool = False
     input: Value = None
+    loop_control: str = ""
+    end_reason: str | None = None
 
 
 class NodeFailed(NodeEvent, tag="node.failed", frozen=True):
@@ -230,10 +245,18 @@ class NodeDiscarded(NodeEvent, tag="node.discarded", frozen=True):
 
 
 class ScopeOpened(NodeEvent, tag="scope.opened", frozen=True):
-    """A container knows its collection or count. ``total`` is -1 where only a condition ends it."""
+    """A container knows its collection or count. ``total`` is -1 where only a condition ends it.
+
+    ``capped``: there were more, but the node's own ``maxIterations`` is less.
+    """
 
     total: int = -1
     items: Value = None
+    capped: bool = False
+
+
+class ScopeClosing(NodeEvent, tag="scope.closing", frozen=True):
+    """All scopes of a container have ended; a lane is to put its output together from their results."""
 
 
 class ScopeStarted(NodeEvent, tag="scope.started", frozen=True):
@@ -263,10 +286,10 @@ class StreamReset(NodeEvent, tag="stream.reset", frozen=True):
 
 AnyEvent: TypeAlias = (
     ExecutionQueued | ExecutionStarted | ExecutionWaiting | ExecutionPaused | ExecutionResumed | ExecutionCancelling
-    | ExecutionRecovered | ExecutionCompleted | ExecutionFailed | ExecutionCancelled | ExecutionTimedOut
-    | ExecutionCrashed | ExecutionExpired | NodeReady | NodeStarted | NodeToken | NodeLog | NodeRetrying | NodeWaiting
-    | NodeCompleted | NodeFailed | NodeSkipped | NodeCancelled | NodeDiscarded | ScopeOpened | ScopeStarted
-    | ScopeCompleted | StreamReset
+    | ErrorHandlerEntered | ExecutionRecovered | ExecutionCompleted | ExecutionFailed | ExecutionCancelled
+    | ExecutionTimedOut | ExecutionCrashed | ExecutionExpired | NodeReady | NodeStarted | NodeToken | NodeLog
+    | NodeRetrying | NodeWaiting | NodeCompleted | NodeFailed | NodeSkipped | NodeCancelled | NodeDiscarded
+    | ScopeOpened | ScopeClosing | ScopeStarted | ScopeCompleted | StreamReset
 )  # fmt: skip
 
 TERMINAL_EVENTS = frozenset({

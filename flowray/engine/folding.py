@@ -10,8 +10,10 @@ from typing import Any
 
 from flowray.definition.node_type import Role
 from flowray.engine import events as ev
-from flowray.engine.instances import instance_id
-from flowray.engine.plan_index import CONDITIONAL_MODES, ERROR_HANDLE, GOTO_HANDLE, PlanIndex
+from flowray.engine.instances import instance_id, parent_of_scope
+from flowray.engine.plan_index import ERROR_HANDLE, GOTO_HANDLE, PlanIndex, asks_each_round
+from flowray.engine.residency import forget_results, keep, keep_result
+from flowray.engine.scope_variables import change_variables, isolates, merge_changes, visible_variables
 from flowray.engine.settling import fire_exits, release_reads, settle
 from flowray.engine.signals import NodeError, Usage
 from flowray.engine.state import ContainerState, ExecutionState, NodeState, ScopeState, work_done
@@ -22,7 +24,6 @@ from flowray.engine.statuses import (
     NodeStatus,
     transition,
 )
-from flowray.engine.variables import apply_operation
 from flowray.plan import ROOT
 from flowray.values import Json, Value
 
@@ -57,7 +58,7 @@ def error_output(error: NodeError) -> Json:
 def _started(index: PlanIndex, state: ExecutionState, event: ev.ExecutionStarted) -> None:
     state.status = transition(EXECUTION_TRANSITIONS, state.status, "start")
     state.started_at = state.active_since = event.ts
-    state.inputs = event.inputs
+    state.inputs, state.deadline_ms = event.inputs, event.deadline_ms
     state.variables = dict(index.plan.variables)
     state.readers_left = dict(index.reader_counts)
     _open_scope(index, state, "", ROOT, 0, None)
@@ -93,6 +94,15 @@ def _queued(index: PlanIndex, state: ExecutionState, event: ev.ExecutionQueued) 
 def _cancelling(index: PlanIndex, state: ExecutionState, event: ev.ExecutionCancelling) -> None:
     if state.cancel_reason is None:
         state.cancel_reason = event.reason
+
+
+def _handling(index: PlanIndex, state: ExecutionState, event: ev.ErrorHandlerEntered) -> None:
+    handler = index.plan.settings.error_handler
+    assert handler is not None
+    node = state.scopes[""].nodes[handler]
+    node.waits, node.live = node.waits - 1, 1
+    state.agenda.append(("", handler))
+    state.handling, state.stopping = True, False
 
 
 def _recovered(index: PlanIndex, state: ExecutionState, event: ev.ExecutionRecovered) -> None:
@@ -154,35 +164,51 @@ def _waiting(index: PlanIndex, state: ExecutionState, event: ev.NodeWaiting) -> 
     _, _, node = _find(state, event)
     _leave(state, event.instance, node)
     _spend(state, event.usage)
-    node.wait_reason, node.wait_output = event.reason, event.output
+    node.wait_reason, node.wait_output, node.child = event.reason, event.output, event.child
     _wait(state, event.instance, node, event.wait_kind, event.due_at)
 
 
 def _completed(index: PlanIndex, state: ExecutionState, event: ev.NodeCompleted) -> None:
     scope, scope_id, node = _find(state, event)
     node.status = transition(NODE_TRANSITIONS, node.status, "complete")
-    node.output, node.has_output, node.wait_output = event.output, True, None
-    for operation in event.variables:
-        apply_operation(state.variables, operation)
+    node.wait_output = None
+    keep(index, state, event.instance, node, event.output)
+    change_variables(state, scope_id, event.variables)
     if event.handled_error is not None:
         state.handled_errors.append(event.handled_error)
     if event.finish and not state.finishing:
         state.finishing, state.finish_output = True, event.output
+    if scope_id == "" and index.plan.dialect.outputs_default == "bare_terminal" and not _leads_on(index, event.node_id):
+        state.last_terminal = event.node_id
+    if event.loop_control == "break":
+        _break(index, state, scope_id)
     _close(index, state, scope, scope_id, node, event, event.handles)
+
+
+def _leads_on(index: PlanIndex, node_id: str) -> bool:
+    return any(edge.kind != "ordering" for edge in index.nodes[node_id].outgoing)
+
+
+def _break(index: PlanIndex, state: ExecutionState, scope_id: str) -> None:
+    container = state.containers.get(parent_of_scope(scope_id)[0]) if scope_id else None
+    if container is not None and index.nodes[state.scopes[scope_id].plan_scope].node.role is Role.LOOP:
+        container.broken = True
 
 
 def _failed(index: PlanIndex, state: ExecutionState, event: ev.NodeFailed) -> None:
     scope, scope_id, node = _find(state, event)
     node.status = transition(NODE_TRANSITIONS, node.status, "fail")
     node.error = event.error
-    node.output, node.has_output = error_output(event.error), True
+    keep(index, state, event.instance, node, error_output(event.error))
     handles: tuple[str, ...] = ()
     if event.routed:
         handles = (ERROR_HANDLE,) if index.nodes[event.node_id].has_error_edge else (GOTO_HANDLE,)
         state.handled_errors.append(event.error)
     else:
         scope.error = scope.error or event.error
-        if scope_id == "":
+        if scope_id == "" and state.finishing:
+            state.handled_errors.append(event.error)  # The outputs are decided; what drains cannot fail them (R9).
+        elif scope_id == "":
             state.errors.append(event.error)
             state.stopping = state.stopping or index.plan.settings.on_failure.value != "run_independent"
     _close(index, state, scope, scope_id, node, event, handles)
@@ -218,10 +244,13 @@ def _close(
 ) -> None:
     """What every end of an open instance has in common."""
     _leave(state, event.instance, node)
+    node.child = None
     container = state.containers.pop(event.instance, None)
     exits: Sequence[str] = ()
     if container is not None:
         scope.exports.update(container.last)
+        merge_changes(state, scope_id, container)
+        forget_results(state, container)
         exits = container.exits if node.status is NodeStatus.COMPLETED else ()
     _spend(state, getattr(event, "usage", None))
     node.due_at = None
@@ -230,7 +259,7 @@ def _close(
         state.finished_scopes.append(scope_id)
     _count(state, scope_id, node)
     node.leads_on = settle(index, state, scope, scope_id, event.node_id, handles, exits)
-    if index.nodes[event.node_id].exits:
+    if index.nodes[event.node_id].exits or index.nodes[event.node_id].repeats:
         node.leads_on |= fire_exits(index, state, scope_id, event.node_id, handles)
     release_reads(index, state, scope, scope_id, event.node_id)
 
@@ -278,25 +307,40 @@ def _open_scope(
 def _scope_opened(index: PlanIndex, state: ExecutionState, event: ev.ScopeOpened) -> None:
     container = state.containers[event.instance]
     container.opened = True
-    container.asking = index.container(event.node_id).mode == "while"
+    plan = index.container(event.node_id)
+    container.asking = asks_each_round(plan) and plan.mode != "doWhile"
     container.total, container.items, container.losses = event.total, event.items, 0
+    container.capped = event.capped
+
+
+def _scope_closing(index: PlanIndex, state: ExecutionState, event: ev.ScopeClosing) -> None:
+    container = state.containers[event.instance]
+    container.closing = container.asking = True
+    container.losses = 0
 
 
 def _scope_started(index: PlanIndex, state: ExecutionState, event: ev.ScopeStarted) -> None:
     container = state.containers[event.instance]
-    container.asking, container.losses = False, 0
+    container.asking, container.losses, container.again = False, 0, False
     container.running += 1
     container.next_index = event.index + 1
     _open_scope(index, state, event.scope, event.node_id, event.index, event.item)
+    if isolates(index, event.node_id):
+        around = event.instance.rpartition("/")[0]
+        state.scopes[event.scope].variables = dict(visible_variables(state, around))
 
 
 def _scope_completed(index: PlanIndex, state: ExecutionState, event: ev.ScopeCompleted) -> None:
     container = state.containers[event.instance]
     container.running -= 1
-    container.results[event.index] = event.result
     # A conditional loop either asks for its next condition now, or ends in this very step.
-    container.asking = index.container(event.node_id).mode in CONDITIONAL_MODES
+    container.asking = asks_each_round(index.container(event.node_id))
     scope = state.scopes.pop(event.scope)
+    keep_result(state, container, scope, event.index, event.result)
+    if scope.changes:
+        container.changes[event.index] = scope.changes
+    if event.error is None and container.first < 0:
+        container.first = event.index
     parallel = index.nodes[event.node_id].node.role is Role.PARALLEL
     if (event.index == 0) if parallel else (event.index > container.last_index):
         container.last_index = event.index
@@ -328,6 +372,7 @@ _FOLDS: dict[type[Any], Callable[[PlanIndex, ExecutionState, Any], None]] = {
     ev.ExecutionPaused: _rests("pause"),
     ev.ExecutionResumed: _resumed,
     ev.ExecutionCancelling: _cancelling,
+    ev.ErrorHandlerEntered: _handling,
     ev.ExecutionRecovered: _recovered,
     ev.ExecutionCompleted: _moves("complete"),
     ev.ExecutionFailed: _moves("fail"),
@@ -347,6 +392,7 @@ _FOLDS: dict[type[Any], Callable[[PlanIndex, ExecutionState, Any], None]] = {
     ev.NodeCancelled: _cancelled,
     ev.NodeDiscarded: _nothing,
     ev.ScopeOpened: _scope_opened,
+    ev.ScopeClosing: _scope_closing,
     ev.ScopeStarted: _scope_started,
     ev.ScopeCompleted: _scope_completed,
     ev.StreamReset: _nothing,

@@ -6,11 +6,12 @@ no node: a container is done when no scope of it is open and none is to follow (
 
 from __future__ import annotations
 
-from flowray.engine import attempts
+from flowray.engine import attempts, closing
 from flowray.engine import events as ev
 from flowray.engine.commands import RunNode
 from flowray.engine.instances import parent_of_scope, scope_id, split_instance
-from flowray.engine.plan_index import CONDITIONAL_MODES, PlanIndex
+from flowray.engine.manifests import collection_of, item_at
+from flowray.engine.plan_index import CONDITIONAL_MODES, IMPLICIT, PlanIndex, asks_each_round
 from flowray.engine.signals import NodeError
 from flowray.engine.state import ContainerState, ScopeState
 from flowray.engine.statuses import NodeStatus
@@ -22,6 +23,9 @@ from flowray.values import StoredValue, Value, to_wire
 SYSTEM_ITERATION_LIMIT = 10_000
 """Iterations per container unless its own ``maxIterations`` says otherwise (design, section 6, Limits)."""
 
+IMPLICIT_ITERATION_LIMIT = 100
+"""Rounds of a loop that the compiler made of a cycle: nobody bounded it, and its body may cost money (R5)."""
+
 
 def begin(turn: Turn, instance: str, node_id: str) -> None:
     """A container is ready: it starts at once, holds no slot, and asks its START for the collection (R13)."""
@@ -32,13 +36,19 @@ def begin(turn: Turn, instance: str, node_id: str) -> None:
             lane=node.lane.value, epoch=turn.state.epoch,
         )
     )  # fmt: skip
-    _ask(turn, instance, node_id, "open", 0)
+    if turn.index.container(node_id).mode == IMPLICIT:
+        turn.emit(ev.ScopeOpened(ts=turn.ts, instance=instance, node_id=node_id))
+        _continue(turn, instance, node_id)
+    else:
+        _ask(turn, instance, node_id, "open", 0)
 
 
 def ask_again(turn: Turn, instance: str, node_id: str) -> None:
     """The answer of a sentinel was lost: ask the same question again."""
     container = turn.state.containers[instance]
-    if container.opened:
+    if container.closing:
+        closing.ask(turn, instance, node_id)
+    elif container.opened:
         _ask(turn, instance, node_id, "condition", container.next_index)
     else:
         _ask(turn, instance, node_id, "open", 0)
@@ -54,16 +64,26 @@ def answered(turn: Turn, instance: str, node_id: str, answer: Value) -> None:
     container = turn.state.containers[instance]
     fields = answer if isinstance(answer, dict) else {}
     plan = turn.index.container(node_id)
+    if container.closing:
+        closing.complete(turn, instance, node_id, answer)
+        return
     if not container.opened:
         total = _total(plan, fields)
         if total is None:
             _fail(turn, instance, node_id, _answer_error(node_id, answer))
             return
-        if total > SYSTEM_ITERATION_LIMIT and plan.max_iterations is None:
+        if _capped(plan, total) > SYSTEM_ITERATION_LIMIT and plan.max_iterations is None:
             _fail(turn, instance, node_id, _limit_error(node_id, total))
             return
         turn.emit(
-            ev.ScopeOpened(ts=turn.ts, instance=instance, node_id=node_id, total=total, items=fields.get("items"))
+            ev.ScopeOpened(
+                ts=turn.ts,
+                instance=instance,
+                node_id=node_id,
+                total=_capped(plan, total),
+                items=collection_of(fields),
+                capped=_capped(plan, total) < total,
+            )
         )
         _continue(turn, instance, node_id)
     elif not fields.get("continue") or _nothing_new(turn, container):
@@ -82,6 +102,10 @@ def _total(plan: Container, fields: dict[str, Value]) -> int | None:
     total = len(items) if isinstance(items, list) else fields.get("total")
     if not isinstance(total, int) or total < 0:
         return None
+    return total
+
+
+def _capped(plan: Container, total: int) -> int:
     return total if plan.max_iterations is None else min(total, plan.max_iterations)
 
 
@@ -89,10 +113,16 @@ def _continue(turn: Turn, instance: str, node_id: str) -> None:
     """Start what may start; ask for the next condition; or end the container."""
     container = turn.state.containers[instance]
     plan = turn.index.container(node_id)
-    over = _nothing_new(turn, container)
-    if plan.mode in CONDITIONAL_MODES:
-        limit = plan.max_iterations
-        if not over and (limit is None or container.next_index < limit):
+    if _nothing_new(turn, container) or (plan.aggregation == "first" and container.first >= 0):
+        pass
+    elif plan.mode == IMPLICIT:
+        if container.next_index >= IMPLICIT_ITERATION_LIMIT and container.again:
+            _fail(turn, instance, node_id, _endless_error(node_id))
+            return
+        if container.next_index == 0 or container.again:
+            _start_scope(turn, instance, node_id, container)
+    elif asks_each_round(plan):
+        if _another_allowed(plan, container):
             if container.next_index == 0 and plan.mode == "doWhile":
                 _start_scope(turn, instance, node_id, container)
             else:
@@ -100,20 +130,28 @@ def _continue(turn: Turn, instance: str, node_id: str) -> None:
             return
     else:
         width = plan.max_concurrency or max(container.total, 1)
-        while not over and container.running < width and container.next_index < container.total:
+        while container.running < width and container.next_index < container.total:
             _start_scope(turn, instance, node_id, container)
     if container.running == 0:
         _finish(turn, instance, node_id, container)
 
 
+def _another_allowed(plan: Container, container: ContainerState) -> bool:
+    """Whether the limits of a loop that asks each round leave room for one more."""
+    if plan.mode in CONDITIONAL_MODES:
+        return plan.max_iterations is None or container.next_index < plan.max_iterations
+    return container.next_index < container.total
+
+
 def _nothing_new(turn: Turn, container: ContainerState) -> bool:
-    """True once an item failed under the policy ``fail``, an exit was taken, or the execution stops or finishes."""
-    return container.failed is not None or bool(container.exits) or turn.state.stopping or turn.state.finishing
+    """True once an item failed under the policy ``fail``, the loop was left, or the execution stops or finishes."""
+    left = bool(container.exits) or container.broken
+    return container.failed is not None or left or turn.state.stopping or turn.state.finishing
 
 
 def _start_scope(turn: Turn, instance: str, node_id: str, container: ContainerState) -> None:
     index = container.next_index
-    item = container.items[index] if isinstance(container.items, list) else None
+    item = item_at(container.items, index)
     turn.emit(
         ev.ScopeStarted(
             ts=turn.ts, instance=instance, node_id=node_id, scope=scope_id(instance, index), index=index,
@@ -147,12 +185,18 @@ def scope_finished(turn: Turn, scope: str) -> None:
 
 
 def _result(index: PlanIndex, container_id: str, scope: ScopeState) -> Value:
-    """The value of the only terminal that ran, an object by node id if several did, or null."""
+    """The value of the only terminal that ran, an object by node id if several did, or null.
+
+    Where all results are asked for: the outputs of every node that ran, the errors of those that failed included.
+    """
+    if index.container(container_id).results == "all":
+        nodes = (scope.nodes[node_id] for node_id in index.scope_nodes[container_id])
+        return [to_wire(node.output) for node in nodes if node.has_output]
     ran = {
         node_id: node.output
         for node_id in index.terminals[container_id]
         if (node := scope.nodes[node_id]).status is NodeStatus.COMPLETED
-        and not any(scope.edges.get(edge.id) for edge in index.nodes[node_id].outgoing)
+        and not any(edge.kind != "ordering" and scope.edges.get(edge.id) for edge in index.nodes[node_id].outgoing)
     }
     if len(ran) == 1:
         return next(iter(ran.values()))
@@ -163,12 +207,7 @@ def _finish(turn: Turn, instance: str, node_id: str, container: ContainerState) 
     if container.failed is not None:
         _fail(turn, instance, node_id, container.failed)
         return
-    turn.emit(
-        ev.NodeCompleted(
-            ts=turn.ts, instance=instance, node_id=node_id, attempt=1,
-            output=container.ordered_results(), started_at=attempts.locate(turn, instance)[1].started_at,
-        )
-    )  # fmt: skip
+    closing.close(turn, instance, node_id)
 
 
 def _fail(turn: Turn, instance: str, node_id: str, error: NodeError) -> None:
@@ -181,6 +220,14 @@ def _answer_error(node_id: str, answer: Value) -> NodeError:
     return NodeError(
         message=f"The collection of {node_id!r} is neither a list nor a number of rounds but {kind}",
         code=ErrorCode.COLLECTION_INVALID.value, node_id=node_id, attempt=1,
+    )  # fmt: skip
+
+
+def _endless_error(node_id: str) -> NodeError:
+    return NodeError(
+        message=f"The cycle {node_id!r} would run more than {IMPLICIT_ITERATION_LIMIT} times",
+        code=ErrorCode.ITERATION_LIMIT_EXCEEDED.value, node_id=node_id, attempt=1,
+        hint="Draw it as a while loop with maxIterations, which ends without an error.",
     )  # fmt: skip
 
 

@@ -10,11 +10,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from flowray.definition.policies import JoinRule
-from flowray.engine import attempts, iteration
+from flowray.engine import attempts, children, iteration
 from flowray.engine import events as ev
 from flowray.engine import stimuli as st
 from flowray.engine.commands import Command, EndExecution, PruneOutputs, RunNode, StartTimer
 from flowray.engine.endings import (
+    DEADLINE_TIMER,
     EXECUTION_TIMER,
     active_deadline,
     conclude,
@@ -65,7 +66,11 @@ def new_state() -> ExecutionState:
 def _start(turn: Turn, stimulus: st.Start) -> None:
     if turn.state.status not in (ExecutionStatus.QUEUED, ExecutionStatus.DELAYED):
         return
-    turn.emit(ev.ExecutionStarted(ts=turn.ts, inputs=stimulus.inputs, total=turn.index.total))
+    turn.emit(
+        ev.ExecutionStarted(
+            ts=turn.ts, inputs=stimulus.inputs, total=turn.index.total, deadline_ms=stimulus.deadline_ms
+        )
+    )
     _start_clock(turn)
 
 
@@ -73,6 +78,8 @@ def _start_clock(turn: Turn) -> None:
     deadline = active_deadline(turn)
     if deadline is not None and turn.state.status is ExecutionStatus.RUNNING:
         turn.command(StartTimer(EXECUTION_TIMER, deadline))
+    if turn.state.deadline_ms is not None:
+        turn.command(StartTimer(DEADLINE_TIMER, turn.state.deadline_ms))
 
 
 def _succeeded(turn: Turn, stimulus: st.AttemptSucceeded) -> None:
@@ -83,6 +90,8 @@ def _succeeded(turn: Turn, stimulus: st.AttemptSucceeded) -> None:
         iteration.answered(turn, stimulus.instance, found.node.id, stimulus.output)
     else:
         attempts.succeed(turn, found, stimulus)
+        if found.state.child is not None:
+            children.start(turn, stimulus.instance, found.state.tries, found.state.child)
 
 
 def _failed(turn: Turn, stimulus: st.AttemptFailed) -> None:
@@ -134,7 +143,11 @@ def _timer(turn: Turn, stimulus: st.TimerFired) -> None:
         if turn.state.status is not ExecutionStatus.RUNNING or deadline is None or turn.ts < deadline:
             return  # It was set before the execution waited; waiting does not count (R14).
         stop_open(turn, "execution timed out")
-        end_timed_out(turn)
+        end_timed_out(turn, f"The execution ran longer than its timeout of {turn.index.plan.settings.timeout_ms} ms")
+    elif stimulus.timer_id == DEADLINE_TIMER:
+        if turn.state.deadline_ms is not None and turn.ts >= turn.state.deadline_ms:
+            stop_open(turn, "the execution's deadline has passed")
+            end_timed_out(turn, "The execution's deadline has passed")
     else:
         attempts.timer_fired(turn, stimulus.timer_id)
 
@@ -161,6 +174,7 @@ def _recovered(turn: Turn, stimulus: st.Recovered) -> None:
         if found is not None:
             attempts.lose(turn, found, stimulus.reason or "the owner of the execution died")
     attempts.restore_timers(turn)
+    children.attach_again(turn)
     for instance, container in list(state.containers.items()):
         if container.asking:
             iteration.ask_again(turn, instance, attempts.locate(turn, instance)[0].id)
@@ -176,6 +190,7 @@ _DECIDE: dict[type[Any], Callable[[Turn, Any], None]] = {
     st.NodeLogged: _logged,
     st.TimerFired: _timer,
     st.WaitAnswered: _answered,
+    st.ChildEnded: children.ended,
     st.CancelRequested: _cancel,
     st.Recovered: _recovered,
 }
@@ -186,6 +201,14 @@ _DECIDE: dict[type[Any], Callable[[Turn, Any], None]] = {
 
 def _advance(turn: Turn) -> None:
     """Follow every consequence until nothing moves, then fill the free slots and see whether it is over."""
+    while True:
+        _follow(turn)
+        _fill_slots(turn)
+        if not conclude(turn):
+            return
+
+
+def _follow(turn: Turn) -> None:
     state = turn.state
     while True:
         _drain_agenda(turn)
@@ -196,8 +219,6 @@ def _advance(turn: Turn) -> None:
             iteration.scope_finished(turn, scope_id)
     if state.stopping and turn.index.plan.settings.on_failure.value == "cancel_running":
         stop_open(turn, "another node failed")
-    _fill_slots(turn)
-    conclude(turn)
 
 
 def _drain_agenda(turn: Turn) -> None:

@@ -28,6 +28,8 @@ def execution_outputs(index: PlanIndex, state: ExecutionState) -> Value:
         # FlowMaestro treats nodes that nothing follows as output nodes; it has its variables where there are none.
         last = [node_id for node_id in index.scope_nodes[ROOT] if not index.nodes[node_id].outgoing]
         return dict(state.variables) or _merge(root, [node_id for node_id in last if _completed(root, node_id)])
+    if state.last_terminal is not None:
+        return to_wire(root.nodes[state.last_terminal].output)
     terminals = {
         node_id: to_wire(node.output)
         for node_id in index.scope_nodes[ROOT]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from flowray.definition.node_type import Role
@@ -15,8 +16,12 @@ SUCCESS_HANDLE = "source"
 NEVER_ON_SUCCESS = frozenset({ERROR_HANDLE, GOTO_HANDLE})
 
 CONDITIONAL_MODES = frozenset({"while", "doWhile"})
-"""Containers that ask before each scope whether there is to be one."""
+"""Loops that only a condition ends."""
 
+IMPLICIT = "implicit"
+"""Mode of a loop that the compiler made of a cycle: its own edges say whether it goes on (R5)."""
+
+_MAY_NAME_ITEMS = re.compile(rb"\bitems\b|\b(?:loop|parallel)\b(?!\s*\.)").search
 _MAY_NAME_RESULTS = re.compile(rb"results|\bloop\b(?!\s*\.)").search
 
 CONTAINER_ROLES = frozenset({Role.LOOP, Role.PARALLEL})
@@ -26,15 +31,18 @@ CONTAINER_ROLES = frozenset({Role.LOOP, Role.PARALLEL})
 class NodeIndex:
     """One node with the edges of its own scope at hand.
 
-    ``exits`` leave the container that the node lives in (R4); they are settled when that container ends. ``reads`` are
+    ``exits`` leave the container that the node lives in (R4); they are settled when that container ends. ``repeats``
+    lead back to the head of an implicit loop. ``reads`` are
     the node ids whose outputs it may read. ``releases`` are the root nodes whose outputs it, or anything inside it,
     may read: once it has ended it is one reader less for each of them.
-    ``reads_results``: it may read the results that a loop around it, or it as a loop, has so far.
+    ``reads_results``: it may read the results that a loop around it, or it as a loop, has so far. ``reads_items``: it
+    may read the whole collection of a container around it.
     """
 
     node: ExecutableNode
     outgoing: tuple[PlanEdge, ...]
     exits: tuple[PlanEdge, ...]
+    repeats: tuple[PlanEdge, ...]
     waits: int
     flows: int
     has_error_edge: bool
@@ -42,6 +50,7 @@ class NodeIndex:
     reads: tuple[str, ...]
     releases: tuple[str, ...]
     reads_results: bool
+    reads_items: bool
     is_container: bool
     is_start: bool
 
@@ -52,12 +61,14 @@ class PlanIndex:
     ``reader_counts[id]`` counts the root nodes that release a root node's output. ``chains[id]`` lists the containers
     around a node, outermost first. ``carried`` holds the body nodes that somebody may read after their scope is gone:
     the next round, or a reader outside (R6). ``kept`` are the nodes whose outputs are never pruned (R8).
-    ``terminals`` lists per container the body nodes that may end a round: nothing follows them when they succeed (R12).
+    ``handler_nodes`` are the root nodes of the error handler's path (R20). ``terminals`` lists per container the body
+    nodes that may end a round: nothing follows them when they succeed (R12).
     """
 
     __slots__ = (
         "carried",
         "chains",
+        "handler_nodes",
         "kept",
         "known",
         "nodes",
@@ -96,11 +107,26 @@ class PlanIndex:
             for edge in scope.edges:
                 if edge.origin is not None:
                     exits.setdefault(edge.origin, []).append(edge)
+        repeats: dict[str, list[PlanEdge]] = {}
+        for container in plan.containers.values():
+            for edge in container.repeats:
+                repeats.setdefault(edge.origin or "", []).append(edge)
         for scope in plan.scopes.values():
-            self._index_scope(scope, exits, reads, releases)
+            self._index_scope(scope, exits, repeats, reads, releases)
+        self.handler_nodes = self._handler_nodes(settings.error_handler)
         self.terminals = {
             container_id: self._terminals(container) for container_id, container in plan.containers.items()
         }
+
+    def _handler_nodes(self, handler: str | None) -> frozenset[str]:
+        found = {handler} if handler is not None else set()
+        stack = list(found)
+        while stack:
+            for edge in self.nodes[stack.pop()].outgoing:
+                if edge.kind != "ordering" and edge.target not in found:
+                    found.add(edge.target)
+                    stack.append(edge.target)
+        return frozenset(found)
 
     def _chain(self, node_id: str) -> tuple[str, ...]:
         found: list[str] = []
@@ -121,17 +147,18 @@ class PlanIndex:
     def _root_of(self, node_id: str) -> str:
         return self.chains[node_id][0] if self.chains[node_id] else node_id
 
-    def _reads_results(self, node: ExecutableNode) -> bool:
-        # Carrying all results into each round costs the square of the rounds, so only a node that may name them, or
-        # the loop as a whole, gets them.
+    def _may_read(self, node: ExecutableNode, names: Callable[[bytes], object]) -> bool:
+        # Carrying all results or items into each round costs the square of the rounds, so only a node that may name
+        # them, or the loop as a whole, gets them.
         if not self.chains[node.id] and node.role not in CONTAINER_ROLES:
             return False
-        return node.reads_all or _MAY_NAME_RESULTS(encode_json(node.config)) is not None
+        return node.reads_all or names(encode_json(node.config)) is not None
 
     def _index_scope(
         self,
         scope: ScopePlan,
         exits: dict[str, list[PlanEdge]],
+        repeats: dict[str, list[PlanEdge]],
         reads: dict[str, list[str]],
         releases: dict[str, dict[str, None]],
     ) -> None:
@@ -144,22 +171,28 @@ class PlanIndex:
             if edge.kind != "ordering":
                 flows[edge.target] = flows.get(edge.target, 0) + 1
         starts = frozenset(scope.starts)
+        handler = self.plan.settings.error_handler
+        if handler is not None and scope.id == ROOT:
+            # Nothing leads to it: it waits for the failure, or for the end without one.
+            waits[handler], flows[handler] = waits.get(handler, 0) + 1, 1
         for node_id in scope.nodes:
             node = self.plan.nodes[node_id]
             edges = tuple(outgoing.get(node_id, ()))
-            leaving = tuple(exits.get(node_id, ()))
-            handles = {edge.handle for edge in (*edges, *leaving) if edge.origin in (None, node_id)}
+            leaving, back = tuple(exits.get(node_id, ())), tuple(repeats.get(node_id, ()))
+            handles = {edge.handle for edge in (*edges, *leaving, *back) if edge.origin in (None, node_id)}
             self.nodes[node_id] = NodeIndex(
                 node=node,
                 outgoing=edges,
                 exits=leaving,
+                repeats=back,
                 waits=waits.get(node_id, 0),
                 flows=flows.get(node_id, 0),
                 has_error_edge=ERROR_HANDLE in handles,
                 has_goto_edge=GOTO_HANDLE in handles,
                 reads=tuple(reads.get(node_id, ())),
                 releases=tuple(releases.get(node_id, ())),
-                reads_results=self._reads_results(node),
+                reads_results=self._may_read(node, _MAY_NAME_RESULTS),
+                reads_items=self._may_read(node, _MAY_NAME_ITEMS),
                 is_container=node.role in CONTAINER_ROLES,
                 is_start=node_id in starts,
             )
@@ -167,6 +200,11 @@ class PlanIndex:
     def container(self, node_id: str) -> Container:
         """The container that a loop or parallel node is."""
         return self.plan.containers[node_id]
+
+
+def asks_each_round(container: Container) -> bool:
+    """Whether a container asks before each scope if there is to be one."""
+    return container.mode in CONDITIONAL_MODES or container.asks_each_round
 
 
 def edge_lives(edge: PlanEdge, handles: tuple[str, ...] | None) -> bool:

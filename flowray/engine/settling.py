@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from flowray.engine.instances import instance_id, parent_of_scope
 from flowray.engine.plan_index import PlanIndex, edge_lives
+from flowray.engine.residency import forget
 from flowray.engine.state import ExecutionState, ScopeState, is_over
 from flowray.engine.statuses import NodeStatus
 from flowray.values import StoredValue
@@ -41,12 +42,15 @@ def settle(
 def fire_exits(
     index: PlanIndex, state: ExecutionState, scope_id: str, node_id: str, handles: tuple[str, ...] | None
 ) -> bool:
-    """Note which exit edges of a body node live; they are settled when its loop ends (R4)."""
+    """Note which exit edges of a body node live, to be settled when its loop ends (R4), and whether it leads back."""
     container = state.containers.get(parent_of_scope(scope_id)[0])
-    fired = [edge.id for edge in index.nodes[node_id].exits if edge_lives(edge, handles)]
+    known = index.nodes[node_id]
+    fired = [edge.id for edge in known.exits if edge_lives(edge, handles)]
+    again = any(edge_lives(edge, handles) for edge in known.repeats)
     if container is not None:
         container.exits.extend(edge_id for edge_id in fired if edge_id not in container.exits)
-    return bool(fired)
+        container.again |= again
+    return bool(fired) or again
 
 
 def release_reads(index: PlanIndex, state: ExecutionState, scope: ScopeState, scope_id: str, node_id: str) -> None:
@@ -71,4 +75,4 @@ def _prune(index: PlanIndex, state: ExecutionState, scope: ScopeState, node_id: 
         return
     if isinstance(node.output, StoredValue):
         state.dropped.append(instance_id("", node_id))
-    node.output, node.has_output, node.pruned = None, False, True
+    forget(state, node)

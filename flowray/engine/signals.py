@@ -24,13 +24,24 @@ class Wait(msgspec.Struct, frozen=True, omit_defaults=True):
     output: Json = None
 
 
+class ChildCall(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Run another workflow and wait for it (R19): by id, pinned to ``version`` if given, or inline as a definition."""
+
+    workflow_id: str | None = None
+    version: int | None = None
+    definition: dict[str, Any] | None = None
+    inputs: dict[str, Any] = {}
+
+
 class Signals(msgspec.Struct, frozen=True, omit_defaults=True):
     """Signals of one result. All are optional; an empty set means plain success.
 
     ``selected_routes``: the handles that live; None for a node that is no branch. A selected handle without an edge
     ends that path quietly. ``is_terminal``: the node completes and all its outgoing edges die. ``activate_error_port``:
     the error edge lives and all others die although the node did not fail. ``finish``: the execution ends with
-    this node's output as its outputs (R9).
+    this node's output as its outputs (R9). ``loop_control``: ``break`` or ``continue``; nothing follows the node in its
+    round, and after ``break`` no round follows in the loop that it lies directly in. ``child``: the node waits for
+    another workflow, whose outputs become its own.
     """
 
     pause: Pause | None = None
@@ -39,6 +50,8 @@ class Signals(msgspec.Struct, frozen=True, omit_defaults=True):
     activate_error_port: bool = False
     is_terminal: bool = False
     finish: bool = False
+    loop_control: str = ""
+    child: ChildCall | None = None
 
 
 class VariableOperation(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from flowray.engine.ready_queue import ReadyQueue
-from flowray.engine.signals import NodeError, Usage
+from flowray.engine.signals import ChildCall, NodeError, Usage, VariableOperation
 from flowray.engine.statuses import TERMINAL_EXECUTION, TERMINAL_NODE, ExecutionStatus, NodeStatus
 from flowray.values import Json, Value, to_wire
 
@@ -19,7 +19,7 @@ class NodeState(msgspec.Struct, omit_defaults=True):
 
     ``waits`` incoming edges are still pending, ``live`` of the settled flow edges live. ``tries`` grows only after a
     received failure (R31). ``has_output`` is False before completion and after pruning. ``due_at``: when a waiting
-    instance goes on by itself, ms since the epoch.
+    instance goes on by itself, ms since the epoch. ``bytes`` of the output count as resident.
     """
 
     status: NodeStatus = NodeStatus.PENDING
@@ -38,6 +38,8 @@ class NodeState(msgspec.Struct, omit_defaults=True):
     wait_reason: str = ""
     stream_id: str | None = None
     leads_on: bool = False
+    bytes: int = 0
+    child: ChildCall | None = None
 
 
 class ScopeState(msgspec.Struct, omit_defaults=True):
@@ -45,6 +47,7 @@ class ScopeState(msgspec.Struct, omit_defaults=True):
 
     ``open`` counts instances that are ready, running or waiting. ``error`` is the first unhandled one in it.
     ``exports``: what readers outside see of the bodies of containers that have ended in this scope, by node id (R6).
+    ``variables`` of an isolated scope are its own, ``changes`` what happened to them in it; None: those around (R17).
     """
 
     plan_scope: str
@@ -55,6 +58,8 @@ class ScopeState(msgspec.Struct, omit_defaults=True):
     open: int = 0
     error: NodeError | None = None
     exports: dict[str, Value] = {}
+    variables: dict[str, Any] | None = None
+    changes: list[VariableOperation] = []
 
 
 class ContainerState(msgspec.Struct, omit_defaults=True):
@@ -62,7 +67,11 @@ class ContainerState(msgspec.Struct, omit_defaults=True):
 
     ``total`` is -1 while unknown. ``last`` has the outputs that readers outside or in the next iteration see (R6).
     ``asking``: a sentinel's answer is due. ``exits``: ids of the exit edges that an iteration has fired (R4).
-    ``losses``: how often the process that was to answer the present question has died.
+    ``losses``: how often the process that was to answer the present question has died. ``capped``: the node's own
+    ``maxIterations`` cut the collection. ``broken``: a round asked to break. ``again``: the present round of an
+    implicit loop leads back to its head. ``closing``: its END is to aggregate the results. ``first``: the index of the
+    first scope that ended without an error, -1 before. ``changes``: what isolated scopes did to variables (R17).
+    ``items`` is a list, or a manifest of a large one (R16).
     """
 
     opened: bool = False
@@ -77,13 +86,20 @@ class ContainerState(msgspec.Struct, omit_defaults=True):
     failed: NodeError | None = None
     exits: list[str] = []
     losses: int = 0
+    capped: bool = False
+    broken: bool = False
+    again: bool = False
+    closing: bool = False
+    first: int = -1
+    result_bytes: int = 0
+    changes: dict[int, list[VariableOperation]] = {}
 
     @property
     def question(self) -> int:
         """Numbers the question that a sentinel is to answer, as ``attempt`` of its RunNode: 1 opens the container,
-        n + 2 decides on round n. An answer to a former question is recognised by it.
+        n + 2 decides on round n, the one after closes it. An answer to a former question is recognised by it.
         """
-        return self.next_index + 2 if self.opened else 1
+        return self.next_index + (3 if self.closing else 2) if self.opened else 1
 
     def ordered_results(self) -> list[Json]:
         """One entry per started round so far, null for one that has not ended (R12)."""
@@ -97,7 +113,10 @@ class ExecutionState(msgspec.Struct, omit_defaults=True):
     slot (R13), ``waiting`` when each waiting instance goes on (-1: not by itself), ``waiting_kinds`` how many wait for
     what. ``agenda``, ``finished_scopes`` and ``dropped`` are the engine's work lists inside one step and empty
     between steps. ``readers_left`` counts, per node of the root scope, the root nodes that may still read it.
-    ``active_ms`` is the time spent running up to ``active_since``, waiting excluded (R14).
+    ``active_ms`` is the time spent running up to ``active_since``, waiting excluded (R14). ``last_terminal`` is the
+    last root node to complete of those that nothing can follow; kept where the dialect's output is that one's (R8).
+    ``resident_bytes`` of outputs and results are inline; ``recent`` are the instances that ``keepLast`` keeps near.
+    ``handling``: the error handler was entered (R20). ``deadline_ms`` is absolute (R14).
     """
 
     version: int = STATE_VERSION
@@ -120,6 +139,7 @@ class ExecutionState(msgspec.Struct, omit_defaults=True):
     usage: Usage = Usage()
     outputs: Value = None
     finish_output: Value = None
+    last_terminal: str | None = None
     finishing: bool = False
     stopping: bool = False
     cancel_reason: str | None = None
@@ -127,6 +147,10 @@ class ExecutionState(msgspec.Struct, omit_defaults=True):
     active_since: int = 0
     active_ms: int = 0
     counts: dict[str, int] = {}
+    handling: bool = False
+    deadline_ms: int | None = None
+    resident_bytes: int = 0
+    recent: list[str] = []
 
     @property
     def ended(self) -> bool:

@@ -70,7 +70,10 @@ NODE_TRANSITIONS: dict[N, dict[str, N]] = {
         "restart": N.READY,  # its process died; tried again as a new attempt (R38, R39)
     },
     # Back off, resume, time-out.
-    N.WAITING: {"ready": N.READY, "complete": N.COMPLETED, "fail": N.FAILED, "cancel": N.CANCELLED},
+    N.WAITING: {
+        "ready": N.READY, "complete": N.COMPLETED, "fail": N.FAILED, "cancel": N.CANCELLED,
+        "wait": N.WAITING,  # what it waited for failed; it backs off before it tries again (R19)
+    },
     N.COMPLETED: {}, N.FAILED: {}, N.SKIPPED: {}, N.CANCELLED: {},
 }  # fmt: skip
 

@@ -15,15 +15,20 @@ from flowray.values import Json, Value
 
 
 class Stimulus(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", kw_only=True):
-    """Base. ``ts`` is when it was received."""
+    """Base. ``ts`` is when it was received. ``incarnation`` is that of the task whose attempt speaks, 0 for others."""
 
     ts: int
+    incarnation: int = 0
 
 
 class Start(Stimulus, tag="start", frozen=True):
-    """Begin the execution with ``inputs`` (validated, defaults filled in)."""
+    """Begin the execution with ``inputs`` (validated, defaults filled in).
+
+    ``deadline_ms`` is absolute, ms since the epoch, and runs on while the execution waits (R14).
+    """
 
     inputs: dict[str, Any] = {}
+    deadline_ms: int | None = None
 
 
 class AttemptStarted(Stimulus, tag="attempt_started", frozen=True):
@@ -104,6 +109,18 @@ class WaitAnswered(Stimulus, tag="wait_answered", frozen=True):
     by: str | None = None
 
 
+class ChildEnded(Stimulus, tag="child_ended", frozen=True):
+    """A child execution that an instance waits for has ended, with a terminal status (R19)."""
+
+    instance: str
+    key: str
+    status: str
+    outputs: Value = None
+    error: NodeError | None = None
+    usage: Usage | None = None
+    child_id: str = ""
+
+
 class CancelRequested(Stimulus, tag="cancel_requested", frozen=True):
     """Somebody wants the execution stopped. The first reason wins."""
 
@@ -120,5 +137,5 @@ class Recovered(Stimulus, tag="recovered", frozen=True):
 
 AnyStimulus: TypeAlias = (
     Start | AttemptStarted | AttemptSucceeded | AttemptFailed | AttemptLost | TokensProduced | NodeLogged | TimerFired
-    | WaitAnswered | CancelRequested | Recovered
+    | WaitAnswered | ChildEnded | CancelRequested | Recovered
 )  # fmt: skip

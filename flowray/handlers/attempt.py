@@ -15,6 +15,7 @@ from flowray.engine.stimuli import AttemptFailed, AttemptStarted, AttemptSucceed
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.expressions.names import Names
 from flowray.expressions.template import FillOptions, TemplateWarning
+from flowray.handlers.collection import chunks_of
 from flowray.handlers.handler import Cancellation, NodeHandler, NodeInput, NodeResult, system_now_ms
 from flowray.handlers.log_view import log_view, shortened
 from flowray.handlers.masking import mask_text, secret_values
@@ -26,7 +27,6 @@ from flowray.handlers.services import Services
 from flowray.handlers.task_names import load_names
 from flowray.handlers.token_batches import TokenBatches
 from flowray.values import (
-    INLINE_LIMIT_BYTES,
     Json,
     StoredValue,
     Value,
@@ -210,18 +210,28 @@ class _Attempt:
     async def _stored(self, data: Json) -> Value:
         """The output as it travels: plain JSON, or a descriptor above the inline limit (R36).
 
-        The answer of a sentinel is for the engine, which reads the list itself: it always travels whole. Of an output
-        node the engine merges the keys: each large value is stored by itself, the object around them is not.
+        The answer of a START is for the engine, which reads a list by index: a large one travels as chunks (R16). Of an
+        output node the engine merges the keys: each large value is stored by itself, the object around them is not.
         """
         encoded = self._encoded(data)
-        if len(encoded) <= INLINE_LIMIT_BYTES or self.task.sentinel:
+        inline = self.task.inline_limit_bytes
+        if len(encoded) <= inline:
             return decode_json(encoded)
         key = f"{self.task.instance}#{self.task.attempt}"
+        if self.task.sentinel == "open" and isinstance(data, dict) and isinstance(data.get("items"), list):
+            return await self._chunked(key, data["items"])
         if self.handler.node_type.role is Role.OUTPUT and isinstance(data, dict):
             # Each gets its share of the limit, so that all that stays inline is within it.
-            limit = INLINE_LIMIT_BYTES // len(data)
+            limit = inline // len(data)
             return {name: to_wire(await self._kept(f"{key}/{name}", value, limit)) for name, value in data.items()}
         return await self._put(key, data, encoded)
+
+    async def _chunked(self, key: str, items: list[Json]) -> Json:
+        chunks: list[Json] = []
+        for number, (chunk, encoded) in enumerate(chunks_of(items)):
+            payload_id = await self.services.payloads.store(self.task.execution_id, f"{key}/{number}", encoded)
+            chunks.append(to_wire(StoredValue(payload_id, len(encoded), len(chunk))))
+        return {"total": len(items), "chunks": chunks}
 
     async def _kept(self, key: str, value: Json, limit: int) -> Value:
         encoded = encode_json(value)
@@ -239,11 +249,14 @@ class _Attempt:
                 ErrorCode.NODE_FAILED,
                 f"the output of this {self.task.node_type} node is a {type(data).__name__} that is not JSON: {error}",
             ) from error
-        if len(encoded) > OUTPUT_LIMIT_BYTES:
+        given = self.task.output_limit_bytes
+        limit = OUTPUT_LIMIT_BYTES if given is None else min(given, OUTPUT_LIMIT_BYTES)
+        if len(encoded) > limit:
             raise FlowrayError(
                 ErrorCode.OUTPUT_TOO_LARGE,
-                f"the output has {len(encoded)} bytes; the limit is {OUTPUT_LIMIT_BYTES} bytes (64 MiB)",
-                details={"bytes": len(encoded), "limit": OUTPUT_LIMIT_BYTES},
+                f"the output has {len(encoded)} bytes; the limit is {limit} bytes ({limit / 1024 / 1024:g} MiB)",
+                details={"bytes": len(encoded), "limit": limit},
+                hint="settings.context.maxNodeOutputBytes sets a lower limit than 64 MiB",
             )
         return encoded
 

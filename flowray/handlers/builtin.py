@@ -8,9 +8,12 @@ from flowray.handlers.http import HttpHandler
 from flowray.handlers.input import InputHandler
 from flowray.handlers.llm import LlmHandler
 from flowray.handlers.loop import LoopHandler
+from flowray.handlers.loop_control import BreakHandler, ContinueHandler
 from flowray.handlers.note import NoteHandler
 from flowray.handlers.output import OutputHandler
 from flowray.handlers.parallel import ParallelHandler
+from flowray.handlers.router import RouterHandler
+from flowray.handlers.switch import SwitchHandler
 from flowray.handlers.transform.handler import TransformHandler
 from flowray.handlers.trigger import TriggerHandler
 from flowray.handlers.variable import VariableHandler
@@ -21,8 +24,12 @@ _TYPES: tuple[type[NodeHandler], ...] = (
     TriggerHandler,
     OutputHandler,
     ConditionalHandler,
+    SwitchHandler,
+    RouterHandler,
     LoopHandler,
     ParallelHandler,
+    BreakHandler,
+    ContinueHandler,
     VariableHandler,
     TransformHandler,
     WaitHandler,

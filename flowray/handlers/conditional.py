@@ -14,15 +14,9 @@ from flowray.expressions.conversions import to_text, truthy
 from flowray.handlers.handler import NodeInput, NodeResult
 from flowray.handlers.node_config import NodeConfig, config_of, rename
 from flowray.handlers.references import evaluate_condition
+from flowray.handlers.rules import NamedCondition, holding_rules
 from flowray.handlers.scripts import call_javascript
 from flowray.values import Json
-
-
-class NamedCondition(NodeConfig):
-    """One rule: the handle ``name`` is taken if ``expression`` holds."""
-
-    name: str = Field(min_length=1)
-    expression: str = Field(min_length=1)
 
 
 class ConditionalConfig(NodeConfig):
@@ -96,12 +90,7 @@ class ConditionalHandler:
     async def _by_rules(
         self, node: NodeInput, config: ConditionalConfig, conditions: list[NamedCondition]
     ) -> NodeResult:
-        selected: list[str] = []
-        for rule in conditions:
-            if truthy(await evaluate_condition(rule.expression, node)):
-                selected.append(rule.name)
-                if config.evaluation_mode != "all":
-                    break
+        selected = await holding_rules(node, conditions, config.evaluation_mode)
         met = bool(selected)
         if not selected and config.default_output:
             selected = [config.default_output]

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from flowray.definition.node_type import Effects, FieldKind, NodeType, Role
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.expressions.conversions import truthy
-from flowray.handlers.collection import as_count, as_items
+from flowray.handlers.collection import as_count, as_items, results_so_far
 from flowray.handlers.handler import NodeInput, NodeResult
 from flowray.handlers.node_config import NodeConfig, config_of, rename
 from flowray.handlers.references import evaluate_condition
@@ -27,7 +27,7 @@ class LoopConfig(NodeConfig):
     loop_type: Literal["forEach", "count", "while", "doWhile"] = "forEach"
     array_path: Any = Field(None, description="A name or reference that is a list, or text that is a JSON list.")
     count: Any = Field(None, description="Number of iterations.")
-    condition: str | None = Field(None, description="Goes on while this holds.")
+    condition: str | None = Field(None, description="Goes on while this holds; loops over items or a number, too.")
     break_condition: str | None = Field(None, description="Stops before an iteration for which this holds.")
     item_variable: str | None = None
     index_variable: str | None = None
@@ -52,7 +52,10 @@ class LoopConfig(NodeConfig):
 
 
 class LoopHandler:
-    """At ``open``: ``{"items": […]}``, or ``{"total": n}`` (null for while); at ``condition``: ``{"continue": …}``."""
+    """At ``open``: ``{"items": […]}``, or ``{"total": n}`` (null for while); at ``condition``: ``{"continue": …}``.
+
+    At ``close``, asked only where the results are large: the results.
+    """
 
     node_type = NodeType(
         name="loop",
@@ -78,11 +81,13 @@ class LoopHandler:
         config = config_of(node, LoopConfig)
         if node.sentinel == "condition":
             return NodeResult(data={"continue": await self._goes_on(node, config)})
+        if node.sentinel == "close":
+            return NodeResult(data=results_so_far(node))
         match config.loop_type:
             case "forEach":
                 if "arrayPath" not in _present(node) and config.array_path is None:
                     raise _required("arrayPath", "forEach")
-                return NodeResult(data={"items": as_items(config.array_path, _source(node))})
+                return NodeResult(data={"items": as_items(config.array_path, _source(node), node.dialect)})
             case "count":
                 if config.count is None:
                     raise _required("count", "count")
@@ -97,11 +102,9 @@ class LoopHandler:
     async def _goes_on(self, node: NodeInput, config: LoopConfig) -> bool:
         if config.break_condition and truthy(await evaluate_condition(config.break_condition, node)):
             return False
-        if config.loop_type == "doWhile" and node.round == 0:
+        if config.condition is None or (config.loop_type == "doWhile" and node.round == 0):
             return True
-        if config.loop_type in ("while", "doWhile"):
-            return truthy(await evaluate_condition(config.condition or "", node))
-        return True
+        return truthy(await evaluate_condition(config.condition, node))
 
 
 _COLLECTION_FIELDS = ("arrayPath", "collection", "items", "iterateOver")

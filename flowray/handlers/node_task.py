@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from flowray.plan import PlanResources
-from flowray.values import Value
+from flowray.values import INLINE_LIMIT_BYTES, Value
 
 
 class NodeTask(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -20,9 +20,12 @@ class NodeTask(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     ``bound`` adds names of that kind. Values in ``inputs``, ``variables``, ``outputs``, ``loop``,
     ``parallel``, ``containers`` and ``bound`` may be StoredValue, at the top or one level below.
 
+    ``incarnation`` tells, within one process, for which taking-up of the execution the attempt runs: its results carry
+    it, so that those of a former taking-up are not mistaken for those of an attempt with the same number.
     ``lease_until_ms`` and ``epoch`` let a lane refuse stale dispatches (R23). ``timeout_ms`` counts from the start of
     the attempt, ``deadline_ms`` is absolute. ``stream_id`` is empty for a node that does not stream. ``lane`` and
-    ``resources`` say where the attempt is to run.
+    ``resources`` say where the attempt is to run. An output above ``inline_limit_bytes`` is stored, one above
+    ``output_limit_bytes`` is an error.
     """
 
     execution_id: str
@@ -34,6 +37,7 @@ class NodeTask(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     node_name: str = ""
     dialect: str = "flowray"
     epoch: int = 0
+    incarnation: int = 0
     lease_until_ms: int | None = None
     config: dict[str, Any] = {}
     attempt: int = 1
@@ -59,5 +63,7 @@ class NodeTask(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     containers: dict[str, dict[str, Value]] = {}
     bound: dict[str, Value] = {}
     elapsed_ms: int | None = None
+    inline_limit_bytes: int = INLINE_LIMIT_BYTES
+    output_limit_bytes: int | None = None
     lane: str = "io"
     resources: PlanResources | None = None

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from flowray.engine.manifests import CHUNKS
 from flowray.expressions.names import MISSING, Names
 from flowray.handlers.node_task import NodeTask
 from flowray.handlers.services import Payloads, Services
@@ -18,8 +19,13 @@ async def load_names(task: NodeTask, services: Services, now_ms: int) -> Names:
     parts = (task.inputs, task.variables, task.outputs, task.loop, task.parallel, task.containers, task.bound)
     for part in parts:
         loader.note(part)
+    rounds = _rounds(task.loop, task.parallel, task.containers)
+    for values in rounds:
+        loader.note_lists(values)
     await loader.load()
     inputs, variables, outputs, loop, parallel, containers, bound = (loader.filled(part) for part in parts)
+    for given, values in zip(rounds, _rounds(loop, parallel, containers), strict=True):
+        loader.fill_lists(given, values)
     return Names(
         loop=loop,
         parallel=parallel,
@@ -36,6 +42,10 @@ async def load_names(task: NodeTask, services: Services, now_ms: int) -> Names:
         now_ms=now_ms,
         elapsed_ms=task.elapsed_ms,
     )
+
+
+def _rounds(loop: Any, parallel: Any, containers: dict[str, Any]) -> list[dict[str, Json]]:
+    return [values for values in (loop, parallel, *containers.values()) if values]
 
 
 def _aliases(task: NodeTask, outputs: Mapping[str, Json]) -> dict[str, Json]:
@@ -60,6 +70,13 @@ def _bound_by(containers: Mapping[str, Mapping[str, Json]]) -> dict[str, Json]:
             if isinstance(name, str) and name:
                 bound[name] = values.get(field)
     return bound
+
+
+_LISTS = frozenset({"results", "items"})
+"""Values of a loop or parallel that hold one entry per scope, each of which may lie in the payload store."""
+
+_LIST_DEPTH = 3
+"""A list of entries, an entry being a list or an object of the outputs of a body."""
 
 
 class _Loader:
@@ -99,7 +116,35 @@ class _Loader:
         """``part`` with payloads in place of their descriptors."""
         value = self._descriptor(part)
         if isinstance(value, StoredValue):
-            return self._values[value.payload_id]
+            return value.part_of(self._values[value.payload_id])
         if isinstance(value, dict) and depth:
             return {key: self.filled(item, depth - 1) for key, item in value.items()}
         return value
+
+    def note_lists(self, values: Mapping[str, Value]) -> None:
+        """Remember the payloads in the results and the collection of a loop or parallel."""
+        for name in _LISTS & values.keys():
+            self._note_list(values[name], _LIST_DEPTH)
+
+    def _note_list(self, part: Value, depth: int) -> None:
+        self.note(part, 0)
+        members = part.values() if isinstance(part, dict) else part
+        if depth and isinstance(part, dict | list):
+            for member in members:
+                self._note_list(member, depth - 1)
+
+    def fill_lists(self, given: Mapping[str, Value], values: dict[str, Json]) -> None:
+        """Put results and collection into ``values`` as whole lists, a collection in chunks (R16) included."""
+        for name in _LISTS & given.keys():
+            filled = self._filled_list(given[name], _LIST_DEPTH)
+            if isinstance(filled, dict) and isinstance(filled.get(CHUNKS), list):
+                filled = [item for chunk in filled[CHUNKS] for item in chunk]
+            values[name] = filled
+
+    def _filled_list(self, part: Value, depth: int) -> Json:
+        value = self.filled(part, 0)
+        if value is not part or not depth:
+            return value
+        if isinstance(value, dict):
+            return {key: self._filled_list(member, depth - 1) for key, member in value.items()}
+        return [self._filled_list(member, depth - 1) for member in value] if isinstance(value, list) else value

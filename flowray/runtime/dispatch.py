@@ -10,6 +10,7 @@ from flowray.engine.commands import RunNode
 from flowray.engine.context import ContextSlice, context_for
 from flowray.engine.instances import split_instance
 from flowray.engine.plan_index import PlanIndex
+from flowray.engine.residency import inline_limit
 from flowray.engine.state import ExecutionState
 from flowray.handlers.node_task import NodeTask
 from flowray.persistence.records import ExecutionRecord
@@ -82,6 +83,8 @@ def node_task(
         parallel=context.parallel,
         containers=context.containers,
         bound=context.bound,
+        inline_limit_bytes=inline_limit(index, state),
+        output_limit_bytes=index.plan.settings.max_node_output_bytes,
         elapsed_ms=max(ts - state.started_at, 0),
         lane=node.lane.value,
         resources=node.resources,

@@ -189,8 +189,14 @@ class Driver:
             self._held_back = True
             return
         self._held_back = False
-        tasks, self._to_run = self._to_run, []
-        self._executor.run(tasks)
+        tasks, self._to_run = [task for task in self._to_run if self._is_wanted(task)], []
+        if tasks:
+            self._executor.run(tasks)
+
+    def _is_wanted(self, task: NodeTask) -> bool:
+        """False once its execution has decided otherwise: the word to stop it may still wait for its commit."""
+        live = self._live.get(task.execution_id)
+        return live is not None and live.is_wanted(task)
 
     # -- what messages do -----------------------------------------------------------------------------------------
 

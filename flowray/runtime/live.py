@@ -10,7 +10,17 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from flowray.engine import events as ev
-from flowray.engine.commands import CancelTimer, Command, EndExecution, PruneOutputs, RunNode, StartTimer, StopNode
+from flowray.engine.commands import (
+    CancelTimer,
+    Command,
+    EndExecution,
+    PruneOutputs,
+    RunNode,
+    StartChild,
+    StartTimer,
+    StopChild,
+    StopNode,
+)
 from flowray.engine.machine import step
 from flowray.engine.plan_index import PlanIndex
 from flowray.engine.replay import replay
@@ -29,7 +39,9 @@ PROGRESS_EVERY_MS = 250
 
 _incarnations = itertools.count(1)
 
-Action: TypeAlias = NodeTask | StartTimer | CancelTimer | StopNode | PruneOutputs | EndExecution
+Action: TypeAlias = (
+    NodeTask | StartTimer | CancelTimer | StopNode | StartChild | StopChild | PruneOutputs | EndExecution
+)
 """A command to carry out; one that runs a node is packed into its task already."""
 
 
@@ -141,12 +153,12 @@ class LiveExecution:
         first, events = self.committed_seq + 1, self.in_flight
         self.committed_seq += len(events)
         self.in_flight = []
-        free = [action for seq, action in self.held if seq <= self.committed_seq and self._is_wanted(action)]
+        free = [action for seq, action in self.held if seq <= self.committed_seq and self.is_wanted(action)]
         self.held = [(seq, action) for seq, action in self.held if seq > self.committed_seq]
         return first, events, free
 
-    def _is_wanted(self, action: Action) -> bool:
-        """False for an attempt that was stopped while it waited for its commit: its effect must not start."""
+    def is_wanted(self, action: Action) -> bool:
+        """False for an attempt that was stopped while it waited to be dispatched: its effect must not start."""
         if not isinstance(action, NodeTask) or action.sentinel:
             return True
         return self.state.running.get(action.instance) == action.attempt

@@ -27,6 +27,9 @@ from flowray.runtime.ownership import Lease, OwnerIdentity
 logger = logging.getLogger(__name__)
 
 PLANS_KEPT = 256
+BEGUN_KEPT = 20_000
+"""How many starts are remembered: many more than there are while a caller may still repeat one."""
+
 SWEEP_S = 2.0
 CLAIM_LIMIT = 100
 """Executions claimed at a time: none of them is driven before all their logs are folded."""
@@ -66,7 +69,8 @@ class Orchestrator:
         self._lease = Lease(identity, journal, reader, monotonic_ms, on_lost=self._lease_lost)
         self._driver = Driver(journal, reader, publish, now_ms, self._lease.is_trusted)
         self._plans: OrderedDict[str, PlanIndex] = OrderedDict()
-        self._plans_lock = threading.Lock()
+        self._begun: OrderedDict[str, None] = OrderedDict()
+        self._lock = threading.Lock()
         self._sweep_s = sweep_s
         self._only = only
         self._stopped = threading.Event()
@@ -111,9 +115,11 @@ class Orchestrator:
         return results
 
     def begin(self, records: Sequence[ExecutionRecord]) -> None:
-        """Drive executions that were inserted as owned by this process with epoch 1."""
+        """Drive executions that were inserted as owned by this process with epoch 1; each once, however often asked."""
         now = self._now_ms()
         for record in records:
+            if self._was_begun(record.id):
+                continue
             try:
                 index = self._index(record.plan_hash)
             except Exception:
@@ -121,7 +127,16 @@ class Orchestrator:
                 logger.exception("flowray: execution %s could not be begun", record.id)
                 continue
             live = LiveExecution(record, index, ExecutionState(), record.epoch)
-            self._driver.own(live, st.Start(ts=now, inputs=record.inputs))
+            self._driver.own(live, st.Start(ts=now, inputs=record.inputs, deadline_ms=record.deadline_at))
+
+    def _was_begun(self, execution_id: str) -> bool:
+        """A start may be asked for again when its answer is late: the execution may even have ended by then (L2)."""
+        with self._lock:
+            repeated = execution_id in self._begun
+            self._begun[execution_id] = None
+            if len(self._begun) > BEGUN_KEPT:
+                self._begun.popitem(last=False)
+        return repeated
 
     def wake(self, execution_ids: Sequence[str]) -> None:
         """Look into the inboxes of these executions, or claim them if nobody owns them."""
@@ -215,7 +230,7 @@ class Orchestrator:
         live = LiveExecution(record, index, state, claim.epoch)
         now = self._now_ms()
         if is_new:
-            self._driver.own(live, st.Start(ts=now, inputs=record.inputs))
+            self._driver.own(live, st.Start(ts=now, inputs=record.inputs, deadline_ms=record.deadline_at))
         else:
             self._driver.own(live, st.Recovered(ts=now, epoch=claim.epoch, reason="its owner was lost"))
         rows = self._reader.inbox(claim.execution_id)
@@ -223,7 +238,7 @@ class Orchestrator:
             self._driver.deliver_inbox(claim.execution_id, rows)
 
     def _index(self, plan_hash: str) -> PlanIndex:
-        with self._plans_lock:
+        with self._lock:
             index = self._plans.get(plan_hash)
             if index is not None:
                 self._plans.move_to_end(plan_hash)
@@ -232,7 +247,7 @@ class Orchestrator:
         if text is None:
             raise FlowrayError(ErrorCode.NOT_FOUND, f"The plan {plan_hash} is not stored")
         index = PlanIndex(plan_from_json(text))
-        with self._plans_lock:
+        with self._lock:
             self._plans[plan_hash] = index
             while len(self._plans) > PLANS_KEPT:
                 self._plans.popitem(last=False)

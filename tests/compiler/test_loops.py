@@ -114,3 +114,27 @@ def test_the_number_of_loops_is_limited(monkeypatch: pytest.MonkeyPatch, limit: 
     result = compile_text("a:input l:loop b m:loop c", "a>l l>b b>m m>c")
     assert codes(result, "error") == [("TOO_MANY_CONTAINERS", None)]
     assert message in one(result, "TOO_MANY_CONTAINERS").message
+
+
+@pytest.mark.parametrize("edges", [
+    "in>L L-body>c c-true>say say>stop c-false>w w>L L-exit>out",
+    "in>L L-body>c c-true>say say>stop c-false>w L-exit>out",
+])  # fmt: skip
+def test_a_way_to_a_break_belongs_to_the_body(edges: str) -> None:
+    plan = plan_of("in:input L:loop c:if say stop:leave w out:output", edges)
+    assert set(plan.scopes["L"].nodes) == {"c", "say", "stop", "w"}
+
+
+def test_the_break_of_a_later_loop_is_not_pulled_into_an_earlier_one() -> None:
+    edges = "in>L L-body>c c-false>w w>L c-true>M M-body>d d-true>stop d-false>v v>M"
+    plan = plan_of("in:input L:loop c:if w M:loop d:if stop:leave v", edges)
+    assert set(plan.scopes["L"].nodes) == {"c", "w"}
+    assert set(plan.scopes["M"].nodes) == {"d", "stop", "v"}
+
+
+@pytest.mark.parametrize(("nodes", "edges"), [
+    ("in:input stop:leave", "in>stop"),
+    ("in:input P:parallel stop:leave out:output", "in>P P-body>stop P-exit>out"),
+])  # fmt: skip
+def test_a_break_outside_a_loop_is_an_error(nodes: str, edges: str) -> None:
+    assert codes(compile_text(nodes, edges), "error") == [("LEAVE_OUTSIDE_LOOP", "stop")]

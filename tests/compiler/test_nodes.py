@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from flowray.definition.policies import Lane
@@ -74,3 +76,17 @@ def test_flowmaestro_files_with_wrong_configs_still_load(strict: bool, severity:
 
 def test_output_variables_are_known() -> None:
     assert plan_of("a", "", {"a": {"outputVariable": "x"}}).nodes["a"].output_variable == "x"
+
+
+def test_a_container_may_ask_for_all_results() -> None:
+    def results_of(config: dict[str, Any]) -> str:
+        return plan_of("a:input L:loop b", "a>L L-loop-body>b", {"L": config}).containers["L"].results
+
+    assert results_of({"arrayPath": "a", "results": "all"}) == "all"
+    assert results_of({"arrayPath": "a"}) == "terminal"
+
+
+def test_a_wrong_config_of_an_imported_workflow_is_a_warning() -> None:
+    for dialect, severity in (("flowray", "error"), ("flowmaestro", "warning"), ("sim", "warning")):
+        result = compile_text("a:input b:call", "a>b", {"b": {}}, dialect=dialect)
+        assert ("INVALID_CONFIG", "b") in codes(result, severity), dialect

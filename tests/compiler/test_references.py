@@ -47,7 +47,7 @@ def test_r6_the_order_follows_the_reference_even_against_the_author() -> None:
 def test_r6_a_reference_downstream_reads_null() -> None:
     result = compile_text("a:input b c", "a>b b>c", {"b": {"v": "{{c.v}}"}})
     assert codes(result) == [("REFERENCE_CIRCULAR", "b")]
-    assert result.require().nodes["b"].providers == {}
+    assert result.require().nodes["b"].providers == {"c": ()}  # known, so null; never waited for
 
 
 def test_r6_two_nodes_that_read_each_other_get_one_ordering_edge() -> None:
@@ -112,3 +112,10 @@ def test_a_reader_lists_a_bounded_number_of_providers(monkeypatch: pytest.Monkey
     same = {"outputVariable": "x"}
     plan = plan_of("a:input b c d e", "a>b b>c c>d d>e", {"b": same, "c": same, "d": same, "e": {"v": "{{x}}"}})
     assert plan.nodes["e"].providers == {"x": ("d", "c")}
+
+
+def test_r6_the_condition_of_a_loop_reads_what_the_round_before_left_in_its_body() -> None:
+    configs = {"L": {"loopType": "doWhile", "condition": "{{b.n}} < 3"}, "b": {"v": "{{b.n}}"}}
+    plan = plan_of("a:input L:loop b c", "a>L L-loop-body>b L-loop-exit>c", configs)
+    assert plan.nodes["L"].providers == {"b": ("b",)}
+    assert set(plan.readers["b"]) == {"L", "b"}

@@ -40,6 +40,7 @@ TYPES = {
         NodeType("loop", "", role=Role.LOOP, fields=_LOOP_FIELDS),
         NodeType("parallel", "", role=Role.PARALLEL),
         NodeType("output", "", role=Role.OUTPUT, lane=Lane.INLINE, fields={"outputName": FieldKind.LITERAL}),
+        NodeType("leave", "", role=Role.LEAVE),
         NodeType("comment", "", role=Role.NOTE),
     )
 }

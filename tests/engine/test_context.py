@@ -309,3 +309,12 @@ def test_a_paused_reader_keeps_what_it_reads() -> None:
 def test_terminal_signal_keeps_its_output() -> None:
     played = run(PlanMaker().chain("a", "b").build(), {"a": ok(3, signals=Signals(is_terminal=True))})
     assert played.outputs == {"a": 3}
+
+
+def test_the_whole_collection_is_given_only_to_nodes_that_may_name_it() -> None:
+    maker = PlanMaker().loop("L", "forEach")
+    plan = maker.node("x", scope="L", config={"v": "{{loop.items.length}}"}).node("y", scope="L").build()
+    played = Run(plan, {"L": items("a", "b")}).start()
+    played.finish("L")
+    assert (played.slices["L[0]/x"].loop or {})["items"] == ["a", "b"]
+    assert "items" not in (played.slices["L[0]/y"].loop or {})

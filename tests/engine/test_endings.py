@@ -145,3 +145,20 @@ def test_finish_after_a_failure_is_still_a_failure() -> None:
 
 def test_an_execution_without_nodes_completes() -> None:
     assert run(PlanMaker().build()).ended == "completed"
+
+
+def test_r9_an_error_after_finish_is_kept_and_fails_nothing() -> None:
+    plan = PlanMaker().node("a").node("b").build()
+    played = Run(plan, {"a": ok("done", signals=Signals(finish=True)), "b": err(message="late")}).start()
+    played.finish("a")
+    played.finish("b")
+    assert (played.ended, played.outputs) == ("completed", "done")
+    assert [error.message for error in played.state.handled_errors] == ["late"]
+
+
+def test_r9_an_error_before_finish_fails_the_execution() -> None:
+    plan = PlanMaker().node("a").node("b").build()
+    played = Run(plan, {"a": ok("done", signals=Signals(finish=True)), "b": err(message="early")}).start()
+    played.finish("b")
+    played.finish("a")
+    assert (played.ended, played.outputs) == ("failed", "done")

@@ -162,6 +162,14 @@ def test_r12_result_of_several_terminals_is_an_object_by_node_id() -> None:
     assert run(maker.build(), script).output_of("L") == ["X", {"y": "Y", "z": "Z"}, None]
 
 
+def test_r12_an_ordering_edge_does_not_take_a_terminal_its_result() -> None:
+    """It waits, never enables (R4): nothing of the flow follows ``x``, so its value is the result."""
+    maker = PlanMaker().loop("L").node("x", scope="L").node("y", scope="L").edge("x -> y", kind="ordering")
+    played = run(maker.build(), {"L": items(1), "x": ok("X")})
+    assert [e.instance for e in played.of_type("node.skipped")] == ["L[0]/y"]
+    assert played.output_of("L") == ["X"]
+
+
 def test_branch_inside_a_body_settles_per_iteration() -> None:
     maker = PlanMaker().loop("L").branch("c", scope="L").node("a", scope="L").node("out", scope="L")
     maker.edge("c true-> out", "c false-> a", "a -> out")
@@ -368,3 +376,17 @@ def test_a_failed_sentinel_with_the_wrong_number_is_dropped() -> None:
     error = NodeError(message="", code="X")
     assert played.send(st.AttemptFailed(ts=1, instance="L", attempt=9, error=error)) == []
     assert played.play().ended == "completed"
+
+
+def test_all_results_are_the_outputs_of_the_whole_body_in_plan_order() -> None:
+    """SIM's dialect: errors that were handled count, skipped nodes do not."""
+    maker = PlanMaker().loop("L", results="all").chain("x", "y", scope="L").node("h", scope="L").edge("x error-> h")
+    script = {"L": items(1, 2), "L[0]/x": ok("x0"), "y": ok("y"), "L[1]/x": err(message="bad"), "h": ok("h")}
+    played = run(maker.build(), script)
+    first, second = played.output_of("L")["results"]
+    assert first == ["x0", "y"]
+    assert (second[0]["message"], second[1:]) == ("bad", ["h"])
+
+
+def test_all_results_of_no_rounds_are_an_empty_list() -> None:
+    assert run(loop(results="all").build(), {"L": items()}).output_of("L") == {"results": []}

@@ -81,3 +81,18 @@ def test_progress_counts_root_nodes() -> None:
     }  # fmt: skip
     played.play()
     assert progress(played.index, played.state)["percent"] == 100
+
+
+def test_r8_the_bare_terminal_is_the_last_to_complete() -> None:
+    maker = PlanMaker().node("a").node("b").node("c").edge("a -> c")
+    maker.dialect = DialectSemantics("sim", outputs_default="bare_terminal")
+    played = Run(maker.build(), {"b": ok("b"), "c": ok("c")}).start()
+    for name in ("a", "c", "b"):
+        played.finish(name)
+    assert (played.ended, played.outputs) == ("completed", "b")
+
+
+def test_r8_without_a_bare_terminal_those_that_ended_the_run() -> None:
+    maker = PlanMaker().node("a").node("b").node("h").edge("a error-> h", "b error-> h")
+    maker.dialect = DialectSemantics("sim", outputs_default="bare_terminal")
+    assert run(maker.build(), {"a": ok(1), "b": ok(2)}).outputs == {"a": 1, "b": 2}

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from flowray.definition.node_type import FieldKind, NodeType, Role
+from flowray.engine.manifests import item_at
 from flowray.engine.signals import VariableOperation
 from flowray.engine.stimuli import AttemptFailed, AttemptStarted, AttemptSucceeded, NodeLogged, Stimulus, TokensProduced
 from flowray.errors import ErrorCode, FlowrayError
@@ -16,7 +17,7 @@ from flowray.handlers import attempt as attempt_module
 from flowray.handlers.handler import Cancellation, NodeInput, NodeResult
 from flowray.handlers.node_config import NodeConfig
 from flowray.handlers.registry import NodeRegistry
-from flowray.values import INLINE_LIMIT_BYTES, StoredValue, as_value, decode_json, encode_json
+from flowray.values import INLINE_LIMIT_BYTES, StoredValue, as_value, decode_json, encode_json, to_wire
 from tests.fakes.services import NOW_MS, MemoryPayloads, fake_services
 from tests.handlers.running import attempt, fail, output, succeed
 
@@ -285,16 +286,37 @@ async def test_tokens_are_handed_over_while_the_handler_runs() -> None:
     assert isinstance(result, AttemptSucceeded)
 
 
-async def test_r15_the_answer_of_a_sentinel_is_never_a_reference() -> None:
-    """The engine reads the list itself; it cannot load anything."""
+async def test_r16_a_large_collection_travels_as_chunks() -> None:
+    """The engine reads it by index without loading anything; a lane reads one chunk for its item."""
     payloads = MemoryPayloads()
-    items = [{"n": number, "text": "x" * 100} for number in range(1_000)]
+    items = [{"n": number, "text": "x" * 100} for number in range(3_000)]
     config = {"loopType": "forEach", "arrayPath": "{{rows}}"}
+    services = fake_services(payloads=payloads)
+    answer = (await succeed("loop", config, services=services, inputs={"rows": items}, sentinel="open")).output
+    chunks = [as_value(chunk) for chunk in answer["chunks"]]
+    assert answer["total"] == 3_000
+    assert len(chunks) == len(payloads.blobs) > 2
+    assert sum(chunk.length for chunk in chunks) == 3_000
+    assert [item for chunk in chunks for item in decode_json(payloads.blobs[chunk.payload_id])] == items
+    inside = {"item": item_at(answer, 2_500), "index": 2_500, "items": answer}
+    variable = {"operation": "set", "variableName": "v", "value": "{{loop.item.n}} of {{loop.items.length}}"}
+    result = await succeed("variable", variable, services=services, loop=inside)
+    assert result.variables[0].value == "2500 of 3000"
+
+
+async def test_r16_results_that_end_puts_together_are_stored_once() -> None:
+    payloads = MemoryPayloads()
+    services = fake_services(payloads=payloads)
+    encoded = encode_json({"text": "y" * 50_000})
+    stored = StoredValue(await payloads.store("e1", "k", encoded), len(encoded))
+    results = [to_wire(stored), 2, [{"x": to_wire(stored)}]]
     result = await succeed(
-        "loop", config, services=fake_services(payloads=payloads), inputs={"rows": items}, sentinel="open"
-    )
-    assert result.output == {"items": items}
-    assert payloads.blobs == {}
+        "loop", {"loopType": "count", "count": 3}, services=services, sentinel="close",
+        containers={"n1": {"results": results}},
+    )  # fmt: skip
+    assert isinstance(result.output, StoredValue)
+    whole = decode_json(payloads.blobs[result.output.payload_id])
+    assert (len(whole), whole[0]["text"][:2], whole[1], len(whole[2][0]["x"]["text"])) == (3, "yy", 2, 50_000)
 
 
 async def test_large_values_of_an_output_node_are_stored_one_by_one() -> None:

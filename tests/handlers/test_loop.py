@@ -52,7 +52,7 @@ async def test_wrong_counts() -> None:
 
 @pytest.mark.parametrize(("loop_type", "counter", "number", "goes_on"), [
     ("while", 4, 0, True), ("while", 5, 0, False), ("doWhile", 9, 0, True), ("doWhile", 9, 1, False),
-    ("forEach", 9, 1, True),
+    ("forEach", 9, 1, False), ("forEach", 4, 1, True),
 ])  # fmt: skip
 async def test_conditions(loop_type: str, counter: int, number: int, goes_on: bool) -> None:
     config = {"loopType": loop_type, "condition": "{{counter}} < 5", "arrayPath": "rows"}

@@ -11,9 +11,10 @@ from flowray.engine import events as ev
 from flowray.engine import folding
 from flowray.engine import stimuli as st
 from flowray.engine.machine import new_state
+from flowray.engine.signals import ChildCall, NodeError, Signals
 from flowray.engine.statuses import EXECUTION_TRANSITIONS, NODE_TRANSITIONS, transition
 from flowray.plan import PlanRetry
-from tests.engine.harness import LOST, START_MS, Run, asks, err, items, ok, route, run, sleeps
+from tests.engine.harness import LOST, START_MS, Reply, Run, asks, err, items, ok, route, run, sleeps
 from tests.engine.plans import PlanMaker
 
 NOT_REACHABLE_YET = {
@@ -21,8 +22,8 @@ NOT_REACHABLE_YET = {
     ("queued", "delay"), ("queued", "expire"), ("queued", "time_out"), ("queued", "crash"),
     ("delayed", "queue"), ("delayed", "start"), ("delayed", "cancel"), ("delayed", "expire"), ("delayed", "time_out"),
     ("running", "crash"), ("waiting", "crash"), ("paused", "crash"), ("crashed", "redrive"),
-    # People: pause requests while timers run, deadlines and time-outs of waitpoints.
-    ("paused", "wait"), ("waiting", "time_out"), ("paused", "time_out"), ("node waiting", "fail"),
+    # People: pause requests while timers run.
+    ("paused", "wait"),
     # Notebook: run-until cancels what was not reached.
     ("node pending", "cancel"),
 }  # fmt: skip
@@ -40,6 +41,26 @@ def play_everything() -> None:
     _cancelled()
     _timed_out()
     _stopped()
+    _deadlines_and_children()
+
+
+def _deadlines_and_children() -> None:
+    for slow in (asks(), sleeps(START_MS + 60_000)):
+        bounded = Run(PlanMaker().node("p").build(), {"p": slow})
+        bounded.send(st.Start(ts=START_MS, deadline_ms=START_MS + 1_000))
+        bounded.finish("p")
+        bounded.send(st.TimerFired(ts=START_MS + 1_000, timer_id="deadline"))
+        assert bounded.ended == "timed_out"
+    calls = Reply(signals=Signals(child=ChildCall(workflow_id="w")))
+    plan = PlanMaker().node("call", retry=PlanRetry(max_attempts=2)).build()
+    parent = Run(plan, {"call": calls}).start()
+    parent.finish("call")
+    busy = NodeError(message="busy", code="X", retryable=True)
+    parent.send(st.ChildEnded(ts=parent.now, instance="call", key="call#1", status="failed", error=busy))
+    parent.fire_next_timer()
+    parent.finish("call")
+    parent.send(st.ChildEnded(ts=parent.now, instance="call", key="call#2", status="failed", error=busy))
+    assert parent.ended == "failed"
 
 
 def _waiting_and_paused() -> None:

@@ -408,6 +408,22 @@ def test_what_is_held_back_is_forgotten_with_its_execution_or_attempt() -> None:
     assert [task.execution_id for task in desk.executor.tasks] == ["e2"]
 
 
+def test_r35_what_was_held_back_does_not_start_after_its_cancellation_was_decided() -> None:
+    """The word to stop it waits for the commit of the cancellation; its effect must not start in the meantime."""
+    desk = Desk(held=True)
+    desk.trusted = False
+    desk.start(EFFECTS)
+    desk.ack()
+    desk.driver.deliver_inbox("e1", [cancel_row("e1")])
+    desk.settle()
+    desk.trusted = True
+    desk.settle()
+    assert desk.executor.tasks == []
+    desk.ack()
+    assert desk.executor.tasks == []
+    assert desk.row().status == "cancelled"
+
+
 def test_a_higher_epoch_replaces_what_is_driven_a_lower_one_does_not() -> None:
     desk = Desk({"a": SILENT})
     first = desk.start(CHAIN)

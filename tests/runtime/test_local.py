@@ -226,7 +226,7 @@ async def test_large_values_travel_by_reference_and_come_out_of_the_output_node_
 
 
 async def test_a_large_collection_is_iterated() -> None:
-    """R15: the sentinel's answer stays inline however large it is."""
+    """R16: START stores it in chunks, and every round reads its item from one."""
     rows = [{"n": number, "pad": "x" * 5_000} for number in range(20)]
     nodes = {
         "get": http(),

@@ -80,6 +80,17 @@ def test_an_execution_that_existed_is_not_begun_again() -> None:
     assert house.executor.instances == ["a"]
 
 
+def test_l2_a_start_that_is_asked_for_again_begins_nothing_again() -> None:
+    """Its caller repeats it when the answer is late; within the same millisecond even the events would be the same."""
+    town = Town()
+    house = town.house(script={"a": 1, "b": 2, "c": 3})
+    for _ in range(2):
+        (result,) = house.start(CHAIN)
+        assert isinstance(result, Inserted)
+    assert house.executor.instances == ["a", "b", "c"]
+    assert town.log().count("execution.started") == 1
+
+
 def test_r25_a_cancellation_right_after_the_start_is_not_lost() -> None:
     """The driver has not yet looked at its queue: the rows follow the begin through it."""
     town = Town()

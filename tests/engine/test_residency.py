@@ -1,0 +1,93 @@
+"""The context limit bounds what is kept inline: above it values spill, and stay readable (R7, R16)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from flowray.engine.commands import PruneOutputs
+from flowray.engine.residency import SMALL_BYTES, inline_limit
+from flowray.values import INLINE_LIMIT_BYTES, StoredValue, encode_json
+from tests.engine.harness import Reply, Run, items, ok, run
+from tests.engine.plans import PlanMaker
+
+TEXT = "x" * 998
+BYTES = len(encode_json(TEXT))
+
+
+def chain(length: int, **settings: Any) -> PlanMaker:
+    """``n0 -> n1 -> …``; each reads the one before, the last reads all."""
+    maker = PlanMaker(**settings)
+    for number in range(length):
+        reads = range(number) if number == length - 1 else range(max(number - 1, 0), number)
+        maker.node(f"n{number}", reads=[f"n{other}" for other in reads])
+        if number:
+            maker.edge(f"n{number - 1} -> n{number}")
+    return maker
+
+
+def test_resident_bytes_are_those_of_the_outputs_that_are_kept() -> None:
+    played = Run(chain(4).build(), {f"n{n}": ok(TEXT) for n in range(4)}).start()
+    for number in range(3):
+        played.finish(f"n{number}")
+        assert played.state.resident_bytes == BYTES * (number + 1)
+    played.play()
+    assert played.state.resident_bytes == BYTES  # n3 is all that is left: nobody reads the others any more
+
+
+def test_a_scope_leaves_its_result_and_a_container_its_output() -> None:
+    plan = PlanMaker().loop("L").chain("x", "y", scope="L").node("after").edge("L -> after").build()
+    played = Run(plan, {"L": items(1, 2), "x": ok(TEXT), "y": ok(TEXT), "after": ok(None)}).start()
+    played.finish("L")
+    played.finish("L[0]/x")
+    played.finish("L[0]/y")
+    assert played.state.resident_bytes == BYTES
+    played.finish("L[1]/x")
+    assert played.state.resident_bytes == 2 * BYTES
+    played.play()
+    assert played.state.resident_bytes == 0
+
+
+def test_the_limit_of_the_next_output_shrinks_with_what_is_left() -> None:
+    played = Run(chain(5, max_total_bytes=3 * BYTES).build(), {f"n{n}": ok(TEXT) for n in range(5)}).start()
+    limits = [inline_limit(played.index, played.state)]
+    for number in range(4):
+        played.finish(f"n{number}")
+        limits.append(inline_limit(played.index, played.state))
+    assert limits == [3 * BYTES, 2 * BYTES, BYTES, SMALL_BYTES, SMALL_BYTES]
+    assert inline_limit(Run(chain(1).build()).index, played.state) == INLINE_LIMIT_BYTES
+
+
+def test_stored_values_do_not_count() -> None:
+    played = run(chain(2).build(), {"n0": ok(StoredValue("e.1", 99_999)), "n1": ok(None)})
+    assert played.state.resident_bytes == 0
+
+
+def test_l5_with_a_limit_of_nothing_every_value_is_still_read() -> None:
+    """What a lane would do at the limit: store, and answer with a descriptor."""
+    store: dict[str, Any] = {}
+
+    def spilling(call: Any, seen: Any) -> Reply:
+        read = [store[value.payload_id] for value in seen.outputs.values()]
+        store[f"e.{call.node_id}"] = f"{call.node_id} {len(read)} {TEXT}"
+        assert inline_limit(played.index, played.state) == SMALL_BYTES
+        return ok(StoredValue(f"e.{call.node_id}", len(TEXT)))
+
+    plan = chain(6, max_total_bytes=0).build()
+    played = Run(plan, {f"n{n}": spilling for n in range(6)})
+    played.start().play()
+    assert store["e.n5"].startswith("n5 5 ")
+
+
+@pytest.mark.parametrize("keep_last", [0, 2])
+def test_keep_last_lets_caches_forget_but_readers_read(keep_last: int) -> None:
+    plan = chain(5, policy=f"keepLast({keep_last})", keep_last=keep_last).build()
+    played = Run(plan, {f"n{n}": ok(StoredValue(f"e.{n}", 9_999)) for n in range(5)}).start()
+    for number in range(4):
+        played.finish(f"n{number}")
+    dropped = [name for command in played.commands if isinstance(command, PruneOutputs) for name in command.instances]
+    assert dropped == [f"n{n}" for n in range(4 - keep_last)]
+    assert sorted(played.slices["n4"].outputs) == ["n0", "n1", "n2", "n3"]
+    assert played.slices["n4"].pruned == ()
+    assert inline_limit(played.index, played.state) == SMALL_BYTES

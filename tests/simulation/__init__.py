@@ -1,0 +1,1 @@
+"""Deterministic simulation: real drivers and orchestrators in a world of simulated time, stores, lanes and failures."""

@@ -1,0 +1,202 @@
+"""Where attempts run in the simulation: they take time, answer twice, late or never, and die with their lane."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from flowray.engine import stimuli as st
+from flowray.engine.signals import NodeError, Pause, Signals, VariableOperation, Wait
+from flowray.handlers.node_task import NodeTask
+from flowray.runtime.lane import signed
+from flowray.values import Json
+from tests.simulation.ledger import nonces
+from tests.simulation.reference import canonical, digest, item, success_handles
+from tests.simulation.workflows import FAILURE_CODE, Behaviour
+
+if TYPE_CHECKING:
+    from tests.simulation.process import Process
+    from tests.simulation.world import World
+
+Key = tuple[str, str, int]
+PLAIN = Signals()
+
+
+class Attempt:
+    """One attempt under way. ``place``: the lane it runs in, by number; the inline one dies with its process."""
+
+    def __init__(self, task: NodeTask, owner: Process, place: int) -> None:
+        self.task = task
+        self.owner = owner
+        self.place = place
+        self.over = False
+        self.stopped = False
+
+
+class Lanes:
+    """All lanes of the world. ``run`` counts as the outward act: what is dispatched here cannot be taken back."""
+
+    COUNT = 2
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.attempts: dict[tuple[str, Key], Attempt] = {}
+        self._nonce = 0
+
+    def run(self, owner: Process, task: NodeTask) -> None:
+        """Begin an attempt."""
+        world = self.world
+        world.laws.dispatched(task)
+        inline = bool(task.sentinel) or task.lane == "inline"
+        attempt = Attempt(task, owner, -1 if inline else world.rng.randrange(self.COUNT))
+        self.attempts[owner.lane_id, _key(task)] = attempt
+        behaviour = world.behaviour(task)
+        if task.timeout_ms is not None and world.strikes(0.05):
+            self._say_started(attempt)
+            attempt.over = True  # It hangs; the owner's guard will notice.
+            return
+        if task.timeout_ms is not None:
+            self._say_started(attempt)
+        result = self._result(task, behaviour)
+        at = self._stream(attempt, behaviour) if task.streams and not task.sentinel else 0
+        takes = at + world.delay(0, world.rng.choice((2, 50, 1_500, 5_000)))
+        world.later(takes, None, partial(self._finish, attempt, result))
+
+    def _say_started(self, attempt: Attempt) -> None:
+        task = attempt.task
+        started = st.AttemptStarted(ts=self.world.now, instance=task.instance, attempt=task.attempt)
+        self._deliver(attempt, started, 1)
+
+    def _stream(self, attempt: Attempt, behaviour: Behaviour) -> int:
+        task, at = attempt.task, 0
+        for number in range(behaviour.tokens):
+            at += self.world.delay(1, 30)
+            tokens = st.TokensProduced(
+                ts=self.world.now + at, instance=task.instance, attempt=task.attempt, stream_id=task.stream_id,
+                offset=number * 2, text="ab", tokens=1,
+            )  # fmt: skip
+            self.world.later(at, attempt.owner, partial(self._say, attempt, tokens))
+        return at
+
+    def _say(self, attempt: Attempt, stimulus: st.AnyStimulus) -> None:
+        if not attempt.over and not attempt.stopped and self._lives(attempt):
+            _hearer(attempt.owner).hear(attempt.task.execution_id, signed(attempt.task, stimulus))
+
+    def _lives(self, attempt: Attempt) -> bool:
+        return attempt.place >= 0 or not _hearer(attempt.owner).dead
+
+    def _finish(self, attempt: Attempt, result: st.AnyStimulus) -> None:
+        name = (attempt.owner.lane_id, _key(attempt.task))
+        if self.attempts.get(name) is attempt:
+            del self.attempts[name]
+        if attempt.over or not self._lives(attempt):
+            return
+        attempt.over = True
+        if attempt.stopped and self.world.rng.random() < 0.7:
+            return  # Usually a cancelled attempt is silent; sometimes its answer was already on its way.
+        self._deliver(attempt, result, 2)
+        if self.world.strikes(0.04):
+            self._deliver(attempt, result, self.world.rng.choice((5, 500, 20_000)))
+        if self.world.strikes(0.02):
+            lost = self._lost(attempt, "its lane's call was lost")
+            self._deliver(attempt, lost, self.world.rng.choice((5, 500)))
+
+    def _deliver(self, attempt: Attempt, stimulus: st.AnyStimulus, within: int) -> None:
+        owner = _hearer(attempt.owner)
+        execution_id = attempt.task.execution_id
+        said = signed(attempt.task, stimulus)
+        self.world.later(self.world.delay(0, within), owner, partial(owner.hear, execution_id, said))
+
+    def _lost(self, attempt: Attempt, reason: str) -> st.AttemptLost:
+        task = attempt.task
+        return st.AttemptLost(ts=self.world.now, instance=task.instance, attempt=task.attempt, reason=reason)
+
+    def crash(self, place: int) -> None:
+        """A lane's process dies; owners hear of it, some of them after a late answer."""
+        for name, attempt in list(self.attempts.items()):
+            if attempt.place == place and not attempt.over:
+                attempt.over = True
+                del self.attempts[name]
+                if not attempt.stopped:
+                    self._deliver(attempt, self._lost(attempt, "its lane died"), 50)
+
+    def stop(self, owner: Process, key: Key) -> None:
+        """Cancel one attempt."""
+        found = self.attempts.get((owner.lane_id, key))
+        if found is not None:
+            found.stopped = True
+
+    def drop(self, owner: Process, execution_id: str) -> None:
+        """Cancel what of an execution one owner runs."""
+        for (lane_id, key), attempt in self.attempts.items():
+            if lane_id == owner.lane_id and key[0] == execution_id:
+                attempt.stopped = True
+
+    # -- what attempts do -----------------------------------------------------------------------------------------
+
+    def _result(self, task: NodeTask, behaviour: Behaviour) -> st.AnyStimulus:
+        kind = behaviour.kind(task.instance)
+        if kind == "fail" or (kind == "flaky" and not task.sentinel and task.tries <= behaviour.failures):
+            error = NodeError(message="as it was to be", code=FAILURE_CODE, retryable=kind == "flaky")
+            return st.AttemptFailed(ts=self.world.now, instance=task.instance, attempt=task.attempt, error=error)
+        if task.sentinel:
+            return self._success(task, self._answer(task, behaviour))
+        output = self._output(task, behaviour)
+        variables = (VariableOperation("increment", "n", 1),) if behaviour.counts else ()
+        return self._success(task, output, self._signals(task, kind, behaviour, output), variables)
+
+    def _answer(self, task: NodeTask, behaviour: Behaviour) -> dict[str, Any]:
+        """What a sentinel says."""
+        mode = self.world.plan(task).containers[task.node_id].mode
+        if task.sentinel == "condition":
+            return {"continue": task.round < (behaviour.goes_on if mode == "forEach" else behaviour.size)}
+        if mode in ("while", "doWhile", "count"):
+            return {"total": behaviour.size if mode == "count" else None}
+        return {"items": [item(task.instance, index) for index in range(behaviour.size)]}
+
+    def _success(
+        self, task: NodeTask, output: Json, signals: Signals = PLAIN, variables: Sequence[VariableOperation] = ()
+    ) -> st.AttemptSucceeded:
+        return st.AttemptSucceeded(
+            ts=self.world.now, instance=task.instance, attempt=task.attempt, output=output, signals=signals,
+            variables=tuple(variables),
+        )  # fmt: skip
+
+    def _output(self, task: NodeTask, behaviour: Behaviour) -> dict[str, Any]:
+        """``v`` depends on the workflow only; ``n`` is new each time, ``r`` are those of the results it rests on."""
+        read = [task.outputs.get(name) for name in behaviour.reads]
+        around = next(iter(task.containers.values()), {}) if task.containers else {}
+        self._nonce += 1
+        self.world.ledger.made[self._nonce] = _key(task)
+        value = digest(task.instance, [canonical(value) for value in read], around.get("item"))
+        return {"v": value, "n": self._nonce, "r": nonces(read)}
+
+    def _signals(self, task: NodeTask, kind: str, behaviour: Behaviour, output: Json) -> Signals:
+        match kind:
+            case "wait":
+                return Signals(wait=Wait(until_ms=self.world.now + behaviour.wait_ms, output=output))
+            case "ask":
+                return Signals(pause=Pause(reason="approve?"))
+            case "finish":
+                return Signals(finish=True)
+            case "port":
+                return Signals(activate_error_port=True)
+            case "break" | "continue":
+                return Signals(loop_control=kind)
+            case "terminal":
+                return Signals(is_terminal=True)
+            case "x" | "y" | "xy" | "none":
+                handles = success_handles(self.world.node(task), kind) or ()
+                return Signals(selected_routes=handles[:-1])
+        return Signals()
+
+
+def _hearer(owner: Process) -> Process:
+    while owner.heir is not None:
+        owner = owner.heir
+    return owner
+
+
+def _key(task: NodeTask) -> Key:
+    return task.execution_id, task.instance, task.attempt

@@ -1,0 +1,132 @@
+"""The simulated database, and what it is known to hold: every commit is checked and noted the moment it is durable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from flowray.persistence.memory import MemoryStore
+from flowray.persistence.writes import AnyResult, AnyWrite, AppendEvents, Done
+
+_ENDS = frozenset({"node.completed", "node.failed", "node.skipped", "node.cancelled"})
+
+
+class Durable:
+    """What is durable of one execution, read from its log as it grows."""
+
+    def __init__(self) -> None:
+        self.last_seq = 0
+        self.epoch = 0
+        self.started: dict[tuple[str, int], int] = {}
+        self.ended: dict[str, str] = {}
+        self.nonces: set[int] = set()
+        self.retries: dict[str, int] = {}
+        self.codes: set[str] = set()
+        self.terminal: str | None = None
+        self.commits = 0
+        self.written = blake2b()
+        """Of every commit, in order, as it was when it became durable."""
+
+
+class Ledger:
+    """A Committer over a MemoryStore. ``violation`` is told of every law that a commit breaks."""
+
+    def __init__(self, clock_ms: Callable[[], int], violation: Callable[[str], None]) -> None:
+        self.store = MemoryStore(clock_ms)
+        self._violation = violation
+        self.durable: dict[str, Durable] = {}
+        self.made: dict[int, tuple[str, str, int]] = {}
+        """Which attempt each nonce was made in, told by the lanes."""
+
+    def commit(self, writes: Sequence[AnyWrite]) -> list[AnyResult]:
+        """Apply, then note what is new."""
+        results = self.store.commit(writes)
+        for write, result in zip(writes, results, strict=True):
+            if isinstance(write, AppendEvents) and isinstance(result, Done):
+                self._note(write.execution_id)
+        return results
+
+    def of(self, execution_id: str) -> Durable:
+        """What is known of an execution."""
+        found = self.durable.get(execution_id)
+        if found is None:
+            found = self.durable[execution_id] = Durable()
+        return found
+
+    def batches(self, execution_id: str) -> Sequence[Any]:
+        """The commits of an execution."""
+        return self.store._tables.batches.get(execution_id, ())
+
+    def _note(self, execution_id: str) -> None:
+        known = self.of(execution_id)
+        batches = self.batches(execution_id)
+        for batch in batches[known.commits :]:
+            if batch.first_seq != known.last_seq + 1 or batch.last_seq < batch.first_seq:
+                self._violation(f"L3 {execution_id}: {batch.first_seq} follows {known.last_seq}")
+            if batch.epoch < known.epoch:
+                self._violation(f"R22 {execution_id}: epoch {batch.epoch} wrote after epoch {known.epoch}")
+            if known.terminal is not None:
+                self._violation(f"{execution_id}: written to after {known.terminal}")
+            known.written.update(batch.events)
+            events = msgspec.json.decode(batch.events)
+            if len(events) != batch.last_seq - batch.first_seq + 1:
+                self._violation(f"L3 {execution_id}: {len(events)} events as {batch.first_seq} to {batch.last_seq}")
+            for event in events:
+                self._note_event(execution_id, known, event)
+            known.last_seq, known.epoch = batch.last_seq, batch.epoch
+        known.commits = len(batches)
+
+    def _note_event(self, execution_id: str, known: Durable, event: dict[str, Any]) -> None:
+        kind = event["type"]
+        if kind == "node.started":
+            key = (event["instance"], event["attempt"])
+            if key in known.started:
+                self._violation(f"L2 {execution_id}: {key} started twice in the log")
+            if event["instance"] in known.ended:
+                self._violation(f"L2 {execution_id}: {key} started after its end")
+            known.started[key] = event.get("epoch", 1)
+        elif kind in _ENDS:
+            if event["instance"] in known.ended:
+                self._violation(f"L2 {execution_id}: {event['instance']} ended twice")
+            known.ended[event["instance"]] = kind
+            if kind == "node.completed":
+                self._note_output(execution_id, known, event)
+            _note_code(known, event.get("error") or event.get("handled_error"))
+        elif kind == "node.waiting":
+            self._note_output(execution_id, known, event)
+        elif kind == "node.retrying" and not event.get("lost"):
+            known.retries[event["instance"]] = known.retries.get(event["instance"], 0) + 1
+        elif kind.startswith("execution.") and kind.rpartition(".")[2] in _TERMINAL:
+            known.terminal = kind
+
+    def _note_output(self, execution_id: str, known: Durable, event: dict[str, Any]) -> None:
+        """A result may rest only on results that are in this log before it: else a stranger's result got in."""
+        output = event.get("output")
+        if isinstance(output, dict) and "n" in output:
+            strange = [nonce for nonce in output["r"] if nonce not in known.nonces]
+            if strange:
+                self._violation(f"L2 {execution_id}: {event['instance']} rests on results that never were: {strange}")
+            made_in = self.made[output["n"]]
+            if made_in != (execution_id, event["instance"], event["attempt"]):
+                self._violation(f"R35 {execution_id}: {made_in} counts as {event['instance']}#{event['attempt']}")
+            known.nonces.add(output["n"])
+
+
+_TERMINAL = frozenset({"completed", "failed", "cancelled", "timed_out", "crashed", "expired"})
+
+
+def _note_code(known: Durable, error: dict[str, Any] | None) -> None:
+    if error is not None:
+        known.codes.add(error["code"])
+
+
+def nonces(value: Any) -> list[int]:
+    """The nonces of all results inside a value."""
+    if isinstance(value, dict):
+        if "n" in value:
+            return [value["n"]]
+        return [nonce for part in value.values() for nonce in nonces(part)]
+    return [nonce for part in value for nonce in nonces(part)] if isinstance(value, list) else []
