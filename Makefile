@@ -52,7 +52,10 @@ test-unit: $(READY) ## only what needs no Ray: seconds
 	$(PY) -m pytest -q --ignore=tests/integration --ignore=tests/acceptance
 
 .PHONY: test-full
-test-full: lint test demo ## lint, the whole test suite, and the demo
+test-full: lint ## lint; every test in both shapes; a soak under kills; 20,000 simulated seeds; the demo
+	FLOWRAY_ACCEPTANCE_FULL=1 FLOWRAY_SOAK_S=60 $(PY) -m pytest -q
+	$(PY) -m tests.simulation --seeds 20000
+	$(VENV)/bin/flowray demo
 
 .PHONY: lint
 lint: $(READY) ## ruff, mypy strict, import rules

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,14 +16,9 @@ from pathlib import Path
 
 import httpx
 
+from flowray.cli.instance import free_port
+
 FLOWRAY = Path(sys.executable).parent / "flowray"
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -66,7 +60,7 @@ def wait_for(url: str, process: subprocess.Popen[bytes], timeout_s: float = 120)
 def flowray_server(**settings: str) -> Iterator[str]:
     """The base URL of a running server."""
     folder = Path(tempfile.mkdtemp(prefix="fb", dir="/tmp"))
-    port = free_port()
+    port = free_port("127.0.0.1")
     variables = {**environment(folder), **{f"FLOWRAY_{name.upper()}": value for name, value in settings.items()}}
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(

@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 
 from benchmarks.measuring import Figure, report
-from benchmarks.server import FLOWRAY, environment, free_port, stop, wait_for
+from benchmarks.server import FLOWRAY, environment, stop, wait_for
+from flowray.cli.instance import free_port
 
 HELLO = Path(__file__).parent / "bare_serve.py"
 
@@ -33,9 +34,9 @@ def main(rounds: int = 3) -> None:
     bare: list[float] = []
     ours: list[float] = []
     for _ in range(rounds):
-        port = free_port()
+        port = free_port("127.0.0.1")
         bare.append(_start([sys.executable, str(HELLO), str(port)], "/", port))
-        port = free_port()
+        port = free_port("127.0.0.1")
         ours.append(_start([str(FLOWRAY), "serve", "--port", str(port), "--no-dashboard"], "/readyz", port))
     boundary = "from process start to the first 200"
     figures = [

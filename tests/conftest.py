@@ -18,7 +18,7 @@ LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0")
 LONGEST_SLEEP_S = 0.05
 
 # A setting of the machine must not decide whether a test passes. At import, before anything reads them.
-_KEPT = ("FLOWRAY_CORPUS",)
+_KEPT = ("FLOWRAY_CORPUS", "FLOWRAY_ACCEPTANCE_FULL", "FLOWRAY_SOAK_S")
 for _name in [name for name in os.environ if name.startswith("FLOWRAY_") and name not in _KEPT]:
     del os.environ[_name]
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -13,40 +15,54 @@ from tests.cluster import FlowrayServer, hosted, ray_session, served
 from tests.fakes.loopback import loopback_server
 from tests.fakes.world import create_world
 
+T = TypeVar("T")
+
+_opened = pytest.StashKey[dict[str, Any]]()
+
+
+def _once(request: pytest.FixtureRequest, name: str, opened: Callable[[], AbstractContextManager[T]]) -> T:
+    """Open it once per session, whichever folder asks, and close it, last opened first, at the session's end.
+
+    A session fixture that two folders import would be made twice; and a conftest above both would load Ray for every
+    unit test.
+    """
+    values = request.config.stash.setdefault(_opened, {})
+    if name not in values:
+        manager = opened()
+        values[name] = manager.__enter__()
+        request.config.add_cleanup(lambda: manager.__exit__(None, None, None))
+    value: T = values[name]
+    return value
+
 
 @pytest.fixture(scope="session")
-def ray_cluster() -> Iterator[RaySession]:
+def ray_cluster(request: pytest.FixtureRequest) -> RaySession:
     """The session's Ray."""
-    with ray_session() as session:
-        yield session
+    return _once(request, "ray", ray_session)
 
 
 @pytest.fixture(scope="session")
-def llm() -> Iterator[str]:
+def llm(request: pytest.FixtureRequest) -> str:
     """Base URL of the fake OpenAI server, without ``/v1``."""
-    with loopback_server(create_fake_openai()) as url:
-        yield url
+    return _once(request, "llm", lambda: loopback_server(create_fake_openai()))
 
 
 @pytest.fixture(scope="session")
-def world() -> Iterator[str]:
+def world(request: pytest.FixtureRequest) -> str:
     """Base URL of the HTTP server that workflows call."""
-    with loopback_server(create_world()) as url:
-        yield url
+    return _once(request, "world", lambda: loopback_server(create_world()))
 
 
 @pytest.fixture(scope="session")
-def server(ray_cluster: RaySession, llm: str) -> Iterator[FlowrayServer]:
+def server(request: pytest.FixtureRequest, ray_cluster: RaySession, llm: str) -> FlowrayServer:
     """flowray as a user runs it: Serve in front, the small profile behind, SQLite."""
-    with served(ray_cluster, llm) as running:
-        yield running
+    return _once(request, "server", lambda: served(ray_cluster, llm))
 
 
 @pytest.fixture(scope="session")
-def literal_server(ray_cluster: RaySession, llm: str) -> Iterator[FlowrayServer]:
+def literal_server(request: pytest.FixtureRequest, ray_cluster: RaySession, llm: str) -> FlowrayServer:
     """The card's literal shape: an orchestrator actor per execution, a Ray task per node."""
-    with hosted(ray_cluster, llm, isolation="dedicated", lane="task") as running:
-        yield running
+    return _once(request, "literal", lambda: hosted(ray_cluster, llm, isolation="dedicated", lane="task"))
 
 
 @pytest.fixture

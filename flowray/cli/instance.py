@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import random
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,8 +20,7 @@ from flowray.runtime.on_ray.config import RuntimeConfig
 from flowray.runtime.on_ray.session import RaySession, auth_token_command, connect, disconnect
 from flowray.settings import Settings
 
-RAY_FIXED_PORTS = frozenset({52365})
-"""Ray refuses to start if one of its ports is that of its dashboard agent, which lies in the ephemeral range."""
+FREE_PORTS = range(20_000, 32_000)
 
 Report = Callable[[str], None]
 """Told what is being waited for."""
@@ -134,10 +135,19 @@ def _with_ports(settings: Settings) -> Settings:
 
 
 def free_port(host: str) -> int:
-    """A TCP port that nobody listens on at this moment, and that Ray does not want for something else."""
+    """A TCP port that nobody listens on at this moment.
+
+    From below those that the system hands out by itself: Ray starts a dozen processes between the choice and its use,
+    each of which takes some.
+    """
+    chance = random.SystemRandom()
     while True:
+        port = chance.choice(FREE_PORTS)
         with socket.socket() as probe:
-            probe.bind((host, 0))
-            port: int = probe.getsockname()[1]
-        if port not in RAY_FIXED_PORTS:
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+                continue
             return port
