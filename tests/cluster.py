@@ -21,6 +21,7 @@ import uvicorn
 from ray.actor import ActorHandle
 
 from flowray.api.deployment import run_application, start_serve, stop_serve
+from flowray.bootstrap import open_engine
 from flowray.bootstrap_ray import build_replica_app, runtime_config, serve_application
 from flowray.runtime.on_ray.cluster import create_actors, kill_actors, wait_until_ready
 from flowray.runtime.on_ray.config import RuntimeConfig
@@ -207,6 +208,7 @@ def _actors(llm_url: str, **overrides: Any) -> Iterator[tuple[Settings, RuntimeC
         yield settings, config, actors
     finally:
         kill_actors(config)
+        open_engine(settings).dispose()
         shutil.rmtree(state, ignore_errors=True)
 
 
