@@ -97,6 +97,12 @@ class FlowrayServer:
 
         return eventually(ended, wait)
 
+    def cancel(self, execution_id: str) -> dict[str, Any]:
+        """Cancel an execution and wait for its end."""
+        answer = self.http.post(f"/v1/executions/{execution_id}/cancel")
+        assert answer.status_code == 202, answer.text
+        return self.finished(execution_id)
+
     def events(self, execution_id: str) -> list[dict[str, Any]]:
         """All events of an execution, as the JSON page gives them."""
         found: list[dict[str, Any]] = []

@@ -66,9 +66,9 @@ class StopChild(msgspec.Struct, frozen=True):
 
 
 class PruneOutputs(msgspec.Struct, frozen=True):
-    """No pending node can read these instances' outputs any more: caches may drop them."""
+    """No pending node can read these stored values any more: caches may drop them (R36)."""
 
-    instances: tuple[str, ...]
+    payload_ids: tuple[str, ...]
 
 
 class EndExecution(msgspec.Struct, frozen=True):

@@ -196,11 +196,6 @@ def _round_values(
         "isFirst": number == 0,
         "isLast": container.total >= 0 and number == container.total - 1,
     }
-    plan = index.plan.containers[container_id]
-    if plan.item_variable:
-        values["itemVariable"] = plan.item_variable
-    if plan.index_variable:
-        values["indexVariable"] = plan.index_variable
     return values
 
 

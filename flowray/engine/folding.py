@@ -12,7 +12,7 @@ from flowray.definition.node_type import Role
 from flowray.engine import events as ev
 from flowray.engine.instances import instance_id, parent_of_scope
 from flowray.engine.plan_index import ERROR_HANDLE, GOTO_HANDLE, PlanIndex, asks_each_round
-from flowray.engine.residency import forget_results, keep, keep_result
+from flowray.engine.residency import drop_inner, forget_results, keep, keep_result
 from flowray.engine.scope_variables import change_variables, isolates, merge_changes, visible_variables
 from flowray.engine.settling import fire_exits, release_reads, settle
 from flowray.engine.signals import NodeError, Usage
@@ -172,7 +172,7 @@ def _completed(index: PlanIndex, state: ExecutionState, event: ev.NodeCompleted)
     scope, scope_id, node = _find(state, event)
     node.status = transition(NODE_TRANSITIONS, node.status, "complete")
     node.wait_output = None
-    keep(index, state, event.instance, node, event.output)
+    keep(index, state, node, event.output)
     change_variables(state, scope_id, event.variables)
     if event.handled_error is not None:
         state.handled_errors.append(event.handled_error)
@@ -199,7 +199,7 @@ def _failed(index: PlanIndex, state: ExecutionState, event: ev.NodeFailed) -> No
     scope, scope_id, node = _find(state, event)
     node.status = transition(NODE_TRANSITIONS, node.status, "fail")
     node.error = event.error
-    keep(index, state, event.instance, node, error_output(event.error))
+    keep(index, state, node, error_output(event.error))
     handles: tuple[str, ...] = ()
     if event.routed:
         handles = (ERROR_HANDLE,) if index.nodes[event.node_id].has_error_edge else (GOTO_HANDLE,)
@@ -348,6 +348,7 @@ def _scope_completed(index: PlanIndex, state: ExecutionState, event: ev.ScopeCom
         for node_id, node in scope.nodes.items():
             if node.has_output and node_id in index.carried:
                 container.last[node_id] = node.output
+    drop_inner(state, container, scope, event.result)
     if event.error is not None and index.container(event.node_id).item_failure == "fail":
         container.failed = container.failed or event.error
 

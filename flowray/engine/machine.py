@@ -50,7 +50,7 @@ def step(index: PlanIndex, state: ExecutionState, stimulus: st.AnyStimulus) -> S
         if not state.ended:
             _advance(turn)
         if state.dropped:
-            turn.command(PruneOutputs(tuple(state.dropped)))
+            turn.command(PruneOutputs(tuple(dict.fromkeys(state.dropped))))
         work_done(state)
     return Step(turn.events, turn.commands)
 

@@ -23,14 +23,14 @@ def inline_limit(index: PlanIndex, state: ExecutionState) -> int:
     return max(SMALL_BYTES, min(INLINE_LIMIT_BYTES, left))
 
 
-def keep(index: PlanIndex, state: ExecutionState, instance: str, node: NodeState, output: Value) -> None:
+def keep(index: PlanIndex, state: ExecutionState, node: NodeState, output: Value) -> None:
     """An instance has its output."""
     node.output, node.has_output = output, True
     node.bytes = _size(output)
     state.resident_bytes += node.bytes
     keep_last = index.plan.settings.keep_last
     if keep_last is not None and isinstance(output, StoredValue):
-        state.recent.append(instance)
+        state.recent.append(output.payload_id)
         # Only caches forget the older ones; whoever still reads them gets them from the payload store.
         while len(state.recent) > keep_last:
             state.dropped.append(state.recent.pop(0))
@@ -48,6 +48,16 @@ def keep_result(state: ExecutionState, container: ContainerState, scope: ScopeSt
     container.results[index] = result
     container.result_bytes += size
     state.resident_bytes += size - sum(node.bytes for node in scope.nodes.values())
+
+
+def drop_inner(state: ExecutionState, container: ContainerState, scope: ScopeState, result: Value) -> None:
+    """A scope is gone: caches may forget what it held besides its result and what outlives it (R36)."""
+    held = (result, *scope.exports.values(), *container.last.values())
+    kept = {value.payload_id for value in held if isinstance(value, StoredValue)}
+    outputs = (node.output for node in scope.nodes.values())
+    state.dropped.extend(
+        value.payload_id for value in outputs if isinstance(value, StoredValue) and value.payload_id not in kept
+    )
 
 
 def forget_results(state: ExecutionState, container: ContainerState) -> None:

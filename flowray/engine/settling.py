@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flowray.engine.instances import instance_id, parent_of_scope
+from flowray.engine.instances import parent_of_scope
 from flowray.engine.plan_index import PlanIndex, edge_lives
 from flowray.engine.residency import forget
 from flowray.engine.state import ExecutionState, ScopeState, is_over
@@ -74,5 +74,5 @@ def _prune(index: PlanIndex, state: ExecutionState, scope: ScopeState, node_id: 
     if node_id in index.kept:
         return
     if isinstance(node.output, StoredValue):
-        state.dropped.append(instance_id("", node_id))
+        state.dropped.append(node.output.payload_id)
     forget(state, node)

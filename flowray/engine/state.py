@@ -115,7 +115,8 @@ class ExecutionState(msgspec.Struct, omit_defaults=True):
     between steps. ``readers_left`` counts, per node of the root scope, the root nodes that may still read it.
     ``active_ms`` is the time spent running up to ``active_since``, waiting excluded (R14). ``last_terminal`` is the
     last root node to complete of those that nothing can follow; kept where the dialect's output is that one's (R8).
-    ``resident_bytes`` of outputs and results are inline; ``recent`` are the instances that ``keepLast`` keeps near.
+    ``resident_bytes`` of outputs and results are inline; ``recent`` are the stored
+    values that ``keepLast`` keeps near.
     ``handling``: the error handler was entered (R20). ``deadline_ms`` is absolute (R14).
     """
 

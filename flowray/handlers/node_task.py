@@ -16,13 +16,13 @@ class NodeTask(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     ``config`` is as written. ``outputs`` maps node ids to outputs, in plan order; ``aliases`` maps names (such as an
     ``outputVariable``) to node ids, of which ``alias_keys`` names the key of the output that is meant: an input node's
     ``inputVariable`` is the value of its ``inputName``, not the object. ``containers`` has the values of enclosing
-    loops and parallels by node id, innermost first; their ``itemVariable`` and ``indexVariable`` name item and index.
-    ``bound`` adds names of that kind. Values in ``inputs``, ``variables``, ``outputs``, ``loop``,
+    loops and parallels by node id, innermost first; ``bound`` has their items and indexes under the names that the
+    author gave them. Values in ``inputs``, ``variables``, ``outputs``, ``loop``,
     ``parallel``, ``containers`` and ``bound`` may be StoredValue, at the top or one level below.
 
     ``incarnation`` tells, within one process, for which taking-up of the execution the attempt runs: its results carry
     it, so that those of a former taking-up are not mistaken for those of an attempt with the same number.
-    ``lease_until_ms`` and ``epoch`` let a lane refuse stale dispatches (R23). ``timeout_ms`` counts from the start of
+    ``epoch`` is the owner's (R22). ``timeout_ms`` counts from the start of
     the attempt, ``deadline_ms`` is absolute. ``stream_id`` is empty for a node that does not stream. ``lane`` and
     ``resources`` say where the attempt is to run. An output above ``inline_limit_bytes`` is stored, one above
     ``output_limit_bytes`` is an error.
@@ -38,7 +38,6 @@ class NodeTask(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     dialect: str = "flowray"
     epoch: int = 0
     incarnation: int = 0
-    lease_until_ms: int | None = None
     config: dict[str, Any] = {}
     attempt: int = 1
     tries: int = 1

@@ -38,7 +38,7 @@ async def load_names(task: NodeTask, services: Services, now_ms: int) -> Names:
         secrets=services.secrets,
         known=frozenset(task.known),
         flatten=task.flatten,
-        bound={**_bound_by(containers), **bound},
+        bound=bound,
         now_ms=now_ms,
         elapsed_ms=task.elapsed_ms,
     )
@@ -59,17 +59,6 @@ def _aliases(task: NodeTask, outputs: Mapping[str, Json]) -> dict[str, Json]:
         if value is not MISSING:
             found[alias] = value
     return found
-
-
-def _bound_by(containers: Mapping[str, Mapping[str, Json]]) -> dict[str, Json]:
-    """Items and indexes under the names that their containers give them; ``containers`` begins with the innermost."""
-    bound: dict[str, Json] = {}
-    for values in reversed(list(containers.values())):
-        for field, named in (("item", "itemVariable"), ("index", "indexVariable")):
-            name = values.get(named)
-            if isinstance(name, str) and name:
-                bound[name] = values.get(field)
-    return bound
 
 
 _LISTS = frozenset({"results", "items"})

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from flowray.engine import events as ev
 from flowray.engine import stimuli as st
-from flowray.engine.commands import CancelTimer, EndExecution, StartTimer, StopNode
+from flowray.engine.commands import CancelTimer, EndExecution, PruneOutputs, StartTimer, StopNode
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.handlers.node_task import NodeTask
 from flowray.persistence.records import InboxRecord
@@ -39,6 +39,10 @@ class Executor(Protocol):
 
     def stop(self, execution_id: str, instance: str, attempt: int) -> None:
         """Stop one attempt; its result no longer counts."""
+        ...
+
+    def prune(self, payload_ids: Sequence[str]) -> None:
+        """Nothing that is still to run reads these stored values: caches may forget them (R36)."""
         ...
 
     def drop(self, execution_id: str) -> None:
@@ -309,6 +313,8 @@ class Driver:
                 key = (live.id, action.instance, action.attempt)
                 self._to_run = [task for task in self._to_run if _key(task) != key]
                 self._executor.stop(*key)
+            elif isinstance(action, PruneOutputs) and self._executor is not None:
+                self._executor.prune(action.payload_ids)
             elif isinstance(action, EndExecution):
                 self._forget(live)
 

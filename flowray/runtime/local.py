@@ -30,8 +30,9 @@ from flowray.runtime.payload_cache import CachedPayloads, NoShard
 class LocalExecutor:
     """Runs every attempt, whatever its lane, on one event loop in a thread."""
 
-    def __init__(self, lane: LoopLane) -> None:
+    def __init__(self, lane: LoopLane, cache: CachedPayloads) -> None:
         self._lane = lane
+        self._cache = cache
 
     def run(self, tasks: Sequence[NodeTask]) -> None:
         """Dispatch attempts."""
@@ -40,6 +41,10 @@ class LocalExecutor:
     def stop(self, execution_id: str, instance: str, attempt: int) -> None:
         """Stop one attempt."""
         self._lane.stop(execution_id, instance, attempt)
+
+    def prune(self, payload_ids: Sequence[str]) -> None:
+        """Forget values that nobody reads any more."""
+        self._lane.soon(self._cache.forget, payload_ids)
 
     def drop(self, execution_id: str) -> None:
         """Stop what of an execution still runs."""
@@ -66,7 +71,8 @@ class LocalRuntime:
         self._changing = threading.Lock()
         self._stopped = False
         self._orchestrator = self._new_orchestrator()
-        services = services_factory(CachedPayloads(payloads, NoShard()))
+        self._cache = CachedPayloads(payloads, NoShard())
+        services = services_factory(self._cache)
         self._lane = LoopLane("local", Lane(registry, services, system_now_ms), self._deliver, "flowray-lane")
 
     def _new_orchestrator(self) -> Orchestrator:
@@ -78,7 +84,7 @@ class LocalRuntime:
     def start_threads(self) -> None:
         """Begin to drive executions."""
         self._lane.start()
-        self._orchestrator.run(LocalExecutor(self._lane))
+        self._orchestrator.run(LocalExecutor(self._lane, self._cache))
 
     def _begin_anew(self) -> None:
         """The lease ran out: the machine slept, or the database was away. Take up again as a new owner."""
@@ -88,7 +94,7 @@ class LocalRuntime:
             for execution_id in self._orchestrator.driver.owned():
                 self._lane.drop(execution_id)
             self._orchestrator = self._new_orchestrator()
-            self._orchestrator.run(LocalExecutor(self._lane))
+            self._orchestrator.run(LocalExecutor(self._lane, self._cache))
 
     def _deliver(self, report: Report) -> None:
         self._orchestrator.driver.post_many(report)

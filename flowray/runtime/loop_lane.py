@@ -35,15 +35,15 @@ class LoopLane:
 
     def run(self, tasks: Sequence[NodeTask]) -> None:
         """Run attempts; returns at once."""
-        self._call(self._begin, tasks)
+        self.soon(self._begin, tasks)
 
     def stop(self, execution_id: str, instance: str, attempt: int) -> None:
         """Cancel one attempt if it runs here."""
-        self._call(self._lane.stop, execution_id, instance, attempt)
+        self.soon(self._lane.stop, execution_id, instance, attempt)
 
     def drop(self, execution_id: str) -> None:
         """Cancel whatever of an execution still runs here."""
-        self._call(self._lane.drop, execution_id)
+        self.soon(self._lane.drop, execution_id)
 
     def close(self) -> None:
         """Cancel everything and stop the thread. Safe to call again; what is asked of the lane later is ignored."""
@@ -60,7 +60,8 @@ class LoopLane:
         if not self._thread.is_alive():
             self._loop.close()
 
-    def _call(self, function: Callable[..., object], *arguments: object) -> None:
+    def soon(self, function: Callable[..., object], *arguments: object) -> None:
+        """Call on the lane's own thread; returns at once. Ignored after ``close``."""
         if not self._closed:
             self._loop.call_soon_threadsafe(function, *arguments)
 

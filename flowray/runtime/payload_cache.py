@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from flowray.persistence.stores import PayloadStore
@@ -63,6 +63,13 @@ class CachedPayloads:
         self._offer(execution_id, payload_id, encoded)
         self._remember(payload_id, encoded)
         return payload_id
+
+    def forget(self, payload_ids: Sequence[str]) -> None:
+        """Nobody who is still to run here reads these; reading one all the same costs a fetch."""
+        for payload_id in payload_ids:
+            data = self._cache.pop(payload_id, None)
+            if data is not None:
+                self._bytes -= len(data)
 
     async def _shared(self, payload_id: str, fetch: Callable[[], Awaitable[bytes]]) -> bytes:
         task = self._loading.get(payload_id)

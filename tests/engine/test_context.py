@@ -64,7 +64,7 @@ def test_loop_values() -> None:
     played = run(maker.build(), {"L": items("a", "b"), "x": lambda call, seen: ok(seen.loop["item"].upper())})
     assert played.slices["L[1]/x"].loop == {
         "index": 1, "iteration": 2, "item": "b", "currentItem": "b", "branchId": "L[1]", "total": 2,
-        "isFirst": False, "isLast": True, "results": ["A"], "itemVariable": "city", "indexVariable": "i",
+        "isFirst": False, "isLast": True, "results": ["A"],
     }  # fmt: skip
     assert played.slices["L[1]/x"].containers["L"]["index"] == 1
     assert played.slices["L[1]/x"].parallel is None
@@ -261,7 +261,7 @@ def test_settings_may_keep_outputs(settings: dict[str, Any]) -> None:
 
 def test_r36_caches_are_told_to_drop_stored_values() -> None:
     played = run(PlanMaker().chain("a", "b", "c").build(), {"a": ok(StoredValue("p1", 99_999)), "b": ok("small")})
-    assert [command for command in played.commands if isinstance(command, PruneOutputs)] == [PruneOutputs(("a",))]
+    assert [command for command in played.commands if isinstance(command, PruneOutputs)] == [PruneOutputs(("p1",))]
 
 
 def test_r7_what_was_pruned_is_named_so_that_the_lane_can_read_the_log() -> None:

@@ -80,14 +80,27 @@ def test_l5_with_a_limit_of_nothing_every_value_is_still_read() -> None:
     assert store["e.n5"].startswith("n5 5 ")
 
 
+def test_r36_caches_forget_what_an_iteration_leaves_behind_but_not_its_result() -> None:
+    plan = PlanMaker().loop("L").chain("x", "y", scope="L").node("after").edge("L -> after").build()
+    script = {
+        "L": items(1, 2),
+        "x": lambda call, seen: ok(StoredValue(f"{call.instance}.x", 9_999)),
+        "y": lambda call, seen: ok(StoredValue(f"{call.instance}.y", 9_999)),
+        "after": ok(None),
+    }
+    played = run(plan, script)
+    dropped = [name for command in played.commands if isinstance(command, PruneOutputs) for name in command.payload_ids]
+    assert dropped == ["L[0]/x.x", "L[1]/x.x"]
+
+
 @pytest.mark.parametrize("keep_last", [0, 2])
 def test_keep_last_lets_caches_forget_but_readers_read(keep_last: int) -> None:
     plan = chain(5, policy=f"keepLast({keep_last})", keep_last=keep_last).build()
     played = Run(plan, {f"n{n}": ok(StoredValue(f"e.{n}", 9_999)) for n in range(5)}).start()
     for number in range(4):
         played.finish(f"n{number}")
-    dropped = [name for command in played.commands if isinstance(command, PruneOutputs) for name in command.instances]
-    assert dropped == [f"n{n}" for n in range(4 - keep_last)]
+    dropped = [name for command in played.commands if isinstance(command, PruneOutputs) for name in command.payload_ids]
+    assert dropped == [f"e.{n}" for n in range(4 - keep_last)]
     assert sorted(played.slices["n4"].outputs) == ["n0", "n1", "n2", "n3"]
     assert played.slices["n4"].pruned == ()
     assert inline_limit(played.index, played.state) == SMALL_BYTES

@@ -33,13 +33,12 @@ async def test_an_input_is_read_by_name_by_node_and_by_alias() -> None:
     assert seen == "write|write|write"
 
 
-async def test_items_are_bound_to_their_names_innermost_first() -> None:
-    inner = {"item": 1, "index": 0, "itemVariable": "row", "indexVariable": "i"}
-    outer = {"item": 2, "index": 5, "itemVariable": "row", "indexVariable": "o"}
-    names = await load_names(task(containers={"L2": inner, "L1": outer}, bound={"x": 9}), fake_services(), 0)
-    assert names.bound == {"row": 1, "i": 0, "o": 5, "x": 9}
-    config = {"operation": "template", "template": "{{row}}/{{i}}/{{o}}"}
-    assert await output("transform", config, containers={"L2": inner, "L1": outer}, loop=inner) == "1/0/5"
+async def test_items_are_bound_to_the_names_that_the_author_gave_them() -> None:
+    bound = {"row": 1, "i": 0}
+    names = await load_names(task(bound=bound), fake_services(), 0)
+    assert names.bound == bound
+    config = {"operation": "template", "template": "{{row}}/{{i}}"}
+    assert await output("transform", config, bound=bound) == "1/0"
 
 
 async def test_payloads_are_loaded_once_wherever_they_stand() -> None:

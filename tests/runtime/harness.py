@@ -71,6 +71,7 @@ class ScriptedExecutor:
         self.tasks: list[NodeTask] = []
         self.stopped: list[tuple[str, str, int]] = []
         self.dropped: list[str] = []
+        self.pruned: list[str] = []
         self.effects: Counter[str] = Counter()
         self.post: Callable[[str, st.AnyStimulus], None] = lambda execution_id, stimulus: None
 
@@ -91,6 +92,9 @@ class ScriptedExecutor:
 
     def stop(self, execution_id: str, instance: str, attempt: int) -> None:
         self.stopped.append((execution_id, instance, attempt))
+
+    def prune(self, payload_ids: Sequence[str]) -> None:
+        self.pruned.extend(payload_ids)
 
     def drop(self, execution_id: str) -> None:
         self.dropped.append(execution_id)

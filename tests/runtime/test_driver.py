@@ -21,6 +21,7 @@ from flowray.persistence.writes import AnyResult, AnyWrite, AppendEvents, ClaimE
 from flowray.plan import ExecutionPlan, PlanRetry
 from flowray.runtime.driver import Driver
 from flowray.runtime.live import LiveExecution
+from flowray.values import StoredValue
 from tests.engine.plans import PlanMaker
 from tests.runtime.harness import (
     OWNER,
@@ -122,6 +123,17 @@ def test_r22_a_fenced_execution_is_dropped_and_the_others_go_on() -> None:
     assert "e1" in desk.executor.dropped
     assert desk.row("e2").status == "completed"
     assert desk.driver.owned() == []
+
+
+def test_r36_caches_hear_of_values_that_nobody_reads_any_more_once_that_is_durable() -> None:
+    desk = Desk({"a": SILENT, "b": SILENT})
+    desk.start(PlanMaker().node("a").node("b", reads=["a"]).edge("a -> b").build())
+    desk.driver.post("e1", succeeded(desk.task("a"), StoredValue("large", 99_999)))
+    desk.settle()
+    assert desk.executor.pruned == []
+    desk.driver.post("e1", succeeded(desk.task("b")))
+    desk.settle()
+    assert desk.executor.pruned == ["large"]
 
 
 def test_results_for_executions_that_are_not_driven_here_are_dropped() -> None:

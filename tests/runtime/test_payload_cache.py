@@ -127,6 +127,17 @@ async def test_the_least_recently_used_goes_first_and_huge_values_are_not_kept()
     assert store.reads == ["a", "b", "c", "b", "big", "big"]
 
 
+async def test_a_forgotten_value_makes_room_and_is_read_again() -> None:
+    four_hundred = b'"' + b"x" * 398 + b'"'
+    store = Store(a=four_hundred, b=four_hundred, c=four_hundred)
+    payloads = cached(store)
+    await payloads.load("a")
+    payloads.forget(["a", "never there"])
+    for payload_id in ("b", "c", "b", "c", "a"):
+        await payloads.load(payload_id)
+    assert store.reads == ["a", "b", "c", "a"]
+
+
 async def test_a_missing_value_is_missing_for_all_and_asked_for_again() -> None:
     store = Store()
     payloads = cached(store)

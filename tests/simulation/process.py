@@ -237,6 +237,9 @@ class _Executor:
     def stop(self, execution_id: str, instance: str, attempt: int) -> None:
         self._process.world.lanes.stop(self._process, (execution_id, instance, attempt))
 
+    def prune(self, payload_ids: Sequence[str]) -> None:
+        """The simulated lanes keep no cache."""
+
     def drop(self, execution_id: str) -> None:
         self._process.world.lanes.drop(self._process, execution_id)
 

@@ -40,6 +40,7 @@ class RayExecutor:
         services_factory: ServicesFactory,
         metrics: Metrics,
         now_ms: Callable[[], int],
+        prune: Callable[[Sequence[str]], None],
         lane_override: LaneName | None = None,
     ) -> None:
         self._owner_id = owner_id
@@ -49,6 +50,7 @@ class RayExecutor:
         self._services_factory = services_factory
         self._metrics = metrics
         self._now_ms = now_ms
+        self._prune = prune
         self._override = lane_override
         self._collector = Collector()
         self._turns = itertools.count()
@@ -98,6 +100,10 @@ class RayExecutor:
         if lane is not None:
             lane.stop.remote(execution_id, instance, attempt)
         self._inline.stop(execution_id, instance, attempt)
+
+    def prune(self, payload_ids: Sequence[str]) -> None:
+        """Tell the context store what nobody reads any more."""
+        self._prune(payload_ids)
 
     def drop(self, execution_id: str) -> None:
         """Forget an execution that has ended here; stop what of it may still run."""

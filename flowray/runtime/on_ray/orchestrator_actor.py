@@ -100,6 +100,7 @@ class OrchestratorActor:
             services_factory=partial(task_services, config),
             metrics=metrics(),
             now_ms=system_now_ms,
+            prune=self._prune,
             lane_override=config.lane_override,
         )
         self._publisher.start()
@@ -154,6 +155,12 @@ class OrchestratorActor:
         if kind in ev.TERMINAL_EVENTS:
             counted.execution_ended(kind.partition(".")[2])
             self._ended(execution_id)
+
+    def _prune(self, payload_ids: Sequence[str]) -> None:
+        """Best effort: what the context store keeps too long goes by its size, or with its execution."""
+        hub = self._find_hub()
+        if hub is not None:
+            hub.store_prune.remote(payload_ids)
 
     def _ended(self, execution_id: str) -> None:
         metrics().active(len(self._orchestrator.driver.owned()))
