@@ -132,7 +132,7 @@ class FlowrayServer:
         return {row["instance"]: row["status"] for row in self.nodes(execution_id)}
 
 
-def eventually(probe: Callable[[], Any], timeout_s: float = 30, every_s: float = 0.05) -> Any:
+def eventually(probe: Callable[[], Any], timeout_s: float = 60, every_s: float = 0.05) -> Any:
     """Poll until ``probe`` gives something; fails after ``timeout_s``."""
     deadline = time.monotonic() + timeout_s
     last: Any = None
@@ -186,7 +186,7 @@ def hosted(session: RaySession, llm_url: str, **overrides: Any) -> Iterator[Flow
         server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=settings.port, log_level="critical"))
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
-        eventually(lambda: server.started, 20)
+        eventually(lambda: server.started, 60)
         try:
             with FlowrayServer(f"http://127.0.0.1:{settings.port}", settings, config, actors) as running:
                 yield running

@@ -93,18 +93,18 @@ def test_parallel(server: FlowrayServer) -> None:
 
 
 def test_parallel_branches_run_at_the_same_time(server: FlowrayServer, world: str) -> None:
-    """Four branches of 300 ms each are under way together."""
+    """Four branches of a second each are under way together."""
     nodes = {
         "in": INPUT,
         "fan": {"type": "parallel", "config": {"count": 4, "outputVariable": "all"}},
-        "nap": get(f"{world}/slow?ms=300"),
+        "nap": get(f"{world}/slow?ms=1000"),
         "out": output("{{all}}"),
     }
     edges = [("in", "fan"), ("fan", "nap", "parallel-body"), ("nap", "fan"), ("fan", "out", "parallel-exit")]
     httpx.get(f"{world}/most")
     done = server.run(workflow("naps", nodes, edges))
     assert done["status"] == "completed", done["error"]
-    assert [one["data"]["slept"] for one in done["outputs"]["y"]] == ["300"] * 4
+    assert [one["data"]["slept"] for one in done["outputs"]["y"]] == ["1000"] * 4
     assert httpx.get(f"{world}/most").json()["most"] == 4
 
 
@@ -151,7 +151,7 @@ def test_parallel_speed_up(server: FlowrayServer, world: str) -> None:
     names = [f"n{number}" for number in range(8)]
 
     def seconds(**settings: Any) -> float:
-        nodes = {"in": INPUT, **{name: get(f"{world}/slow?ms=150&n={name}") for name in names}}
+        nodes = {"in": INPUT, **{name: get(f"{world}/slow?ms=300&n={name}") for name in names}}
         nodes["out"] = output({name: f"{{{{{name}.data.n}}}}" for name in names})
         edges = [("in", name) for name in names] + [(name, "out") for name in names]
         done = server.run(workflow("speed-up", nodes, edges, settings=settings))
@@ -161,7 +161,7 @@ def test_parallel_speed_up(server: FlowrayServer, world: str) -> None:
 
     seconds()  # warm
     one_by_one, together = seconds(maxConcurrentNodes=1), seconds()
-    assert one_by_one >= 8 * 0.15
+    assert one_by_one >= 8 * 0.3
     assert one_by_one / together >= 2, (one_by_one, together)
 
 

@@ -275,7 +275,7 @@ async def test_tokens_are_handed_over_while_the_handler_runs() -> None:
         node.emit_token("early ")
         started = time.monotonic()
         while not any(isinstance(event, TokensProduced) for event in emitted):
-            assert time.monotonic() - started < 2
+            assert time.monotonic() - started < 20
             await asyncio.sleep(0.001)
         node.emit_token("late")
         return NodeResult(data=1)

@@ -48,7 +48,7 @@ def test_a_killed_process_loses_nothing(server: FlowrayServer, world: str, victi
     pid = VICTIMS[victim](server)
     committed_before = _completed(server, execution_id)
     os.kill(pid, signal.SIGKILL)
-    eventually(lambda: not os.path.exists(f"/proc/{pid}") or _is_zombie(pid), 10)
+    eventually(lambda: not os.path.exists(f"/proc/{pid}") or _is_zombie(pid), 60)
 
     done = server.finished(execution_id, 120)
     assert (done["status"], done["outputs"]) == ("completed", {"last": f"{prefix}-{NODES - 1:02d}"}), done

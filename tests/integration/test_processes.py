@@ -76,7 +76,7 @@ def test_task_nodes_run_in_processes_that_are_neither_ingress_nor_orchestrator(l
         found = [task for task in tasks if task.name in wanted]
         return found if {task.name for task in found} == wanted else []
 
-    tasks = eventually(finished_tasks, 20, every_s=0.3)
+    tasks = eventually(finished_tasks, 60, every_s=0.3)
     assert {task.type for task in tasks} == {"NORMAL_TASK"}
     dedicated = [actor for actor in _alive_actors() if actor.name == f"execution-{started['id']}"]
     assert [actor.class_name for actor in dedicated] == ["OrchestratorActor"]
@@ -190,7 +190,7 @@ def test_our_metrics_stand_beside_rays_on_its_metrics_port(server: FlowrayServer
     port = ray.nodes()[0]["MetricsExportPort"]
 
     def exported() -> str:
-        text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text
+        text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=60).text
         wanted = ("ray_flowray_executions_total", "ray_flowray_nodes_total", "ray_flowray_node_seconds_bucket")
         return text if all(name in text for name in wanted) else ""
 

@@ -14,7 +14,7 @@ nbclient = pytest.importorskip("nbclient", reason="needs nbclient")
 nbformat = pytest.importorskip("nbformat", reason="needs nbformat")
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-CELL_TIMEOUT_S = 60
+CELL_TIMEOUT_S = 180
 
 
 def execute(path: Path) -> list[Any]:

@@ -36,7 +36,7 @@ def page(browser: Any) -> Iterator[Any]:
     requested: list[str] = []
     opened.on("pageerror", lambda error: problems.append(str(error)))
     opened.on("request", lambda request: requested.append(request.url))
-    opened.set_default_timeout(20_000)
+    opened.set_default_timeout(60_000)
     yield opened
     context.close()
     assert problems == []

@@ -71,7 +71,7 @@ def test_r27_the_databases_clock_counts_ms_since_1970(database_url: str) -> None
         first = connection.execute(select(clock_ms(engine))).scalar_one()
         second = connection.execute(select(clock_ms(engine))).scalar_one()
     assert isinstance(first, int)
-    assert abs(first - time.time() * 1_000) < 2_000
+    assert abs(first - time.time() * 1_000) < 30_000
     assert second >= first - 1
     engine.dispose()
 

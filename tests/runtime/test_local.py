@@ -23,7 +23,7 @@ from flowray.values import INLINE_LIMIT_BYTES, StoredValue, as_value, decode_jso
 from tests.fakes.services import ScriptedChat, ScriptedHttp, fake_services
 from tests.runtime.workflows import compiled
 
-TIMEOUT_S = 20
+TIMEOUT_S = 60
 
 
 def answering(*answers: tuple[int, Any]) -> ScriptedHttp:

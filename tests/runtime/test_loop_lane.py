@@ -36,7 +36,7 @@ class Receiver:
 
     def wait_for(self, *instances: str) -> None:
         with self.changed:
-            assert self.changed.wait_for(lambda: set(instances) <= set(self.results), timeout=10)
+            assert self.changed.wait_for(lambda: set(instances) <= set(self.results), timeout=60)
 
 
 def test_attempts_run_and_are_delivered_on_the_thread() -> None:

@@ -108,7 +108,7 @@ def test_the_thread_notices_the_loss_and_says_so_once() -> None:
     lease = world.make(lease_ms=30)
     lease.start()
     world.store.commit([ReleaseOwner(id="o1")])
-    assert world.lost.wait(5)
+    assert world.lost.wait(60)
     lease.stop()
 
 
@@ -128,7 +128,7 @@ def test_the_thread_renews() -> None:
     world.journal = Counting(world.store)
     lease = world.make(lease_ms=30)
     lease.start()
-    assert renewed.wait(5)
+    assert renewed.wait(60)
     lease.stop()
     assert world.store.owners() == []
     assert not world.lost.is_set()

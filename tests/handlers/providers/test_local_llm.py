@@ -69,7 +69,7 @@ def test_it_answers_as_openai_does() -> None:
         answer = httpx.post(f"{server.base_url}/chat/completions", json=asked, timeout=60).json()
         assert answer["usage"]["completion_tokens"] <= 8
         assert answer["choices"][0]["message"]["content"]
-        models = httpx.get(f"{server.base_url}/models", timeout=10).json()
+        models = httpx.get(f"{server.base_url}/models", timeout=60).json()
         assert models["data"][0]["id"] == local_llm.MODEL_NAME
     finally:
         server.stop()

@@ -57,7 +57,7 @@ async def test_runaway_jsonata_times_out_and_the_pool_lives(
     error = await failing(sandbox.jsonata(expression, data, {}, 100))
     assert error.code == "EXPRESSION_TIMEOUT"
     assert "after 100 ms" in error.message
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 15
     assert await sandbox.jsonata("1 + 1", {}, {}, 1_000) == 2
 
 
