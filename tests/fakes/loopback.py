@@ -21,7 +21,7 @@ def loopback_server(app: Any) -> Iterator[str]:
     started = threading.Event()
     thread = threading.Thread(target=_run, args=(server, listener, started), daemon=True)
     thread.start()
-    assert started.wait(10), "the loopback server did not start"
+    assert started.wait(60), "the loopback server did not start"
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:

@@ -26,7 +26,7 @@ class GatedCommitter(FaultyCommitter):
 
     def commit(self, writes: Sequence[AnyWrite]) -> list[AnyResult]:
         self.entered.set()
-        assert self.gate.wait(10)
+        assert self.gate.wait(60)
         return super().commit(writes)
 
 
@@ -44,7 +44,7 @@ class Answers:
             self._complete.set()
 
     def wait(self) -> list[tuple[list[AnyResult] | None, Exception | None]]:
-        assert self._complete.wait(10)
+        assert self._complete.wait(60)
         return self.given
 
 
@@ -59,7 +59,7 @@ def gated(store: MemoryStore) -> Iterator[tuple[GatedCommitter, ThreadJournal]]:
     journal = ThreadJournal(committer, JournalOptions(max_writes=4, max_bytes=1_000, first_retry_s=0))
     # The first submission keeps the journal busy at the gate; what follows is queued.
     journal.submit([save("first")], lambda results, error: None)
-    assert committer.entered.wait(10)
+    assert committer.entered.wait(60)
     yield committer, journal
     committer.gate.set()
     journal.close()

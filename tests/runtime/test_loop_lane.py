@@ -82,14 +82,14 @@ def test_what_runs_is_closed(way: str) -> None:
     lane = LoopLane("o1", lane_of(run), Receiver(), "test-lane")
     lane.start()
     lane.run([task("a")])
-    assert started.wait(10)
+    assert started.wait(60)
     if way == "stop":
         lane.stop("e1", "a", 1)
     elif way == "drop":
         lane.drop("e1")
     else:
         lane.close()
-    assert closed.wait(10)
+    assert closed.wait(60)
     lane.close()
 
 
@@ -118,7 +118,7 @@ def test_blocking_code_does_not_keep_a_lane_from_closing(monkeypatch: pytest.Mon
     lane = LoopLane("o1", lane_of(run), Receiver(), "test-lane")
     lane.start()
     lane.run([task("a")])
-    assert started.wait(10)
+    assert started.wait(60)
     before = time.monotonic()
     lane.close()
     assert time.monotonic() - before < 8

@@ -399,7 +399,7 @@ def test_an_orchestrator_with_its_threads_runs_and_stops() -> None:
     executor.post = orchestrator.driver.post
     insert(store, ONE, owner_id=None, epoch=0)
     orchestrator.run(executor)
-    assert ended.wait(10)
+    assert ended.wait(60)
     assert isinstance(store.commit([RenewLease(id="o1", lease_ms=1)])[0], Leased)
     orchestrator.stop()
     journal.close()
