@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import engine_core, executions, start_latency
+from benchmarks import engine_core, executions, memory, speedup, start_latency
 from benchmarks.measuring import machine
 
-ALL = {"engine": engine_core.main, "start": start_latency.main, "executions": executions.main}
+ALL = {
+    "engine": engine_core.main,
+    "start": start_latency.main,
+    "executions": executions.main,
+    "memory": memory.main,
+    "speedup": speedup.main,
+}
 
 
 def main(names: list[str]) -> None:

@@ -62,6 +62,24 @@ def waiting_fan_out(width: int, url: str) -> Definition:
     return definition
 
 
+def heavy_chain(length: int) -> Definition:
+    """``length`` transform nodes in a row; each reads the text of the one before and puts out all of it, with its own
+    number, so that no two outputs are equal. The text is an input, so it says how large the outputs are.
+    """
+    nodes: dict[str, Any] = {"start": {"type": "input", "config": {"inputName": "text"}}}
+    edges = []
+    previous, text = "start", "{{inputs.text}}"
+    for number in range(length):
+        node_id = f"n{number:05d}"
+        config = {"operation": "passthrough", "inputData": {"number": number, "text": text}}
+        nodes[node_id] = {"type": "transform", "config": config}
+        edges.append({"source": previous, "target": node_id})
+        previous, text = node_id, f"{{{{{node_id}.text}}}}"
+    nodes["end"] = {"type": "output", "config": {"outputName": "last", "value": f"{{{{{previous}.number}}}}"}}
+    edges.append({"source": previous, "target": "end"})
+    return {"name": f"heavy chain of {length}", "nodes": nodes, "edges": edges, "entryPoint": "start"}
+
+
 def broken(
     events: list[dict[str, Any]], nodes: list[dict[str, Any]], definition: Definition, outputs: Any, expected: Any
 ) -> str:
