@@ -18,7 +18,8 @@ LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0")
 LONGEST_SLEEP_S = 0.05
 
 # A setting of the machine must not decide whether a test passes. At import, before anything reads them.
-_KEPT = ("FLOWRAY_CORPUS", "FLOWRAY_ACCEPTANCE_FULL", "FLOWRAY_SOAK_S")
+_HOSTILE = ("FLOWRAY_TEST_FAULTS", "FLOWRAY_TEST_SEED", "FLOWRAY_TEST_ALWAYS_RECOVER")
+_KEPT = ("FLOWRAY_CORPUS", "FLOWRAY_ACCEPTANCE_FULL", "FLOWRAY_SOAK_S", *_HOSTILE)
 for _name in [name for name in os.environ if name.startswith("FLOWRAY_") and name not in _KEPT]:
     del os.environ[_name]
 
@@ -26,6 +27,12 @@ for _name in [name for name in os.environ if name.startswith("FLOWRAY_") and nam
 def _may_start_ray(path: Path) -> bool:
     folder = path.relative_to(TESTS).parts[0]
     return folder in RAY_FOLDERS or folder == "notebooks"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Load what makes a run hostile only where it is to be."""
+    if any(os.environ.get(name) for name in _HOSTILE):
+        config.pluginmanager.import_plugin("tests.hostile.plugin")
 
 
 @pytest.fixture(autouse=True)
