@@ -23,8 +23,12 @@ from flowray.engine import stimuli as st
 from flowray.engine.commands import RunNode
 from flowray.engine.context import ContextSlice
 from flowray.engine.instances import parent_of_scope
+from flowray.engine.outcomes import read_run
+from flowray.engine.plan_index import PlanIndex
 from flowray.engine.signals import Signals, VariableOperation
 from flowray.engine.snapshot import snapshot_to_json
+from flowray.engine.start_planning import StartRequest, plan_start
+from flowray.engine.start_points import Selection
 from flowray.errors import FlowrayError
 from flowray.expressions.evaluator import evaluate
 from flowray.expressions.names import MISSING, Names
@@ -100,6 +104,7 @@ class Player:
     inputs: dict[str, Any]
     own_conditions: bool = False
     check: bool = True
+    selection: Selection | None = None
     counts: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -158,13 +163,18 @@ class Player:
 
     # -- playing ---------------------------------------------------------------------------------------------------
 
+    def start(self) -> Run:
+        """Begin."""
+        self.run.send(st.Start(ts=self.run.now, inputs=self.inputs, selection=self.selection))
+        return self.run
+
     def by_time(self) -> Run:
         """By the ops' own times, ties in the order of dispatch."""
         run, due = self.run, dict[tuple[str, int, str, int], int]()
         abort = self.scenario.get("abortAfterMs")
         if abort is not None and abort < 0:
             run.send(st.CancelRequested(ts=run.now))
-        run.start(**self.inputs)
+        self.start()
         while run.ended is None:
             for call in run.pending:
                 due.setdefault(_key(call), run.now + self.delay_ms(call))
@@ -197,7 +207,7 @@ class Player:
 
     def in_order(self, pick: Callable[[Run], int]) -> Run:
         """In the order that ``pick`` chooses among what is pending. The clock stands still while anything runs."""
-        run = self.run.start(**self.inputs)
+        run = self.start()
         while run.ended is None:
             if run.pending:
                 run.answer(run.pending[pick(run)])
@@ -257,12 +267,24 @@ def _follow(
 
 
 def players_of(scenario: Scenario, *, conditions: str = "conditionsPy") -> Callable[..., Player]:
-    """Makes new executions of a scenario that compiles."""
+    """Makes new executions of a scenario that compiles; of one that runs from a block, those of its second run.
+
+    Raises INVALID_START_POINT where that block cannot be run from.
+    """
     definition = loaded(scenario, conditions=conditions)
     assert definition is not None, scenario["id"]
     plan = build_plan(definition, NODE_TYPES, trigger=scenario.get("trigger")).require()
     inputs = prepare_inputs(input_contract(definition), scenario.get("input", {}))
-    return partial(Player, scenario, plan, inputs, own_conditions=conditions == "conditions")
+    make = partial(Player, scenario, plan, inputs, own_conditions=conditions == "conditions")
+    selection = None
+    if "stopAfter" in scenario:
+        last = scenario["stopAfter"].removeprefix("loop-").removesuffix("-sentinel-end")
+        selection = plan_start(PlanIndex(plan), StartRequest(until_node=last), None, None)
+    if "runFrom" in scenario:
+        first = make(selection=selection).by_time()
+        request = StartRequest(from_node=scenario["runFrom"]["blockId"])
+        selection = plan_start(first.index, request, read_run(first.index, first.log), "e0")
+    return partial(make, selection=selection)
 
 
 # -- replies by type -----------------------------------------------------------------------------------------------

@@ -1,12 +1,18 @@
-"""Writes ``docs/conformance.md``: ``python -m tests.conformance.table``. A test checks that the file is up to date."""
+"""Writes ``docs/conformance.md`` and ``docs/inferred-loops.md``: ``python -m tests.conformance.table``.
+
+Tests check that both are up to date.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from tests.conformance import inferred_loops
+from tests.conformance.corpus_player import MOST_COMBINATIONS
+from tests.conformance.corpus_runs import FileRuns, corpus_runs, sim_runs
 from tests.conformance.shapes import Outcome, outcomes
 from tests.conformance.test_builder_records import DEVIATIONS, judge_records
 from tests.corpus import CORPUS
@@ -20,7 +26,7 @@ What flowray makes of real workflows and of the recorded behaviour of another en
 """
 
 
-def _rows(header: list[str], rows: list[list[object]]) -> str:
+def _rows(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
     lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
     return "\n".join(lines) + "\n"
@@ -55,6 +61,51 @@ def real_definitions() -> str:
     )
 
 
+def executed_definitions() -> str:
+    """What became of running all files, and SIM's exports, with scripted replies."""
+    found = (*corpus_runs(), *sim_runs())
+    kinds = sorted({runs.kind for runs in found}, key=lambda kind: (kind.startswith("sim"), kind))
+    rows = [[kind, *_run_counts([runs for runs in found if runs.kind == kind])] for kind in kinds]
+    rows.append(["**all**", *_run_counts(found)])
+    header = [
+        "kind", "files", "run", "combinations", "completed", "failed", "paused on the way", "nodes", "executed",
+        "never executed", "merges", "reached", "runs with one failing node", "of these failed",
+    ]  # fmt: skip
+    never = [[runs.file, node_id, why] for runs in found for node_id, why in runs.never.items()]
+    refused = ", ".join(runs.file for runs in found if runs.plan is None)
+    return (
+        "## Real definitions, executed\n\n"
+        "Every node type answers from a script, installed or not; each file runs to its end once for every combination "
+        f"of its decisions (up to {MOST_COMBINATIONS}; {sum(runs.capped for runs in found)} files have more): the "
+        "handle that a branch selects, whether a failure that is routed happens, two, one or no rounds of a loop. "
+        "Then again in another order of completion with a crash half-way, and once more for each node that fails. "
+        f"Violations of the laws (nothing hangs, no output is lost, R1, R3, R4, R8, R12, R20, R29, L1, L4): "
+        f"{sum(len(runs.problems) for runs in found)}. Not run, because it is refused: {refused}.\n\n"
+        + _rows(header, rows)
+        + "\nNever executed, in no combination:\n\n"
+        + _rows(["file", "node", "why"], never)
+    )
+
+
+def _run_counts(found: Sequence[FileRuns]) -> list[object]:
+    nodes, never = sum(runs.nodes for runs in found), sum(len(runs.never) for runs in found)
+    return [
+        len(found),
+        sum(runs.plan is not None for runs in found),
+        sum(runs.combinations for runs in found),
+        sum(runs.statuses["completed"] for runs in found),
+        sum(runs.statuses["failed"] for runs in found),
+        sum(runs.paused for runs in found),
+        nodes,
+        nodes - never,
+        never,
+        sum(len(runs.merges) for runs in found),
+        sum(len(runs.merges_reached) for runs in found),
+        sum(runs.failures.total() for runs in found),
+        sum(runs.failures["failed"] for runs in found),
+    ]
+
+
 def builder_records() -> str:
     """The recorded builder."""
     counts = judge_records()
@@ -66,7 +117,7 @@ def builder_records() -> str:
     )
 
 
-SECTIONS: list[Callable[[], str]] = [real_definitions, builder_records]
+SECTIONS: list[Callable[[], str]] = [real_definitions, executed_definitions, builder_records]
 """One per topic, in the order of the page. Add a function here to add a topic."""
 
 
@@ -76,13 +127,14 @@ def render() -> str:
 
 
 def main() -> int:
-    """Write the page; 1 if the corpus is absent."""
+    """Write the pages; 1 if the corpus is absent."""
     if CORPUS is None:
         print("the corpus of real workflows is not beside the project", file=sys.stderr)
         return 1
     TARGET.parent.mkdir(exist_ok=True)
-    TARGET.write_text(render(), encoding="utf-8")
-    print(TARGET)
+    for target, text in ((TARGET, render()), (inferred_loops.TARGET, inferred_loops.render())):
+        target.write_text(text, encoding="utf-8")
+        print(target)
     return 0
 
 

@@ -14,8 +14,9 @@ from starlette.routing import Route
 
 from flowray.bootstrap import build_registry
 from flowray.cli.in_process import run_to_end
+from flowray.compiler.documents import compile_document
 from flowray.handlers.providers.fake_openai import create_fake_openai
-from flowray.sdk.session import LocalSession, compile_document
+from flowray.sdk.session import LocalSession
 from flowray.settings import Settings
 from tests.example_replies import EXAMPLES, EXECUTED, INPUTS, OUTPUTS, REPLIES
 from tests.fakes.loopback import loopback_server

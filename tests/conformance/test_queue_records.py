@@ -3,6 +3,12 @@
 Their queue is told what to skip; ours derives it from edges. So an edge into a node that a trace skips by hand gets a
 handle of its own, and its source selects every handle but that one. What a trace does that flowray does otherwise is
 named with the rule, and *our* value is asserted.
+
+Ten traces have edges with the handle ``error``, which the recorded queue takes for any other edge: its targets run on
+success too. That is a known defect of that engine (number 5 of those verified at its HEAD: "edge with handle error:
+runs on success too"). The file itself carries no mark of it, so the eight of them that contradict us count as
+deviating in the strict number. In two, the source only succeeds with the output ``{"_error": true}``, by which the
+tests of that engine play a failure; with that as our signal for the error port, they agree in every state.
 """
 
 from __future__ import annotations
@@ -13,15 +19,33 @@ from typing import Any
 import pytest
 
 from flowray.engine.outputs import progress
+from flowray.engine.signals import Signals
 from flowray.engine.statuses import NodeStatus
 from flowray.plan import PlanRetry
 from tests.corpus import golden, needs_corpus
-from tests.engine.harness import Run, err, ok, route
+from tests.engine.harness import Reply, Run, err, ok, route
 from tests.engine.plans import PlanMaker
 
 Trace = dict[str, Any]
 
 ALLOWED_DEVIATING = 0.05
+
+SAYS_ERROR = "a success whose output says _error leaves through the error port, as our signal does"
+
+_ERRORS = "Error Boundary Orchestration "
+
+ERROR_EDGES_ON_SUCCESS = {
+    _ERRORS + "basic error handling should execute success path when no errors occur",
+    _ERRORS + "basic error handling should capture error metadata in context",
+    _ERRORS + "fallback patterns should use primary when it succeeds",
+    _ERRORS + "multiple error boundaries should handle individual task failures independently",
+    _ERRORS + "error isolation should not propagate errors to unrelated branches",
+    _ERRORS + "error metadata should include error message in failed node output",
+    _ERRORS + "error metadata should include timestamp with error",
+    _ERRORS + "real-world scenarios should handle API aggregation with partial failures",
+}
+"""The traces in which the recorded queue runs an error edge whose source has succeeded, or, after ``_error``, the
+success edge as well: defect 5 and nothing else, see ``test_the_error_edges_are_the_only_difference``."""
 
 
 class DeviationError(Exception):
@@ -33,7 +57,7 @@ class DeviationError(Exception):
 class DefectError(DeviationError):
     """As above, and the recorded engine's behaviour is a known defect of it."""
 
-    kind = "divergence of the record"
+    kind = "deviating by a known defect of the recorded engine"
 
 
 class EquivalentError(DeviationError):
@@ -47,13 +71,15 @@ class NotOursError(Exception):
 
 
 class Player:
-    """One trace."""
+    """One trace. Without ``handles`` every edge is a plain one, as the recorded queue takes it."""
 
-    def __init__(self, trace: Trace) -> None:
+    def __init__(self, trace: Trace, handles: bool = True) -> None:
         self.steps = trace["steps"]
         self.nodes = [node["id"] for node in trace["graph"]["nodes"]]
         self.deps = {node["id"]: list(node["deps"]) for node in trace["graph"]["nodes"]}
-        self.labels = {(source, target): handle for source, target, handle in trace["graph"]["edges"]}
+        edges = trace["graph"]["edges"] if handles else ()
+        self.labels = {(source, target): handle for source, target, handle in edges}
+        self.error_ports: set[str] = set()
         self.told_to_skip = {step["node"] for step in self.steps if step["op"] == "markSkipped"}
         self.retried = {step["node"] for step in self.steps if step["op"] == "markRetry"}
         self.executing: set[str] = set()
@@ -85,6 +111,8 @@ class Player:
                 self._compare(step["state"])
         if self._out_of_step():
             raise NotOursError("markSkipped of a node whose sources have not run: only dead edges skip (R1)")
+        if self.error_ports:
+            raise EquivalentError(SAYS_ERROR)
 
     # -- operations ---------------------------------------------------------------------------------------------------
 
@@ -106,7 +134,12 @@ class Player:
         followers = [target for target, sources in self.deps.items() if node_id in sources]
         alive = [self._handle(node_id, target) for target in followers if target not in self.told_to_skip]
         selects = any(target in self.told_to_skip for target in followers)
-        self.run.script = {node_id: route(*alive, output=step.get("output")) if selects else ok(step.get("output"))}
+        output = step.get("output")
+        reply = route(*alive, output=output) if selects else ok(output)
+        if _says_error(output) and any(self._handle(node_id, target) == "error" for target in followers):
+            self.error_ports.add(node_id)
+            reply = Reply(output=output, signals=Signals(activate_error_port=True))
+        self.run.script = {node_id: reply}
         self.run.finish(node_id)
 
     def _markFailed(self, step: Trace, position: int) -> None:  # noqa: N802
@@ -212,14 +245,23 @@ class Player:
                 raise DeviationError("a join runs once all its feeders are settled, whichever came last (R3)")
 
     def _compare_error_edges(self, theirs: dict[str, list[str]], failed: set[str]) -> None:
-        """An error edge lives exactly if its source failed; theirs follows success like any other edge."""
+        """Ours: an error edge lives exactly if its source failed, or left through its error port; then no other does.
+
+        Theirs follows success like any other edge.
+        """
         if self.run.skipped == set(theirs["skipped"]):
             return
-        for target in self.nodes:
-            handlers = [source for source in self.deps[target] if self._handle(source, target) == "error"]
-            if any(source in failed for source in handlers):
-                assert self.run.root()[target].status in (NodeStatus.RUNNING, NodeStatus.COMPLETED)
+        by_error = failed | self.error_ports
+        for target, sources in self.deps.items():
+            if len(sources) != 1 or sources[0] not in self.run.completed | failed:
+                continue
+            lives = (self._handle(sources[0], target) == "error") == (sources[0] in by_error)
+            assert self._is(target, NodeStatus.SKIPPED) is not lives, target
         raise DefectError("an error edge lives when its source fails, and only then (design, section 6: errors route)")
+
+
+def _says_error(output: Any) -> bool:
+    return isinstance(output, dict) and output.get("_error") is True
 
 
 def outcome_of(trace: Trace) -> tuple[str, str]:
@@ -248,10 +290,37 @@ def test_recorded_queue_traces(capsys: pytest.CaptureFixture[str]) -> None:
         outcomes[outcome] += 1
         if reason:
             reasons[f"{outcome}: {reason}"] += 1
+    defects, rules = outcomes[DefectError.kind], outcomes[DeviationError.kind]
+    strictly = (rules + defects) / len(traces)
     with capsys.disabled():
         print(f"\nqueue_scenarios.jsonl: {dict(outcomes)} of {len(traces)}")
+        print(f"  deviating strictly: {rules + defects} ({strictly:.1%}); without the known defect: {rules}")
+        literally = rules + defects + sum(count for reason, count in reasons.items() if SAYS_ERROR in reason)
+        print(f"  with {{_error: true}} read as a plain success: {literally} ({literally / len(traces):.1%})")
         for reason, count in reasons.most_common():
             print(f"  {count:3} {reason}")
     assert contradictions == []
-    assert outcomes["deviating"] <= ALLOWED_DEVIATING * len(traces)
-    assert outcomes["passed"] >= 0.85 * len(traces)
+    assert strictly <= ALLOWED_DEVIATING
+    assert rules + defects <= ALLOWED_DEVIATING * (len(traces) - outcomes["skipped"])
+    assert (outcomes["passed"], outcomes["by our equivalent"], rules, defects) == (205, 13, 3, 8)
+
+
+@needs_corpus
+def test_the_error_edges_are_the_only_difference() -> None:
+    """Each of the eight, by name: with its handles it deviates; with the recorded queue's plain edges it agrees."""
+    traces = {trace["test"]: trace for trace in golden("queue_scenarios.jsonl")}
+    by_defect = {name for name, trace in traces.items() if _kind_of(trace) == DefectError.kind}
+    assert by_defect == ERROR_EDGES_ON_SUCCESS
+    for name in ERROR_EDGES_ON_SUCCESS:
+        player = Player(traces[name], handles=False)
+        player.play()
+        assert player.run.ended == "completed"
+        assert player.run.skipped == set()
+
+
+def _kind_of(trace: Trace) -> str | None:
+    """The outcome's kind; None for a contradiction, which another test reports."""
+    try:
+        return outcome_of(trace)[0]
+    except AssertionError:
+        return None

@@ -16,9 +16,10 @@ import pytest
 
 from flowray.definition.diagnostics import Severity
 from flowray.definition.loading import load_definition
-from flowray.engine.events import NodeCancelled, NodeCompleted, NodeFailed
+from flowray.engine.events import NodeCancelled, NodeCompleted, NodeFailed, NodeReused
 from flowray.engine.instances import parent_of_scope
 from flowray.engine.plan_index import CONTAINER_ROLES
+from flowray.errors import ErrorCode, FlowrayError
 from tests.conformance.sim_player import Player, Scenario, all_orders, compiled, players_of, sim_document
 from tests.corpus import CORPUS, needs_corpus
 from tests.engine.harness import Run
@@ -26,14 +27,11 @@ from tests.engine.harness import Run
 ALLOWED_DEVIATING = 0.05
 MOST_ORDERS = 2_000
 
-NOT_YET = {
-    **dict.fromkeys(("K01", "K02", "K03", "K04", "K05", "K06", "K07", "K08"), "Engine: run from a node"),
-    **dict.fromkeys(("G05", "G06"), "Engine: run until a node"),
-}
-"""Skipped: the feature that brings them."""
-
 REFUSED = {"A08": "CYCLE", "E26": "EMPTY_BODY", "F21": "EMPTY_BODY"}
 """Failures that are found before anything runs, by their diagnostic."""
+
+CANNOT_BEGIN = {"K03": "'L'", "K05": "'b'"}
+"""Blocks that cannot be run from, by what the message names: the loop around it, the block before it that never ran."""
 
 LONG = frozenset({"E41", "F04", "I04"})
 """Played without comparing the fold to the live state at each step."""
@@ -82,6 +80,12 @@ WITHOUT_WANT: dict[str, dict[str, Any]] = {
     },
     "F03": {"status": "completed", "results": [[{"result": index}] for index in range(5)], "peak": 2},
     "F04": {"status": "completed", "output": {"result": 25}, "peak": 20},
+    "G05": {"status": "completed", "executed": ["Start", "a", "b"], "output": {"result": 2}},
+    "G06": {
+        "status": "completed",
+        "executed": ["Start", "body (iteration 0)", "body (iteration 1)", "L"],
+        "results": [[{"result": 1}], [{"result": 1}]],
+    },
     "H02": {"status": "completed", "executed": ["Start", "h", "after"], "output": {"result": True}},
     "H07": {
         "status": "completed",
@@ -202,10 +206,10 @@ def states(run: Run) -> dict[str, Any]:
     """The last output of every node outside parallels, by node id."""
     found: dict[str, Any] = {}
     for event in run.events:
-        if isinstance(event, NodeCompleted | NodeFailed):
+        if isinstance(event, NodeCompleted | NodeFailed | NodeReused):
             chain = run.index.chains[event.node_id]
             if not any(run.plan.nodes[name].type == "parallel" for name in chain):
-                value = event.output if isinstance(event, NodeCompleted) else {"error": event.error.message}
+                value = {"error": event.error.message} if isinstance(event, NodeFailed) else event.output
                 found[event.node_id] = plain(value)
     return found
 
@@ -296,6 +300,10 @@ def judge(scenario: Scenario) -> list[str]:
         found = plan.diagnostics if plan is not None else loaded.diagnostics
         codes = [finding.code.value for finding in found if finding.severity is Severity.ERROR]
         return [] if codes == [REFUSED[scenario["id"]]] else [f"refused with {codes}"]
+    if scenario["id"] in CANNOT_BEGIN:
+        with pytest.raises(FlowrayError, match=CANNOT_BEGIN[scenario["id"]]) as raised:
+            players_of(scenario)
+        return [] if raised.value.code is ErrorCode.INVALID_START_POINT else [f"refused with {raised.value.code}"]
     player = players_of(scenario)(check=scenario["id"] not in LONG)
     player.by_time()
     return differences(scenario, expected(scenario), outcome(player))
@@ -307,9 +315,6 @@ def test_every_scenario_as_observed_or_as_wanted(capsys: pytest.CaptureFixture[s
     wrong = []
     for scenario in scenarios():
         name, verdict = scenario["id"], scenario["verdict"]
-        if name in NOT_YET:
-            counts["skipped"] += 1
-            continue
         found = judge(scenario)
         if found:
             wrong.append(f"{name}: {'; '.join(found)}")
@@ -319,15 +324,13 @@ def test_every_scenario_as_observed_or_as_wanted(capsys: pytest.CaptureFixture[s
         print(f"\nsim/scenarios.json: {dict(counts)} of {len(scenarios())}")
         for name, (_, rule) in DEVIATIONS.items():
             print(f"  {name} deviates -- {rule}")
-        for reason, skipped in Counter(NOT_YET.values()).items():
-            print(f"  {skipped} skipped -- {reason}")
     assert wrong == []
     assert len(scenarios()) == 147
-    assert counts["deviating"] == len(DEVIATIONS) <= ALLOWED_DEVIATING * (len(scenarios()) - counts["skipped"])
+    assert counts["deviating"] == len(DEVIATIONS) <= ALLOWED_DEVIATING * len(scenarios())
 
 
-GROUPS = ("structure", "errors", "condition", "loop", "parallel", "termination", "pause", "refs")
-"""All but those that a cancel or a re-run from a node makes."""
+GROUPS = ("structure", "errors", "condition", "loop", "parallel", "termination", "pause", "refs", "runfrom")
+"""All but those that a cancel makes."""
 
 
 @needs_corpus
@@ -335,7 +338,7 @@ GROUPS = ("structure", "errors", "condition", "loop", "parallel", "termination",
 def test_l4_every_scenario_in_every_order_of_completion(group: str) -> None:
     played = 0
     for scenario in scenarios():
-        if scenario["group"] != group or scenario["id"] in {*NOT_YET, *REFUSED, *LONG}:
+        if scenario["group"] != group or scenario["id"] in {*REFUSED, *CANNOT_BEGIN, *LONG}:
             continue
         wanted, make = expected(scenario), partial(players_of(scenario), check=False)
         for player in all_orders(make, MOST_ORDERS, random.Random(7)):
@@ -346,7 +349,7 @@ def test_l4_every_scenario_in_every_order_of_completion(group: str) -> None:
 
 @needs_corpus
 def test_every_scenario_belongs_to_a_group_that_is_played() -> None:
-    assert {scenario["group"] for scenario in scenarios()} == {*GROUPS, "cancel", "runfrom"}
+    assert {scenario["group"] for scenario in scenarios()} == {*GROUPS, "cancel"}
 
 
 @needs_corpus
@@ -366,11 +369,11 @@ def test_conditions_in_javascript_choose_as_sim_did() -> None:
     played = 0
     for scenario in scenarios():
         kinds = {block["metadata"]["id"] for block in scenario["workflow"]["blocks"]}
-        if "condition" not in kinds or scenario["id"] in {*NOT_YET, *THROWS}:
+        if "condition" not in kinds or scenario["id"] in THROWS:
             continue
         player = players_of(scenario, conditions="conditions")(check=False)
         player.by_time()
         wanted = {key: value for key, value in expected(scenario).items() if key in ("status", "executed")}
         assert differences(scenario, wanted, outcome(player)) == [], scenario["id"]
         played += 1
-    assert played == 19
+    assert played == 20

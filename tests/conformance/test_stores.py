@@ -15,7 +15,7 @@ from flowray.persistence.database import open_database
 from flowray.persistence.memory import MemoryStore
 from flowray.persistence.migrations import upgrade
 from flowray.persistence.payloads import DatabasePayloads
-from flowray.persistence.records import ExecutionRecord
+from flowray.persistence.records import ExecutionRecord, InboxRecord, SnapshotRecord, WaitpointClosing, WaitpointRecord
 from flowray.persistence.sql_committer import SqlCommitter
 from flowray.persistence.sql_reader import SqlReader
 from flowray.persistence.stores import Committer, PayloadStore, Reader
@@ -29,6 +29,7 @@ from flowray.persistence.writes import (
     Existing,
     Fenced,
     Inserted,
+    InsertExecution,
     Leased,
     Pending,
     PutPayload,
@@ -149,6 +150,7 @@ def test_an_execution_is_read_back_whole(stores: Stores) -> None:
         errors=({"code": "A"},),
         waiting_for=({"waitpoint_id": "w"},),
         deadline_at=9_000,
+        selection={"run_until": "b", "given": {"a": {"output": 1}}},
         partial=True,
         idempotency_key="k",
         request_hash="r",
@@ -530,6 +532,136 @@ def test_r35_completion_and_cancel_at_once_never_both_succeed(stores: Stores) ->
         assert outcome in {(Done, Refused), (Pending, Inserted)}
 
 
+# -- children -----------------------------------------------------------------------------------------------------
+
+
+def end_of(child: str = "c1", **changes: Any) -> InboxRecord:
+    """What a child's last commit tells its parent ``e1``."""
+    fields: dict[str, Any] = {"execution_id": "e1", "kind": "child", "dedupe_key": f"child {child}"} | changes
+    return InboxRecord(id=f"{child}-end", data={"status": "completed"}, **fields)
+
+
+def child(child_id: str = "c1", parent_epoch: int = 1, **changes: Any) -> InsertExecution:
+    record = owned(child_id, parent_id="e1", parent_key="call#1", root_id="e1", depth=1, **changes).record
+    return InsertExecution(record=record, plan=PLAN, parent_epoch=parent_epoch)
+
+
+def test_r19_the_last_commit_of_a_child_puts_a_row_into_its_parents_inbox(stores: Stores) -> None:
+    stores.commit(owned(), child())
+    ending = append("c1", changes={"status": "completed"}, release=True, outbox=(end_of(),))
+    assert stores.one(ending) == Done()
+    assert [(row.id, row.kind, row.data) for row in stores.reader.inbox("e1")] == [
+        ("c1-end", "child", {"status": "completed"})
+    ]
+    assert stores.reader.inbox("e1")[0].received_at > 0
+    assert stores.one(ending) == Done()
+    assert len(stores.reader.inbox("e1")) == 1
+
+
+def test_r22_a_fenced_or_refused_commit_sends_nothing(stores: Stores) -> None:
+    stores.commit(owned(), child())
+    assert stores.one(append("c1", epoch=9, outbox=(end_of(),))) == Fenced()
+    stores.one(request("stop", "c1"))
+    assert isinstance(stores.one(append("c1", refuse_on_inbox="cancel", outbox=(end_of(),))), Pending)
+    assert stores.reader.inbox("e1") == []
+
+
+def test_rows_for_nobody_are_left_out(stores: Stores) -> None:
+    """Unknown, ended, or there already by another dedupe key's row."""
+    stores.commit(owned(), child(), child("c2", status="completed"), request("by-hand", "c1", dedupe_key="cancel"))
+    rows = tuple(
+        InboxRecord(id=f"{its_id}-stop", execution_id=its_id, kind="cancel", dedupe_key="cancel")
+        for its_id in ("nobody", "c1", "c2")
+    )
+    assert stores.one(append(outbox=rows)) == Done()
+    assert [[row.id for row in stores.reader.inbox(its_id)] for its_id in ("nobody", "c1", "c2")] == [
+        [],
+        ["by-hand"],
+        [],
+    ]
+
+
+def test_r35_a_parent_that_cancels_and_a_child_that_completes_in_one_group(stores: Stores) -> None:
+    stop = InboxRecord(id="stop", execution_id="c1", kind="cancel", dedupe_key="cancel")
+    stores.commit(owned(), child())
+    cancelled, completed = stores.commit(
+        append(changes={"status": "cancelled"}, outbox=(stop,)),
+        append("c1", changes={"status": "completed"}, refuse_on_inbox="cancel", outbox=(end_of(),)),
+    )
+    assert cancelled == Done()
+    assert isinstance(completed, Pending)
+    assert [row.id for row in completed.inbox] == ["stop"]
+    assert stores.reader.inbox("e1") == []
+
+
+def test_a_child_that_completes_before_its_parent_is_cancelled_in_one_group(stores: Stores) -> None:
+    stop = InboxRecord(id="stop", execution_id="c1", kind="cancel", dedupe_key="cancel")
+    stores.commit(owned(), child())
+    results = stores.commit(
+        append("c1", changes={"status": "completed"}, refuse_on_inbox="cancel", outbox=(end_of(),)),
+        append(changes={"status": "cancelled"}, outbox=(stop,)),
+    )
+    assert results == [Done(), Done()]
+    assert [row.id for row in stores.reader.inbox("e1")] == ["c1-end"]
+    assert stores.reader.inbox("c1") == []
+
+
+def test_r25_a_released_parent_is_claimed_when_its_child_ends(stores: Stores) -> None:
+    stores.commit(owner("o1"), owner("o2"), owned(), child())
+    stores.one(append(changes={"status": "waiting"}, release=True))
+    assert stores.reader.claimable() == 0
+    stores.one(append("c1", changes={"status": "completed"}, release=True, outbox=(end_of(),)))
+    claimed = stores.one(ClaimExecutions(owner_id="o2", ids=("e1",)))
+    assert isinstance(claimed, Claimed)
+    assert [claim.execution_id for claim in claimed.claims] == ["e1"]
+
+
+@pytest.mark.parametrize("parent", [{"epoch": 2}, {"status": "cancelled"}, None])
+def test_r22_a_child_is_inserted_only_for_a_parent_that_still_asks(
+    stores: Stores, parent: dict[str, Any] | None
+) -> None:
+    if parent is not None:
+        stores.one(owned(**parent))
+    assert stores.commit(child(), insert("other")) == [Fenced(), Inserted(id="other", status="queued")]
+    assert stores.reader.execution_by_id("c1") is None
+
+
+def test_r22_in_one_group_the_order_decides_whether_a_child_is_inserted(stores: Stores) -> None:
+    stores.one(owned())
+    late = stores.commit(child("c1"), append(changes={"status": "cancelled"}), child("c2"))
+    assert late == [Inserted(id="c1", status="queued"), Done(), Fenced()]
+
+
+def test_r19_a_child_that_is_there_is_found_whoever_owns_the_parent_now(stores: Stores) -> None:
+    stores.commit(owned(), child())
+    assert stores.one(child(parent_epoch=7)) == Inserted(id="c1", status="queued")
+
+
+def test_children_are_listed_and_descendants_counted(stores: Stores) -> None:
+    stores.commit(owned(), child("c1", created_at=1), child("c2", created_at=2))
+    deeper = owned("g1", parent_id="c1", parent_key="call#1", root_id="e1", depth=2)
+    stores.one(deeper)
+    assert [record.id for record in stores.reader.executions(parent_id="e1").data] == ["c2", "c1"]
+    assert [record.id for record in stores.reader.executions(parent_id="c1").data] == ["g1"]
+    assert (stores.reader.descendants("e1"), stores.reader.descendants("c1")) == (3, 0)
+    found = stores.execution("g1")
+    assert (found.parent_key, found.root_id, found.depth, found.payload_owner) == ("call#1", "e1", 2, "e1")
+
+
+def test_r19_every_version_of_a_workflow_is_kept(stores: Stores) -> None:
+    stores.commit(save(definition={"n": 1}), save(hash="h2", name="Newer", definition={"n": 2}, ts=2_000))
+    stores.one(save("other", workspace_id="w2"))
+    first, second = (stores.reader.workflow_version("wf", version) for version in (1, 2))
+    assert first is not None
+    assert second is not None
+    assert (first.id, first.version, first.name, first.hash, first.definition) == ("wf", 1, "Mail", "h1", {"n": 1})
+    assert (second.name, second.definition, second.created_at) == ("Newer", {"n": 2}, 2_000)
+    assert stores.reader.workflow_version("wf", 3) is None
+    assert stores.reader.workflow_version("other", 1) is None
+    stores.one(DeleteWorkflow(id="wf"))
+    assert stores.reader.workflow_version("wf", 1) is None
+
+
 # -- owners and claims --------------------------------------------------------------------------------------------
 
 
@@ -618,6 +750,16 @@ def test_r25_released_executions_are_claimed_when_something_arrives(stores: Stor
     assert claim(stores) == [("e1", 2, 2, False)]
 
 
+def test_r32_released_executions_are_claimed_when_their_time_has_come(stores: Stores) -> None:
+    now = stores.reader.now_ms()
+    waiting = {"status": "waiting", "wake_at": now + 3_600_000}
+    stores.commit(owner("o2"), owned("e1"), owned("e2"), append("e1", changes=waiting, release=True))
+    stores.one(append("e2", changes={**waiting, "wake_at": now - 1}, release=True))
+    assert stores.reader.claimable() == 1
+    assert claim(stores) == [("e2", 2, 2, False)]
+    assert (claim(stores), stores.execution("e1").wake_at) == ([], now + 3_600_000)
+
+
 def test_an_owner_without_a_live_lease_claims_nothing(stores: Stores) -> None:
     stores.commit(insert(), owner("late", lease_ms=0))
     assert claim(stores, "late") == []
@@ -652,6 +794,84 @@ def test_two_owners_claim_each_execution_once(stores: Stores) -> None:
     assert sorted(first + second) == [f"e{number:02}" for number in range(40)]
     assert all(stores.execution(name).owner_id == "a" for name in first)
     assert all(stores.execution(name).owner_id == "b" for name in second)
+
+
+# -- waitpoints ---------------------------------------------------------------------------------------------------
+
+
+def waitpoint(key: str = "p#1", execution_id: str = "e1", **changes: Any) -> WaitpointRecord:
+    fields: dict[str, Any] = {
+        "kind": "person", "status": "open", "created_at": 2_000, "token": f"t-{key}", "token_hash": f"h-{key}",
+        "instance": "p", "node_id": "p", "reason": "why", "prompt": "what?", "expected_input": {"type": "string"},
+        "expires_at": 9_000,
+    }  # fmt: skip
+    return WaitpointRecord(id=f"{execution_id}:{key}", execution_id=execution_id, **(fields | changes))
+
+
+def test_r30_waitpoints_open_and_close_with_the_commits_of_their_execution(stores: Stores) -> None:
+    stores.commit(owned(), append(waitpoints=(waitpoint(), waitpoint("q#1"))))
+    assert stores.reader.waitpoint("e1:p#1") == waitpoint()
+    assert stores.reader.waitpoint_by_token("h-q#1") == waitpoint("q#1")
+    assert (stores.reader.waitpoint("e1:x#1"), stores.reader.waitpoint_by_token("")) == (None, None)
+    assert stores.reader.waitpoint("e1:p#1", "another") is None
+    closing = WaitpointClosing(id="e1:p#1", status="completed", data={"ok": [1]}, by="ann")
+    stores.one(append(expected_seq=2, ts=3_000, closed_waitpoints=(closing,)))
+    closed = waitpoint(status="completed", data={"ok": [1]}, completed_by="ann", completed_at=3_000)
+    assert stores.reader.waitpoint("e1:p#1") == closed
+    again = WaitpointClosing(id="e1:p#1", status="cancelled")
+    stores.one(append(expected_seq=4, closed_waitpoints=(again,), waitpoints=(waitpoint(token="other"),)))
+    assert stores.reader.waitpoint("e1:p#1") == closed
+
+
+def test_r22_a_fenced_append_opens_and_closes_nothing(stores: Stores) -> None:
+    stores.commit(owned(), append(waitpoints=(waitpoint(),)))
+    closing = WaitpointClosing(id="e1:p#1", status="completed")
+    late = append(epoch=7, waitpoints=(waitpoint("q#1"),), closed_waitpoints=(closing,), close_waitpoints=True)
+    assert stores.one(late) == Fenced()
+    assert stores.reader.waitpoint("e1:q#1") is None
+    assert stores.reader.waitpoint("e1:p#1") == waitpoint()
+
+
+def test_what_is_still_open_when_an_execution_crashes_is_cancelled(stores: Stores) -> None:
+    done = waitpoint("q#1", status="completed")
+    stores.commit(owned("e1"), owned("e2"), append("e1", waitpoints=(waitpoint(), done)))
+    stores.one(append("e2", waitpoints=(waitpoint(execution_id="e2", token_hash="h2"),)))
+    stores.one(append("e1", expected_seq=2, close_waitpoints=True))
+    assert [found.status for found in stores.reader.waitpoints(execution_id="e1").data] == ["completed", "cancelled"]
+    assert [found.status for found in stores.reader.waitpoints(execution_id="e2").data] == ["open"]
+
+
+def test_an_execution_keeps_its_latest_snapshot(stores: Stores) -> None:
+    first = SnapshotRecord(id="e1@2", execution_id="e1", seq=2, version=1, data=b"{}", created_at=5)
+    later = SnapshotRecord(id="e1@4", execution_id="e1", seq=4, version=1, data=b'{"x":1}', created_at=6)
+    stores.commit(owned(), append(changes={"snapshot_id": "e1@2"}, snapshot=first))
+    assert (stores.execution().snapshot_id, stores.reader.snapshot("e1@2")) == ("e1@2", first)
+    stores.one(append(expected_seq=2, snapshot=later))
+    assert (stores.reader.snapshot("e1@2"), stores.reader.snapshot("e1@4")) == (None, later)
+    assert stores.one(append(epoch=7, snapshot=first)) == Fenced()
+
+
+def test_waitpoints_are_listed_newest_first(stores: Stores) -> None:
+    rows = tuple(waitpoint(f"p#{number}", created_at=number) for number in range(1, 6))
+    stores.commit(owned(), append(waitpoints=rows))
+    stores.one(append(expected_seq=2, closed_waitpoints=(WaitpointClosing(id="e1:p#3", status="timed_out"),)))
+    first = stores.reader.waitpoints(status="open", limit=3)
+    second = stores.reader.waitpoints(status="open", limit=3, cursor=first.next_cursor)
+    assert [row.id for row in first.data + second.data] == ["e1:p#5", "e1:p#4", "e1:p#2", "e1:p#1"]
+    assert [row.id for row in stores.reader.waitpoints(status="timed_out").data] == ["e1:p#3"]
+    assert len(stores.reader.waitpoints().data) == 5
+    assert stores.reader.waitpoints(workspace_id="another").data == ()
+
+
+def test_r25_of_an_answer_and_the_end_of_its_time_one_row_stands(stores: Stores) -> None:
+    stores.one(owned())
+    stores.one(request("i1", kind="complete", waitpoint_id="e1:p#1", data={"data": 1}, dedupe_key="waitpoint:e1:p#1"))
+    assert stores.one(request("i2", kind="expire", dedupe_key="waitpoint:e1:p#1")) == Existing(id="i1", status="queued")
+    stores.one(append(consumed=("i1",)))
+    row = stores.reader.inbox_row("e1", "i1")
+    assert row is not None
+    assert (row.kind, row.data, row.waitpoint_id) == ("complete", {"data": 1}, "e1:p#1")
+    assert (stores.reader.inbox_row("e1", "i2"), stores.reader.inbox_row("e2", "i1")) == (None, None)
 
 
 # -- payloads -----------------------------------------------------------------------------------------------------
