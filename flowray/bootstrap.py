@@ -28,6 +28,7 @@ from flowray.persistence.payloads import DatabasePayloads, DirectoryPayloads
 from flowray.persistence.sql_committer import SqlCommitter
 from flowray.persistence.sql_reader import SqlReader
 from flowray.persistence.stores import PayloadStore, Storage
+from flowray.runtime.child_starts import ChildLimits
 from flowray.runtime.local import LocalRuntime
 from flowray.runtime.sandbox.process_sandbox import ProcessSandbox
 from flowray.settings import Settings, allowed_environment, secret_from_environment
@@ -134,18 +135,26 @@ def database_facts(settings: Settings) -> dict[str, Any]:
     }
 
 
+def child_limits(settings: Settings) -> ChildLimits:
+    """How deep and how often executions may call others."""
+    return ChildLimits(max_depth=settings.max_call_depth, max_descendants=settings.max_descendants)
+
+
 def local_runtime(settings: Settings, *, in_memory: bool = True) -> LocalRuntime:
     """A runtime in this process; not started yet. ``in_memory`` forgets everything when it is closed."""
     services = partial(build_services, settings)
     if in_memory:
         store = MemoryStore()
-        return LocalRuntime(store, store, store.payloads, build_registry(settings), services, {"database": "memory"})
+        return LocalRuntime(
+            store, store, store.payloads, build_registry(settings), services, {"database": "memory"},
+            child_limits=child_limits(settings),
+        )  # fmt: skip
     engine = open_engine(settings)
     upgrade(engine)
     storage = open_storage(settings)
     return LocalRuntime(
         storage.committer, storage.reader, storage.payloads, build_registry(settings), services,
-        database_facts(settings),
+        database_facts(settings), child_limits=child_limits(settings),
     )  # fmt: skip
 
 

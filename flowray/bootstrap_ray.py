@@ -15,6 +15,7 @@ from flowray.api.tokens import PublicTokens
 from flowray.bootstrap import (
     build_registry,
     build_services,
+    child_limits,
     database_facts,
     migrate,
     open_storage,
@@ -39,6 +40,7 @@ def runtime_config(settings: Settings) -> RuntimeConfig:
         lanes=settings.io_lanes,
         lane_override=settings.lane,
         dedicated=settings.isolation == "dedicated",
+        child_limits=child_limits(settings),
     )
 
 

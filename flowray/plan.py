@@ -70,6 +70,7 @@ class ExecutableNode(PlanModel, frozen=True):
     first (R6); a name that is no provider's stays out and is looked up among inputs, variables and env at run time.
     ``incoming`` and ``outgoing`` are edge ids of this node's own scope, in plan order. ``order`` is the position in
     plan order, ``depth`` the level for display. ``value_key`` is the key of its output that its aliases mean.
+    ``reads_shared``: it needs the whole of shared memory, not only what its config names.
     """
 
     id: str
@@ -100,6 +101,7 @@ class ExecutableNode(PlanModel, frozen=True):
     resources: PlanResources | None = None
     known_type: bool = True
     value_key: str | None = None
+    reads_shared: bool = False
 
 
 class Container(PlanModel, frozen=True):
@@ -137,7 +139,10 @@ class ScopePlan(PlanModel, frozen=True):
 
 
 class PlanSettings(PlanModel, frozen=True):
-    """Settings that execution reads. ``keep_last`` is the number in the policy ``keepLast(n)``."""
+    """Settings that execution reads. ``keep_last`` is the number in the policy ``keepLast(n)``.
+
+    ``memory_*`` are the limits of shared memory, in bytes of UTF-8 JSON.
+    """
 
     max_concurrent_nodes: int = 10
     timeout_ms: int | None = None
@@ -149,6 +154,9 @@ class PlanSettings(PlanModel, frozen=True):
     policy: str = "byReaders"
     keep_last: int | None = None
     error_handler: str | None = None
+    memory_entries: int = 1_000
+    memory_value_bytes: int = 100 * 1024
+    memory_total_bytes: int = 10 * 1024 * 1024
 
 
 class DialectSemantics(PlanModel, frozen=True):
@@ -170,8 +178,9 @@ class ExecutionPlan(PlanModel, frozen=True):
 
     ``nodes`` by id, in plan order. ``scopes`` by id, the root under ``""``. ``readers`` maps a node id to the ids of
     all nodes that may read its output. ``levels`` groups root nodes by depth, for display only. ``variables`` are
-    start values. ``input_schema`` is JSON Schema 2020-12 or None. ``required_inputs`` and ``input_defaults`` come
-    from input nodes. ``absent_nodes`` are nodes of the definition that no path reaches: references to them read null.
+    start values, ``variable_types`` the declared types of those that are checked. ``input_schema`` is JSON Schema
+    2020-12 or None. ``required_inputs`` and ``input_defaults`` come from input nodes. ``absent_nodes`` are nodes of the
+    definition that no path reaches: references to them read null.
     """
 
     nodes: dict[str, ExecutableNode]
@@ -183,6 +192,7 @@ class ExecutionPlan(PlanModel, frozen=True):
     readers: dict[str, tuple[str, ...]] = {}
     output_nodes: tuple[str, ...] = ()
     variables: dict[str, Any] = {}
+    variable_types: dict[str, str] = {}
     input_schema: dict[str, Any] | None = None
     required_inputs: tuple[str, ...] = ()
     input_defaults: dict[str, Any] = {}

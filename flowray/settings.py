@@ -45,6 +45,8 @@ class Settings(BaseSettings):
     lane: Lane | None = None
     orchestrators: int = Field(1, ge=1)
     io_lanes: int = Field(1, ge=1)
+    max_call_depth: int = Field(25, ge=1)
+    max_descendants: int = Field(1_000, ge=1)
 
     llm_base_url: str | None = None
     llm_api_key_env: str = "OPENAI_API_KEY"

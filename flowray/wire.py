@@ -32,6 +32,17 @@ class Answer(BaseModel):
 # -- requests -----------------------------------------------------------------------------------------------------
 
 
+UNTIL_NODE = "End with this node: only what leads to it runs, and its output is the execution's."
+PINS = "Outputs by node id: these nodes do not run. A branch takes {output, handles: [handle, …]}."
+
+
+class RunFrom(Request):
+    """Where a run begins: the node, and the ended execution whose outcomes the nodes before it keep."""
+
+    node_id: str = Field(min_length=1)
+    execution_id: str | None = Field(None, description="Without it every node that the run reads must be pinned.")
+
+
 class StartOptions(Request):
     """``options`` of a start (R51). Options of later releases are listed so that using them says so (501)."""
 
@@ -41,16 +52,19 @@ class StartOptions(Request):
     trigger: str | None = Field(None, description="Id of the trigger node to begin at, instead of the entry point.")
     labels: dict[str, str] = Field(default_factory=dict, max_length=64, description="Short texts to find it by.")
     metadata: dict[str, Any] = Field(default_factory=dict, description="Kept and shown; never read.")
-    version: int | None = Field(None, description="Workflow version that must be the present one.")
+    version: int | None = Field(None, description="Version of the workflow, if not the present one.")
     priority: int | None = Field(None, description="Reserved.")
     delay_ms: int | None = Field(None, ge=0, description="Reserved.")
     ttl_ms: int | None = Field(None, gt=0, description="Reserved.")
-    deadline: datetime | None = Field(None, description="Reserved.")
+    deadline: datetime | None = Field(
+        None, description="When it is stopped at the latest, waiting included. ISO 8601; UTC if it names no offset."
+    )
     concurrency_key: str | None = Field(None, description="Reserved.")
     callback_url: str | None = Field(None, description="Reserved.")
-    run_from: str | None = Field(None, description="Reserved.")
-    run_until: str | None = Field(None, description="Reserved.")
-    pins: dict[str, Any] | None = Field(None, description="Reserved.")
+    run_from: RunFrom | None = Field(None, description="Begin at a node, with what another execution had before it.")
+    run_until: str | None = Field(None, min_length=1, description=UNTIL_NODE)
+    only_node: str | None = Field(None, min_length=1, description="Run this node alone; pin what it reads.")
+    pins: dict[str, Any] | None = Field(None, description=PINS)
 
 
 class ExecuteRequest(Request):
@@ -101,6 +115,28 @@ class CancelRequest(Request):
     """Body of ``POST /v1/executions/{id}/cancel``; may be absent."""
 
     reason: str = Field("Cancelled by user", max_length=1_000)
+
+
+class RerunRequest(Request):
+    """Body of ``POST /v1/executions/{id}/rerun``; may be absent: then all of it runs again, with the same inputs.
+
+    At most one of ``from_node`` and ``failed_only``. ``options`` takes what does not say which part runs.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"from_node": "summarize", "inputs": {"name": "Grace"}}]}
+    )
+
+    from_node: str | None = Field(None, min_length=1, description="Run this node and all that follows it.")
+    failed_only: bool = Field(False, description="Run what failed or never ran, and all that follows it.")
+    until_node: str | None = Field(None, min_length=1, description=UNTIL_NODE)
+    pins: dict[str, Any] = Field(default_factory=dict, description=PINS)
+    inputs: dict[str, Any] | None = Field(None, description="Inputs to change; the others stay.")
+    definition: dict[str, Any] | str | None = Field(None, description="An edited definition; node ids tie the two.")
+    config: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="Config fields to change, by node id; the others stay."
+    )
+    options: StartOptions = Field(default_factory=StartOptions)
 
 
 # -- workflows ----------------------------------------------------------------------------------------------------
@@ -196,18 +232,28 @@ class NodeUsage(UsageBody):
 
 
 class WaitingFor(Answer):
-    """One thing that an execution waits for. ``expected_input`` is a JSON Schema of the answer."""
+    """One thing that an execution waits for. ``expected_input`` is a JSON Schema of the answer, ``child_id`` the
+    execution that a node of kind ``child`` has called."""
 
     waitpoint_id: str
     token: str | None = None
     node_id: str
     instance: str
     kind: str
+    child_id: str | None = None
     reason: str | None = None
     prompt: Any = None
     expected_input: dict[str, Any] | None = None
     created_at: datetime | None = None
     expires_at: datetime | None = None
+
+
+class RequestedPause(Answer):
+    """A pause that somebody asked for."""
+
+    reason: str
+    by: str | None = None
+    at: datetime
 
 
 class ExecutionStarted(Answer):
@@ -256,6 +302,7 @@ class Execution(Answer):
     recoveries: int = 0
     crash_reason: str | None = None
     cancel_reason: str | None = None
+    pause: RequestedPause | None = None
     last_seq: int = 0
     orchestrator_actor_id: str | None = None
     log_location: str | None = None

@@ -19,6 +19,7 @@ import httpx
 import ray
 import uvicorn
 from ray.actor import ActorHandle
+from ray.util.state import list_actors, list_tasks
 
 from flowray.api.deployment import run_application, start_serve, stop_serve
 from flowray.bootstrap import open_engine
@@ -27,6 +28,8 @@ from flowray.runtime.on_ray.cluster import create_actors, kill_actors, wait_unti
 from flowray.runtime.on_ray.config import RuntimeConfig
 from flowray.runtime.on_ray.session import RaySession, connect, disconnect
 from flowray.settings import ProviderSettings, Settings
+from tests.hostile.modes import chosen
+from tests.hostile.on_ray import hostile_config
 
 TERMINAL = {"completed", "failed", "cancelled", "timed_out", "crashed", "expired"}
 
@@ -132,6 +135,21 @@ class FlowrayServer:
         return {row["instance"]: row["status"] for row in self.nodes(execution_id)}
 
 
+def alive_actors() -> list[Any]:
+    """The live actors by Ray's state API: of the cluster that this process is connected to, not of any other here."""
+    return list_actors(_gcs_address(), filters=[("state", "=", "ALIVE")], limit=1_000, detail=True)
+
+
+def tasks_in_state(state: str) -> list[Any]:
+    """The tasks of this cluster that are in ``state``, by Ray's state API."""
+    return list_tasks(_gcs_address(), filters=[("state", "=", state)], limit=10_000, detail=True)
+
+
+def _gcs_address() -> str:
+    address: str = ray.get_runtime_context().gcs_address
+    return address
+
+
 def eventually(probe: Callable[[], Any], timeout_s: float = 60, every_s: float = 0.05) -> Any:
     """Poll until ``probe`` gives something; fails after ``timeout_s``."""
     deadline = time.monotonic() + timeout_s
@@ -208,7 +226,7 @@ def _actors(llm_url: str, **overrides: Any) -> Iterator[tuple[Settings, RuntimeC
         **overrides,
     )
     config = runtime_config(settings)
-    actors = create_actors(config)
+    actors = create_actors(hostile_config(config, settings, chosen()))
     wait_until_ready(actors)
     try:
         yield settings, config, actors

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -37,3 +40,17 @@ def test_importing_it_loads_nothing_heavy_and_using_the_workflow_no_ray() -> Non
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.split("\n")[:2] == ["[]", "False False"]
+
+
+def test_the_python_of_the_readme_says_its_result_and_nothing_else(tmp_path: Path) -> None:
+    """Also nothing at the interpreter's exit, where executors take no more work and the session is closed."""
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    code = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    done = subprocess.run(
+        [sys.executable, "-c", code[0]],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "FLOWRAY_STATE_DIR": str(tmp_path)},
+    )
+    assert (done.returncode, done.stdout, done.stderr, len(code)) == (0, "{'greeting': 'Hello ADA'}\n", "", 1)

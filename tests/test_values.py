@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from flowray.values import (
@@ -11,6 +13,7 @@ from flowray.values import (
     decode_json,
     describe,
     encode_json,
+    exactly,
     stable_hash,
     to_wire,
 )
@@ -52,3 +55,16 @@ def test_descriptors_survive_the_wire_and_plain_values_stay() -> None:
     assert as_value(decode_json(encode_json(to_wire(stored)))) == stored
     assert to_wire({"a": 1}) == {"a": 1}
     assert as_value({"$flowray": "other"}) == {"$flowray": "other"}
+
+
+def test_what_is_kept_holds_no_more_memory_than_it_shows() -> None:
+    """The encoder leaves the buffer that it wrote into as it is."""
+    encoded = encode_json("x" * 100_000)
+    tracemalloc.start()
+    try:
+        kept = exactly(encoded)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept == encoded
+    assert held < len(encoded) + 1_000

@@ -34,7 +34,7 @@ def test_the_options_are_those_of_the_contract() -> None:
     """R51."""
     assert set(wire.StartOptions.model_fields) == {
         "idempotency_key", "trigger", "version", "delay_ms", "ttl_ms", "deadline", "priority", "labels", "metadata",
-        "concurrency_key", "callback_url", "run_from", "run_until", "pins",
+        "concurrency_key", "callback_url", "run_from", "run_until", "only_node", "pins",
     }  # fmt: skip
 
 
@@ -48,5 +48,5 @@ def test_an_execution_has_the_fields_of_the_contract() -> None:
     } <= set(wire.Execution.model_fields)  # fmt: skip
     assert set(wire.WaitingFor.model_fields) == {
         "waitpoint_id", "token", "node_id", "instance", "kind", "reason", "prompt", "expected_input", "created_at",
-        "expires_at",
+        "expires_at", "child_id",
     }  # fmt: skip

@@ -14,7 +14,20 @@ from flowray.api.error_responses import install_error_responses
 from flowray.api.metrics import ApiMetrics
 from flowray.api.middleware import BodyLimit, CountRequests
 from flowray.api.openapi import DESCRIPTION, TAGS, install_openapi
-from flowray.api.routes import batches, events, executions, nodes, reserved, starts, system, workflows
+from flowray.api.routes import (
+    batches,
+    events,
+    executions,
+    nodes,
+    pausing,
+    reruns,
+    reserved,
+    snapshots,
+    starts,
+    system,
+    waitpoints,
+    workflows,
+)
 from flowray.api.routes.page import page_or_not_found
 
 
@@ -48,8 +61,9 @@ def create_app(services: AppServices) -> FastAPI:
     install_error_responses(app)
     app.add_middleware(BodyLimit, max_bytes=services.options.max_body_bytes)
     app.add_middleware(CountRequests, metrics=metrics)
-    for module in (workflows, starts, executions, events, nodes, batches, reserved):
+    for module in (workflows, starts, executions, events, nodes, batches, reruns, pausing, waitpoints, snapshots):
         app.include_router(module.router)
+    app.include_router(reserved.router)
     app.include_router(system.router)
     install_openapi(app)
     # Only where no route matches, so that a wrong method at a known path stays a 405.

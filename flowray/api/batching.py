@@ -146,7 +146,7 @@ async def result_lines(context: ApiContext, batch_id: str) -> AsyncGenerator[str
 
 async def _lines(context: ApiContext, records: AsyncIterator[ExecutionRecord]) -> AsyncIterator[str]:
     async for record in records:
-        resolver = ValueResolver(record.id, context.directory.load_payload, context.options.max_answer_bytes)
+        resolver = ValueResolver(record.payload_owner, context.directory.load_payload, context.options.max_answer_bytes)
         yield _line(
             {
                 "index": record.options.get("batch_index"),

@@ -94,6 +94,17 @@ def as_model(value: Any, model: type[M]) -> M:
         ) from None
 
 
+async def read_value(request: Request) -> Any:
+    """The body as JSON or YAML, whatever it is; an empty one is null. Raises MALFORMED_BODY."""
+    if not (await request.body()).strip():
+        return None
+    found = Diagnostics()
+    value = await _read_value(request, found)
+    if found.has_errors:
+        raise _malformed(found)
+    return value
+
+
 async def read_lines(request: Request) -> list[Any]:
     """The values of a JSONL body, blank lines left out. Raises MALFORMED_BODY that names the line."""
     return [
@@ -127,11 +138,12 @@ def check_carriable(text: bytes, value: Any) -> None:
             msgspec.msgpack.encode(part)
         except (OverflowError, ValueError, TypeError):
             what = "an integer beyond 64 bits" if isinstance(part, int) else "half of a surrogate pair"
+            hint = "send such numbers as text" if isinstance(part, int) else "send whole characters, or leave it out"
             raise BodyError(
                 ErrorCode.INVALID_REQUEST,
                 f"the body holds {what} at {place or 'its top'}",
                 details={"errors": [{"pointer": place, "message": what}]},
-                hint="send such numbers as text",
+                hint=hint,
             ) from None
 
 

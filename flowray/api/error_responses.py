@@ -40,6 +40,8 @@ STATUS: dict[ErrorCode, int] = {
     E.CONFLICT: 409,
     E.IDEMPOTENCY_MISMATCH: 422,
     E.EXECUTION_ENDED: 409,
+    E.EXECUTION_NOT_ENDED: 409,
+    E.INVALID_START_POINT: 422,
     E.UNAUTHORIZED: 401,
     E.FORBIDDEN: 403,
     E.RATE_LIMITED: 429,
@@ -63,10 +65,14 @@ STATUS: dict[ErrorCode, int] = {
     E.PROVIDER_ERROR: 502,
     E.STREAM_INTERRUPTED: 502,
     E.WAITPOINT_TIMEOUT: 409,
+    E.VARIABLE_MISMATCH: 422,
+    E.SHARED_MEMORY_LIMIT_EXCEEDED: 413,
     E.SIGNAL_UNSUPPORTED: 501,
     E.OUTPUT_TOO_LARGE: 422,
     E.CONTEXT_LIMIT_EXCEEDED: 422,
     E.ITERATION_LIMIT_EXCEEDED: 422,
+    E.CALL_DEPTH_EXCEEDED: 422,
+    E.DESCENDANT_LIMIT_EXCEEDED: 422,
     E.COLLECTION_INVALID: 422,
     E.EXECUTION_TIMEOUT: 504,
     E.EXECUTION_CANCELLED: 409,
@@ -88,6 +94,19 @@ _CODES_OF_STATUS = {
 }  # fmt: skip
 
 _REPEAT_LATER = frozenset({429, 503})
+
+_USUAL_HINTS: dict[ErrorCode, str] = {
+    E.INVALID_REQUEST: "compare with /openapi.json; errors[] names every place",
+    E.MALFORMED_BODY: "correct the body at the place that the message names",
+    E.BODY_TOO_LARGE: "send less, or large values by reference",
+    E.NOT_FOUND: "ids are the server's own: GET the list that holds it",
+    E.EXECUTION_ENDED: "nothing is left to steer: GET the execution for its outcome",
+    E.UNAUTHORIZED: "take the public_token of the answer that started the execution",
+    E.FORBIDDEN: "take the public_token of this execution",
+    E.NOT_IMPLEMENTED: "leave it out: a later release brings it",
+    E.INTERNAL: "look for problem_instance in the server's log, and report it",
+}
+"""For errors that bring no hint of their own."""
 
 
 class BodyError(FlowrayError):
@@ -111,7 +130,7 @@ def problem(error: FlowrayError) -> dict[str, Any]:
         "detail": error.message,
         "code": error.code.value,
         "errors": _findings(details),
-        "hint": error.hint,
+        "hint": error.hint or _USUAL_HINTS.get(error.code),
         "execution_id": details.get("execution_id"),
         "node_id": details.get("node_id"),
         "problem_instance": f"urn:uuid:{new_id()}",

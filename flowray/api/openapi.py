@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from flowray import wire
+from flowray import wire, wire_waiting
 from flowray.api.error_responses import CONTENT_TYPE, STATUS, TYPE_BASE
 from flowray.definition.loading import definition_schema
 
@@ -21,8 +21,9 @@ RFC 9457 problem with a stable `code`. Event streams (SSE) resume with `Last-Eve
 
 TAGS = [
     {"name": "workflows", "description": "Save, check and look at definitions."},
-    {"name": "executions", "description": "Start, look at and stop executions."},
+    {"name": "executions", "description": "Start, look at, pause, resume and stop executions."},
     {"name": "events", "description": "What happens, as it happens."},
+    {"name": "waitpoints", "description": "What waits for an answer, and answering it."},
     {"name": "batches", "description": "One workflow over many inputs."},
     {"name": "reserved", "description": "Calls of later releases; they answer 501."},
     {"name": "system", "description": "The server itself."},
@@ -33,7 +34,8 @@ _DEFINITION = "WorkflowDefinition"
 _PART = _REF + "Definition."
 _MODELS: tuple[type[BaseModel], ...] = (
     wire.Problem, wire.ExecuteRequest, wire.StartRequest, wire.BatchRequest, wire.CancelRequest, wire.EventBody,
-    wire.BatchResult,
+    wire.RerunRequest,
+    wire.BatchResult, wire_waiting.PauseRequest, wire_waiting.ResumeRequest, wire_waiting.CompleteRequest,
 )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Header, Query
@@ -27,3 +28,10 @@ IdempotencyKey = Annotated[
 def split_names(given: list[str] | None) -> tuple[str, ...]:
     """The names of a list parameter, which may be repeated, hold commas, or both."""
     return tuple(name.strip() for part in given or () for name in part.split(",") if name.strip())
+
+
+def as_ms(moment: datetime | None) -> int | None:
+    """ms since the epoch; a time that names no offset is in UTC."""
+    if moment is None:
+        return None
+    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1_000)

@@ -10,8 +10,9 @@ from typing import Any
 from flowray.api.compilation import CompiledWorkflow
 from flowray.api.context import ApiContext, accepted
 from flowray.api.error_responses import BodyError
+from flowray.api.parameters import as_ms
 from flowray.definition.diagnostics import pointer
-from flowray.definition.inputs import prepare_inputs
+from flowray.definition.inputs import InputContract, prepare_inputs
 from flowray.engine.statuses import ExecutionStatus
 from flowray.errors import ErrorCode, FlowrayError, InputError
 from flowray.persistence.records import ExecutionRecord, WorkflowRecord
@@ -22,9 +23,13 @@ from flowray.wire import StartOptions
 MAX_KEY_CHARS = 255
 
 LATER_OPTIONS = (
-    "priority", "delay_ms", "ttl_ms", "deadline", "concurrency_key", "callback_url", "run_from", "run_until", "pins",
+    "priority", "delay_ms", "ttl_ms", "concurrency_key", "callback_url",
 )  # fmt: skip
 """Known, but without effect in this release: using one is a 501, for silence would be a promise."""
+
+
+NOT_KEPT = {"labels", "metadata", "idempotency_key", "deadline", "pins"}
+"""Options that have a column of their own, or stand in the log."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ class StartedExecution:
 
 
 def check_options(options: StartOptions, workflow: WorkflowRecord | None) -> None:
-    """Raises NOT_IMPLEMENTED for an option of a later release, CONFLICT for a version that is not the present one."""
+    """Raises NOT_IMPLEMENTED for an option of a later release, INVALID_REQUEST for the version of no workflow."""
     for name in LATER_OPTIONS:
         if getattr(options, name) is not None:
             raise FlowrayError(
@@ -53,16 +58,22 @@ def check_options(options: StartOptions, workflow: WorkflowRecord | None) -> Non
                 f"the option {name!r} is not implemented yet",
                 details={"errors": [{"pointer": f"/options/{name}", "message": "not implemented yet"}]},
             )
-    if options.version is None:
-        return
-    if workflow is None:
+    if options.version is not None and workflow is None:
         raise BodyError(ErrorCode.INVALID_REQUEST, "the option 'version' needs a stored workflow")
-    if options.version != workflow.version:
+
+
+async def in_version(context: ApiContext, workflow: WorkflowRecord, version: int | None) -> WorkflowRecord:
+    """The workflow as it was saved in ``version``, None being the present one. Raises NOT_FOUND."""
+    if version in (None, workflow.version):
+        return workflow
+    found = await context.read(context.directory.reader.workflow_version, workflow.id, version or 0)
+    if found is None:
         raise FlowrayError(
-            ErrorCode.NOT_IMPLEMENTED if options.version < workflow.version else ErrorCode.NOT_FOUND,
-            f"workflow {workflow.id!r} is at version {workflow.version}; version {options.version} cannot be run",
-            hint="leave the option 'version' out, or start an inline definition",
+            ErrorCode.NOT_FOUND,
+            f"workflow {workflow.id!r} has no version {version}; it is at version {workflow.version}",
+            hint="leave the option 'version' out to run the present one",
         )
+    return found
 
 
 def idempotency_key(header: str | None, options: StartOptions) -> str | None:
@@ -94,7 +105,7 @@ def make_record(
     """The row of a new execution. ``inputs`` are prepared; ``batch`` is ``(batch id, row)``. Owner is set later."""
     now = context.services.now_ms()
     compiled, workflow = source.compiled, source.workflow
-    kept = options.model_dump(mode="json", exclude_defaults=True, exclude={"labels", "metadata", "idempotency_key"})
+    kept = options.model_dump(mode="json", exclude_defaults=True, exclude=NOT_KEPT)
     return ExecutionRecord(
         id=context.services.new_id(),
         status=ExecutionStatus.QUEUED.value,
@@ -108,6 +119,7 @@ def make_record(
         metadata=options.metadata,
         trigger=compiled.plan.trigger,
         batch_id=batch[0] if batch else None,
+        deadline_at=as_ms(options.deadline),
         created_at=now,
         updated_at=now,
         idempotency_key=key,
@@ -118,9 +130,14 @@ def make_record(
 def fit_inputs(
     source: WorkflowSource, inputs: Mapping[str, Any], at: Sequence[str | int] = ("inputs",)
 ) -> dict[str, Any]:
+    """As ``fit_to``, for the contract of what is to run."""
+    return fit_to(source.compiled.contract, inputs, at)
+
+
+def fit_to(contract: InputContract, inputs: Mapping[str, Any], at: Sequence[str | int] = ("inputs",)) -> dict[str, Any]:
     """``prepare_inputs`` with pointers into the request's body, where the inputs stand ``at``."""
     try:
-        return prepare_inputs(source.compiled.contract, inputs)
+        return prepare_inputs(contract, inputs)
     except InputError as error:
         findings = [{**item, "pointer": pointer(*at) + item["pointer"]} for item in error.details["errors"]]
         raise InputError(error.code, error.message, details={"errors": findings}, hint=error.hint) from None

@@ -101,7 +101,7 @@ async def execution_frames(
         yield FIRST_FRAME + first
         if await has_lost_cursor(context, record, after):
             record = await context.execution(record.id)
-            yield await _reset(context, record)
+            yield await reset_of(context, record)
             after = record.last_seq
             if record.status in TERMINAL_EXECUTION:
                 return
@@ -154,8 +154,9 @@ def _text(batch: list[RecordedEvent], frames: Frames) -> str:
     return "".join(texts)
 
 
-async def _reset(context: ApiContext, record: ExecutionRecord) -> str:
-    resolver = ValueResolver(record.id, context.directory.load_payload, budget_bytes=0)
+async def reset_of(context: ApiContext, record: ExecutionRecord) -> str:
+    """``stream.reset`` with the present state of an execution."""
+    resolver = ValueResolver(record.payload_owner, context.directory.load_payload, budget_bytes=0)
     return reset_frame(record.id, execution_view(record, await resolver.resolve(record.outputs)), record.last_seq)
 
 

@@ -12,6 +12,7 @@ from flowray.runtime.dispatch import stream_name
 
 _NODE_ENDINGS = {
     "node.completed": "completed", "node.failed": "failed", "node.cancelled": "cancelled", "node.skipped": "skipped",
+    "node.reused": "completed",
 }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from flowray.eventlog.sse import iso_time
-from flowray.persistence.records import ExecutionRecord, NodeLogRecord, Page, WorkflowRecord
+from flowray.persistence.records import ExecutionRecord, NodeLogRecord, Page, WaitpointRecord, WorkflowRecord
 from flowray.values import Json, StoredValue, Value, as_value, decode_json, to_wire
 
 NO_USAGE = {"input_tokens": 0, "output_tokens": 0, "cost": None, "currency": None, "estimated": False}
@@ -72,9 +72,30 @@ def execution_view(record: ExecutionRecord, outputs: Json) -> dict[str, Any]:
         "recoveries": record.recoveries,
         "crash_reason": record.crash_reason,
         "cancel_reason": record.cancel_reason,
+        "pause": None if record.pause is None else {**record.pause, "at": iso_time(record.pause["at"])},
         "last_seq": record.last_seq,
         "orchestrator_actor_id": record.orchestrator_actor_id,
         "log_location": record.log_location,
+    }
+
+
+def waitpoint_view(record: WaitpointRecord) -> dict[str, Any]:
+    """``wire_waiting.Waitpoint``."""
+    return {
+        "waitpoint_id": record.id,
+        "token": record.token or None,
+        "execution_id": record.execution_id,
+        "node_id": record.node_id,
+        "instance": record.instance,
+        "kind": record.kind,
+        "status": record.status,
+        "reason": record.reason,
+        "prompt": record.prompt,
+        "expected_input": record.expected_input,
+        "created_at": iso_time(record.created_at),
+        "expires_at": time_or_none(record.expires_at),
+        "completed_at": time_or_none(record.completed_at),
+        "data": record.data,
     }
 
 
@@ -132,24 +153,24 @@ def execution_url(execution_id: str) -> str:
 
 def _waiting_view(entry: Mapping[str, Any]) -> dict[str, Any]:
     times = {key: time_or_none(entry.get(key)) for key in ("created_at", "expires_at")}
-    return {"token": None, "prompt": None, "expected_input": None, **entry, **times}
+    return {"token": None, "prompt": None, "expected_input": None, "child_id": None, **entry, **times}
 
 
 class ValueResolver:
     """Replaces descriptors of stored values by the values, as long as the answer stays within ``budget_bytes``.
 
     Looks only where the engine puts descriptors: at the value itself and at its members. Loads only payloads of
-    ``execution_id``: data of a workflow could look like a descriptor of somebody else's.
+    ``owner``, the execution's ``payload_owner``: data of a workflow could look like a descriptor of somebody else's.
     """
 
     def __init__(
         self,
-        execution_id: str,
+        owner: str,
         load: Callable[[str], Awaitable[bytes]],
         budget_bytes: int,
         each_bytes: int | None = None,
     ) -> None:
-        self._prefix = f"{execution_id}."
+        self._prefix = f"{owner}."
         self._load = load
         self._left = budget_bytes
         self._each = budget_bytes if each_bytes is None else each_bytes

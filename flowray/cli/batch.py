@@ -19,9 +19,10 @@ from flowray.cli.options import FormatValue, Quiet, Url, settings_from_environme
 from flowray.cli.output import EXIT_FAILED, Output, OutputFormat, output_of
 from flowray.cli.rows import read_rows
 from flowray.client.sync_client import Client
+from flowray.compiler.documents import compile_document
 from flowray.definition.loading import dump_definition, load_definition
-from flowray.errors import FlowrayError
-from flowray.sdk.session import LocalSession, compile_document
+from flowray.errors import ErrorCode, FlowrayError
+from flowray.sdk.session import LocalSession
 
 POLL_S = 0.3
 
@@ -50,6 +51,8 @@ def batch(
     output = output_of(ctx)
     documents = read_workflows(workflows)
     rows = read_rows(inputs) if inputs is not None else [{}]
+    if out is not None:
+        _check_writable(out)
     results: list[Result] = []
     try:
         with _bar(output, len(documents) * len(rows), quiet) as bar:
@@ -140,6 +143,15 @@ def _result(
         "outputs": outputs,
         "error": error,
     }
+
+
+def _check_writable(path: str) -> None:
+    """Before anything runs: results that cannot be written would be lost."""
+    try:
+        with Path(path).open("a", encoding="utf-8"):
+            pass
+    except OSError as error:
+        raise FlowrayError(ErrorCode.INVALID_REQUEST, f"cannot write {path}: {error.strerror}") from error
 
 
 def _write(output: Output, results: list[Result], out: str | None) -> None:

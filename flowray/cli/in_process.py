@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from flowray.compiler.builder import build_plan
+from flowray.compiler.documents import CompiledWorkflow
 from flowray.definition.diagnostics import Diagnostic
 from flowray.definition.loading import load_definition
 from flowray.definition.node_type import NodeType
+from flowray.engine.start_planning import StartRequest
 from flowray.errors import FlowrayError
-from flowray.sdk.session import CompiledWorkflow, LocalSession
+from flowray.sdk.session import LocalSession
 
 CANCEL_GRACE_S = 5.0
 """How long an interrupted command waits for its execution to end as cancelled."""
@@ -32,13 +34,18 @@ def check_workflow(document: Any, node_types: Mapping[str, NodeType], *, strict:
 
 
 def run_to_end(
-    session: LocalSession, compiled: CompiledWorkflow, inputs: Mapping[str, Any], show: ShowEvent
+    session: LocalSession,
+    compiled: CompiledWorkflow,
+    inputs: Mapping[str, Any],
+    show: ShowEvent,
+    part: StartRequest | None = None,
 ) -> dict[str, Any]:
-    """Run one execution until it has ended or is paused. Returns it as ``GET /executions/{id}`` would.
+    """Run one execution, or ``part`` of it, until it has ended or is paused. Returns it as ``GET /executions/{id}``.
 
-    Raises InputError before anything has started. An interrupt cancels the execution, and goes on to the caller.
+    Raises InputError or INVALID_START_POINT before anything has started. An interrupt cancels the execution, and goes
+    on to the caller.
     """
-    execution_id = session.start(compiled, inputs)
+    execution_id = session.start(compiled, inputs, part)
     last_seq = 0
 
     def note(event: dict[str, Any]) -> None:

@@ -12,10 +12,13 @@ from flowray.cli.in_process import check_workflow, run_to_end
 from flowray.cli.options import Format, Inputs, InputsJson, Quiet, parse_inputs, settings_from_environment
 from flowray.cli.outcome import finish
 from flowray.cli.output import EXIT_FAILED, Output, finding_line, output_of
+from flowray.cli.parts import FromNode, OnlyNode, Pins, UntilNode, parse_pins
 from flowray.cli.progress import Progress
+from flowray.compiler.documents import compile_document
 from flowray.definition.diagnostics import Severity
+from flowray.engine.start_planning import StartRequest
 from flowray.errors import ErrorCode, FlowrayError
-from flowray.sdk.session import LocalSession, compile_document
+from flowray.sdk.session import LocalSession
 
 WorkflowFile = Annotated[str, typer.Argument(metavar="WORKFLOW", help="A JSON or YAML file, or - for stdin.")]
 
@@ -25,24 +28,30 @@ def run(
     workflow: WorkflowFile,
     input: Inputs = None,
     input_json: InputsJson = None,
+    from_node: FromNode = None,
+    until: UntilNode = None,
+    only: OnlyNode = None,
+    pin: Pins = None,
     full: Annotated[bool, typer.Option("--full", help="Print the whole execution, not only its outputs.")] = False,
     quiet: Quiet = False,
     format: Format = None,
 ) -> None:
     """Run a workflow in this process, without a server.
 
-    Outputs go to stdout as JSON, progress to stderr. Nothing is kept.
+    Outputs go to stdout as JSON, progress to stderr. Nothing is kept, so --from and --only need --pin for what they
+    read.
 
-    Example: flowray run wf.yaml --input city=Paris --input-json @more.json
+    Example: flowray run wf.yaml --input city=Paris --until summarize --pin fetch=@fetch.json
     """
     output = output_of(ctx)
     settings = settings_from_environment()
     inputs = parse_inputs(input, input_json)
+    part = StartRequest(from_node=from_node, until_node=until, only_node=only, pins=parse_pins(pin))
     compiled = compile_document(read_workflow(workflow), build_registry(settings).node_types())
     _show_warnings(output, [item.as_json() for item in compiled.diagnostics])
     progress = Progress(output.stderr, enabled=not quiet)
     with LocalSession(settings) as session:
-        execution = run_to_end(session, compiled, inputs, progress.show)
+        execution = run_to_end(session, compiled, inputs, progress.show, part)
     finish(output, execution, full=full)
 
 

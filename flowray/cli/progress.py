@@ -76,7 +76,12 @@ class Progress:
         until = f" until {event['due_at']}" if event.get("due_at") else ""
         self.line(f"{self._marks['wait']} {event['instance']} waits{until}", "yellow")
 
+    def _on_reused(self, event: Mapping[str, Any]) -> None:
+        self.line(f"{self._marks['skip']} {event['instance']} {'pinned' if event.get('pinned') else 'reused'}", "dim")
+
     def _on_skipped(self, event: Mapping[str, Any]) -> None:
+        if event.get("void"):
+            return
         self.line(f"{self._marks['skip']} {event['instance']} skipped", "dim")
 
     def _on_cancelled(self, event: Mapping[str, Any]) -> None:
@@ -118,6 +123,7 @@ _SHOWN = {
     "node.started": Progress._on_started,
     "node.completed": Progress._on_completed,
     "node.failed": Progress._on_failed,
+    "node.reused": Progress._on_reused,
     "node.retrying": Progress._on_retrying,
     "node.waiting": Progress._on_waiting,
     "node.skipped": Progress._on_skipped,

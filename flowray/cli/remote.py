@@ -1,4 +1,4 @@
-"""Commands that talk to a server: submit, watch, logs, cancel."""
+"""Commands that talk to a server: submit, rerun, watch, logs, cancel."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from flowray.cli.documents import read_workflow
 from flowray.cli.options import Format, Inputs, InputsJson, Quiet, Url, parse_inputs
 from flowray.cli.outcome import finish
 from flowray.cli.output import EXIT_INTERRUPTED, Output, OutputFormat, output_of
+from flowray.cli.parts import FromNode, OnlyNode, Pins, UntilNode, parse_changes, parse_pins, part_options
 from flowray.cli.progress import Progress
 from flowray.client.sync_client import Client
 
@@ -31,6 +32,17 @@ def submit(
     idempotency_key: Annotated[
         str | None, typer.Option("--idempotency-key", help="Repeats with the same key start nothing new.")
     ] = None,
+    from_node: FromNode = None,
+    reuse: Annotated[
+        str | None,
+        typer.Option("--reuse", metavar="EXECUTION", help="With --from: whose outcomes hold before."),
+    ] = None,
+    until: UntilNode = None,
+    only: OnlyNode = None,
+    pin: Pins = None,
+    deadline: Annotated[
+        str | None, typer.Option("--deadline", metavar="TIME", help="Stop it at this time at the latest; ISO 8601.")
+    ] = None,
     full: Full = False,
     quiet: Quiet = False,
     url: Url = "http://127.0.0.1:8000",
@@ -40,22 +52,65 @@ def submit(
 
     Prints the execution's id and URLs as soon as it is kept. Interrupting --watch leaves it running.
 
-    Example: flowray submit wf.yaml --input city=Paris --watch
+    Example: flowray submit wf.yaml --input city=Paris --until summarize --watch
     """
     output = output_of(ctx)
     inputs = parse_inputs(input, input_json)
+    options = part_options(from_node, until, only, pin, reuse)
     with Client(url) as client:
         definition = read_workflow(workflow) if _is_file(workflow) else None
         workflow_id = workflow if definition is None else None
         if definition is not None and save:
             workflow_id, definition = client.workflows.create(definition).id, None
         started = client.executions.start(
-            workflow_id, definition=definition, inputs=inputs, idempotency_key=idempotency_key
-        )
+            workflow_id, definition=definition, inputs=inputs, idempotency_key=idempotency_key,
+            options=options | ({} if deadline is None else {"deadline": deadline}),
+        )  # fmt: skip
         if watch:
             _follow(output, client, started.id, quiet=quiet, full=full)
             return
         output.document({**started.model_dump(mode="json"), "workflow_id": workflow_id or started.workflow_id})
+        output.note(f"follow it with: flowray watch {started.id}")
+
+
+def rerun(
+    ctx: typer.Context,
+    execution: ExecutionId,
+    from_node: FromNode = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Run what failed or never ran, and what follows.")] = False,
+    until: UntilNode = None,
+    pin: Pins = None,
+    input: Inputs = None,
+    input_json: InputsJson = None,
+    change: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NODE.FIELD=VALUE", help="Change a field of a node's config.")
+    ] = None,
+    definition: Annotated[
+        str | None, typer.Option("--definition", metavar="FILE", help="Run this edited definition; - for stdin.")
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Follow it and print its outputs.")] = False,
+    full: Full = False,
+    quiet: Quiet = False,
+    url: Url = "http://127.0.0.1:8000",
+    format: Format = None,
+) -> None:
+    """Run an ended execution again, whole or in part.
+
+    Nodes that do not run keep the outcomes that they had. --input names only the inputs that change.
+
+    Example: flowray rerun 0192f0c1-… --from summarize --set summarize.model=gpt-5 --watch
+    """
+    output = output_of(ctx)
+    with Client(url) as client:
+        started = client.executions.rerun(
+            execution, from_node=from_node, failed_only=failed, until_node=until, pins=parse_pins(pin) or None,
+            inputs=parse_inputs(input, input_json) or None, config=parse_changes(change) or None,
+            definition=read_workflow(definition) if definition is not None else None,
+        )  # fmt: skip
+        if watch:
+            _follow(output, client, started.id, quiet=quiet, full=full)
+            return
+        output.document({**started.model_dump(mode="json"), "rerun_of": execution})
         output.note(f"follow it with: flowray watch {started.id}")
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import httpx
 from httpx_sse import EventSource, SSEError
 
-from flowray import wire
+from flowray import wire, wire_waiting
 from flowray.client import calls
 from flowray.client.calls import Call, Definition
 from flowray.client.event_cursor import EventCursor
@@ -52,6 +52,7 @@ class AsyncClient:
         self._sleep = sleep
         self.workflows = AsyncWorkflows(self)
         self.executions = AsyncExecutions(self)
+        self.waitpoints = AsyncWaitpoints(self)
         self.batches = AsyncBatches(self)
 
     async def __aenter__(self) -> AsyncClient:
@@ -236,16 +237,62 @@ class AsyncExecutions:
         return await self._client.send(calls.get_execution(execution_id))
 
     async def list(self, *, limit: int = 50, cursor: str | None = None, **filters: str) -> wire.ExecutionPage:
-        """One page, newest first. ``filters``: status, workflow_id, batch_id, created_after (ISO 8601)."""
+        """One page, newest first. ``filters``: status, workflow_id, batch_id, parent_id, created_after (ISO 8601)."""
         return await self._client.send(calls.list_executions(limit, cursor, filters))
+
+    async def pause(self, execution_id: str, *, reason: str | None = None) -> wire.Execution:
+        """Start nothing new in it until it is resumed. Raises EXECUTION_ENDED."""
+        return await self._client.send(calls.pause_execution(execution_id, reason))
+
+    async def resume(
+        self,
+        execution_id: str,
+        *,
+        data: Any = calls.NO_DATA,
+        waitpoint_id: str | None = None,
+        context_updates: Mapping[str, Any] | None = None,
+    ) -> wire.Execution:
+        """End a requested pause, or answer the only waitpoint, or the named one, with ``data``.
+
+        Raises INVALID_INPUT for data that does not fit, CONFLICT if several waitpoints are open and none is named.
+        """
+        return await self._client.send(calls.resume_execution(execution_id, data, waitpoint_id, context_updates))
 
     async def cancel(self, execution_id: str, *, reason: str | None = None) -> wire.Execution:
         """Stop it. Raises EXECUTION_ENDED if it has ended otherwise."""
         return await self._client.send(calls.cancel_execution(execution_id, reason))
 
+    async def rerun(
+        self,
+        execution_id: str,
+        *,
+        from_node: str | None = None,
+        failed_only: bool = False,
+        until_node: str | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        definition: Definition | None = None,
+        config: Mapping[str, Mapping[str, Any]] | None = None,
+        pins: Mapping[str, Any] | None = None,
+        options: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+    ) -> wire.ExecutionStarted:
+        """Run an ended execution again: whole, from a node, or what failed; the rest keeps its outcomes.
+
+        ``inputs`` and ``config`` (by node id) name only what changes. Raises EXECUTION_NOT_ENDED, INVALID_START_POINT.
+        """
+        fields = {
+            "from_node": from_node, "failed_only": failed_only or None, "until_node": until_node, "inputs": inputs,
+            "definition": definition, "config": config, "pins": pins, "options": options,
+        }  # fmt: skip
+        return await self._client.send(calls.rerun(execution_id, fields, idempotency_key))
+
     async def plan(self, execution_id: str) -> wire.PlanView:
         """The plan that it runs."""
         return await self._client.send(calls.execution_plan(execution_id))
+
+    async def snapshot(self, execution_id: str) -> wire_waiting.Snapshot:
+        """Its whole state, folded from its log."""
+        return await self._client.send(calls.snapshot(execution_id))
 
     async def public_token(self, execution_id: str) -> wire.PublicToken:
         """A signed right to read it, for browsers."""
@@ -270,6 +317,25 @@ class AsyncExecutions:
     async def events(self, execution_id: str, *, after: int = 0, limit: int = 500) -> wire.EventPage:
         """One page of events; ``next_cursor`` is the next ``after``."""
         return await self._client.send(calls.list_events(execution_id, after, limit))
+
+
+class AsyncWaitpoints:
+    """Calls about what waits for an answer."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+
+    async def list(self, *, limit: int = 50, cursor: str | None = None, **filters: str) -> wire_waiting.WaitpointPage:
+        """One page, newest first. ``filters``: status (``open`` by default, or ``all``), execution_id."""
+        return await self._client.send(calls.list_waitpoints(limit, cursor, filters))
+
+    async def get(self, token: str) -> wire_waiting.Waitpoint:
+        """What a token answers. Raises NOT_FOUND."""
+        return await self._client.send(calls.get_waitpoint(token))
+
+    async def complete(self, token: str, data: Any = None) -> wire_waiting.Completion:
+        """Answer it; the first answer counts. Raises INVALID_INPUT, WAITPOINT_TIMEOUT, EXECUTION_ENDED."""
+        return await self._client.send(calls.complete_waitpoint(token, data))
 
 
 class AsyncBatches:

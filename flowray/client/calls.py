@@ -9,13 +9,14 @@ import json
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Generic, TypeAlias, TypeVar
 from urllib.parse import quote
 
 import httpx
 from pydantic import BaseModel
 
-from flowray import wire
+from flowray import wire, wire_waiting
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
@@ -24,6 +25,9 @@ Definition: TypeAlias = Mapping[str, Any] | str | bytes
 """A definition as an object, or as JSON or YAML text."""
 
 JSON = {"Content-Type": "application/json"}
+
+NO_DATA: Any = object()
+"""An answer that is not given; null is one."""
 
 
 @dataclass(frozen=True)
@@ -108,14 +112,40 @@ def get_execution(execution_id: str) -> Call[wire.Execution]:
 
 
 def list_executions(limit: int, cursor: str | None, filters: Mapping[str, Any]) -> Call[wire.ExecutionPage]:
-    """One page; ``filters``: status, workflow_id, batch_id, created_after."""
+    """One page; ``filters``: status, workflow_id, batch_id, parent_id, created_after."""
     return Call("GET", "/v1/executions", _as(wire.ExecutionPage), _given(limit=limit, cursor=cursor, **filters))
+
+
+def pause_execution(execution_id: str, reason: str | None) -> Call[wire.Execution]:
+    """Repeatable: what is paused stays so."""
+    body = {} if reason is None else {"reason": reason}
+    return Call("POST", f"{_execution(execution_id)}/pause", _as(wire.Execution), {}, _json(body), JSON)
+
+
+def resume_execution(
+    execution_id: str, data: Any, waitpoint_id: str | None, context_updates: Mapping[str, Any] | None
+) -> Call[wire.Execution]:
+    """Repeatable only for a named waitpoint: without a name a repeat could answer the one that comes next."""
+    body: dict[str, Any] = _given(waitpoint_id=waitpoint_id, context_updates=context_updates)
+    if data is not NO_DATA:
+        body["data"] = data
+    path = f"{_execution(execution_id)}/resume"
+    return Call("POST", path, _as(wire.Execution), {}, _json(body), JSON, repeatable=waitpoint_id is not None)
 
 
 def cancel_execution(execution_id: str, reason: str | None) -> Call[wire.Execution]:
     """Repeatable: the server keeps one request."""
     body = {} if reason is None else {"reason": reason}
     return Call("POST", f"{_execution(execution_id)}/cancel", _as(wire.Execution), {}, _json(body), JSON)
+
+
+def rerun(execution_id: str, fields: Mapping[str, Any], idempotency_key: str | None) -> Call[wire.ExecutionStarted]:
+    """``fields`` are those of RerunRequest, None for what is left out. Repeatable as a start is."""
+    body = _given(**fields)
+    if isinstance(body.get("definition"), bytes):
+        body["definition"] = body["definition"].decode()
+    headers = _keyed(idempotency_key, body.get("options"))
+    return Call("POST", f"{_execution(execution_id)}/rerun", _as(wire.ExecutionStarted), {}, _json(body), headers)
 
 
 def execution_plan(execution_id: str) -> Call[wire.PlanView]:
@@ -126,6 +156,11 @@ def execution_plan(execution_id: str) -> Call[wire.PlanView]:
 def public_token(execution_id: str) -> Call[wire.PublicToken]:
     """A new public token."""
     return Call("GET", f"{_execution(execution_id)}/public-token", _as(wire.PublicToken))
+
+
+def snapshot(execution_id: str) -> Call[wire_waiting.Snapshot]:
+    """The whole state."""
+    return Call("GET", f"{_execution(execution_id)}/snapshot", _as(wire_waiting.Snapshot))
 
 
 def list_attempts(
@@ -157,6 +192,25 @@ def event_stream(execution_id: str, after: int, types: Iterable[str]) -> Call[No
         headers["Last-Event-ID"] = str(after)
     params = _given(types=",".join(types) or None)
     return Call("GET", f"{_execution(execution_id)}/events", _nothing, params, None, headers)
+
+
+# -- waitpoints ---------------------------------------------------------------------------------------------------
+
+
+def list_waitpoints(limit: int, cursor: str | None, filters: Mapping[str, Any]) -> Call[wire_waiting.WaitpointPage]:
+    """One page; ``filters``: status, execution_id."""
+    return Call("GET", "/v1/waitpoints", _as(wire_waiting.WaitpointPage), _given(limit=limit, cursor=cursor, **filters))
+
+
+def get_waitpoint(token: str) -> Call[wire_waiting.Waitpoint]:
+    """What a token answers."""
+    return Call("GET", f"/v1/waitpoints/{_part(token)}", _as(wire_waiting.Waitpoint))
+
+
+def complete_waitpoint(token: str, data: Any) -> Call[wire_waiting.Completion]:
+    """Repeatable: the first answer counts, and a repeat gets it back."""
+    path = f"/v1/waitpoints/{_part(token)}/complete"
+    return Call("POST", path, _as(wire_waiting.Completion), {}, _json({"data": data}), JSON)
 
 
 # -- batches and the rest -----------------------------------------------------------------------------------------
@@ -244,7 +298,14 @@ def _part(text: str) -> str:
 
 
 def _json(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_time_text).encode()
+
+
+def _time_text(value: Any) -> str:
+    """A moment, such as the option ``deadline``, as ISO 8601. Raises TypeError for what is no JSON either."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} is not JSON")
 
 
 def _strict(strict: bool) -> dict[str, Any]:

@@ -118,6 +118,8 @@ class LiveState:
             stream = self._stream(event)
             stream.text = stream.text[: event["offset"]] + event["text"]
             return
+        if what == "reused":
+            what = "failed" if event.get("failed") else "completed"
         status = _NODE_STATUS.get(what, what)
         if status not in _NODE_STATUSES:
             return

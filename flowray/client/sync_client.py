@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import httpx
 from httpx_sse import EventSource, SSEError
 
-from flowray import wire
+from flowray import wire, wire_waiting
 from flowray.client import calls
 from flowray.client.async_client import DEFAULT_URL, STREAM_TIMEOUT
 from flowray.client.calls import Call, Definition
@@ -50,6 +50,7 @@ class Client:
         self._sleep = sleep
         self.workflows = Workflows(self)
         self.executions = Executions(self)
+        self.waitpoints = Waitpoints(self)
         self.batches = Batches(self)
 
     def __enter__(self) -> Client:
@@ -233,16 +234,62 @@ class Executions:
         return self._client.send(calls.get_execution(execution_id))
 
     def list(self, *, limit: int = 50, cursor: str | None = None, **filters: str) -> wire.ExecutionPage:
-        """One page, newest first. ``filters``: status, workflow_id, batch_id, created_after (ISO 8601)."""
+        """One page, newest first. ``filters``: status, workflow_id, batch_id, parent_id, created_after (ISO 8601)."""
         return self._client.send(calls.list_executions(limit, cursor, filters))
+
+    def pause(self, execution_id: str, *, reason: str | None = None) -> wire.Execution:
+        """Start nothing new in it until it is resumed. Raises EXECUTION_ENDED."""
+        return self._client.send(calls.pause_execution(execution_id, reason))
+
+    def resume(
+        self,
+        execution_id: str,
+        *,
+        data: Any = calls.NO_DATA,
+        waitpoint_id: str | None = None,
+        context_updates: Mapping[str, Any] | None = None,
+    ) -> wire.Execution:
+        """End a requested pause, or answer the only waitpoint, or the named one, with ``data``.
+
+        Raises INVALID_INPUT for data that does not fit, CONFLICT if several waitpoints are open and none is named.
+        """
+        return self._client.send(calls.resume_execution(execution_id, data, waitpoint_id, context_updates))
 
     def cancel(self, execution_id: str, *, reason: str | None = None) -> wire.Execution:
         """Stop it. Raises EXECUTION_ENDED if it has ended otherwise."""
         return self._client.send(calls.cancel_execution(execution_id, reason))
 
+    def rerun(
+        self,
+        execution_id: str,
+        *,
+        from_node: str | None = None,
+        failed_only: bool = False,
+        until_node: str | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        definition: Definition | None = None,
+        config: Mapping[str, Mapping[str, Any]] | None = None,
+        pins: Mapping[str, Any] | None = None,
+        options: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+    ) -> wire.ExecutionStarted:
+        """Run an ended execution again: whole, from a node, or what failed; the rest keeps its outcomes.
+
+        ``inputs`` and ``config`` (by node id) name only what changes. Raises EXECUTION_NOT_ENDED, INVALID_START_POINT.
+        """
+        fields = {
+            "from_node": from_node, "failed_only": failed_only or None, "until_node": until_node, "inputs": inputs,
+            "definition": definition, "config": config, "pins": pins, "options": options,
+        }  # fmt: skip
+        return self._client.send(calls.rerun(execution_id, fields, idempotency_key))
+
     def plan(self, execution_id: str) -> wire.PlanView:
         """The plan that it runs."""
         return self._client.send(calls.execution_plan(execution_id))
+
+    def snapshot(self, execution_id: str) -> wire_waiting.Snapshot:
+        """Its whole state, folded from its log."""
+        return self._client.send(calls.snapshot(execution_id))
 
     def public_token(self, execution_id: str) -> wire.PublicToken:
         """A signed right to read it, for browsers."""
@@ -267,6 +314,25 @@ class Executions:
     def events(self, execution_id: str, *, after: int = 0, limit: int = 500) -> wire.EventPage:
         """One page of events; ``next_cursor`` is the next ``after``."""
         return self._client.send(calls.list_events(execution_id, after, limit))
+
+
+class Waitpoints:
+    """Calls about what waits for an answer."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def list(self, *, limit: int = 50, cursor: str | None = None, **filters: str) -> wire_waiting.WaitpointPage:
+        """One page, newest first. ``filters``: status (``open`` by default, or ``all``), execution_id."""
+        return self._client.send(calls.list_waitpoints(limit, cursor, filters))
+
+    def get(self, token: str) -> wire_waiting.Waitpoint:
+        """What a token answers. Raises NOT_FOUND."""
+        return self._client.send(calls.get_waitpoint(token))
+
+    def complete(self, token: str, data: Any = None) -> wire_waiting.Completion:
+        """Answer it; the first answer counts. Raises INVALID_INPUT, WAITPOINT_TIMEOUT, EXECUTION_ENDED."""
+        return self._client.send(calls.complete_waitpoint(token, data))
 
 
 class Batches:

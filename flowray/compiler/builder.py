@@ -20,6 +20,7 @@ from flowray.compiler.paths import Paths, construct_paths, execution_levels
 from flowray.compiler.reads import collect_reads
 from flowray.compiler.references import Providers, Visibility, find_providers, name_table, order_references
 from flowray.compiler.segments import find_segments
+from flowray.compiler.variables import variable_types
 from flowray.definition.diagnostics import Diagnostic, Diagnostics
 from flowray.definition.loading import definition_error
 from flowray.definition.node_type import NodeType
@@ -84,6 +85,7 @@ def build_plan(
     order = order_scopes(graph, scopes, edges, found)
     check_input_schema(definition, found)
     check_policy(definition, found)
+    types = variable_types(definition, found)
     if found.has_errors:
         return CompileResult(None, tuple(found))
 
@@ -95,7 +97,6 @@ def build_plan(
     providers = find_providers(graph, scopes, order, reads, names, visible, dialect, found)
     segments = find_segments(nodes, edges, order)
     outputs = find_outputs(graph, paths, order, found)
-
     required, defaults = declared_inputs(definition, frozenset(paths.reachable))
     plan = ExecutionPlan(
         nodes=_finish_nodes(nodes, edges, order, providers, segments),
@@ -107,6 +108,7 @@ def build_plan(
         readers=providers.readers,
         output_nodes=outputs,
         variables={name: variable.default for name, variable in definition.variables.items()},
+        variable_types=types,
         input_schema=definition.inputs,
         required_inputs=required,
         input_defaults=defaults,
@@ -188,4 +190,7 @@ def _settings(definition: WorkflowDefinition, order: Order, providers: Providers
         policy=settings.context.policy,
         keep_last=keep_last(settings.context.policy),
         error_handler=settings.error_handler,
+        memory_entries=settings.shared_memory.max_entries,
+        memory_value_bytes=settings.shared_memory.max_value_bytes,
+        memory_total_bytes=settings.shared_memory.max_total_bytes,
     )

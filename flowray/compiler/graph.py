@@ -173,7 +173,9 @@ def _add_gotos(graph: Graph, diagnostics: Diagnostics) -> None:
         if not policy.goto_node or policy.goto_node not in graph.nodes:
             diagnostics.error(
                 DiagnosticCode.INVALID_GOTO,
-                f"Node {node_id!r} goes to {policy.goto_node!r} on an error, which does not exist.",
+                f"Node {node_id!r} goes to {policy.goto_node!r} on an error, which does not exist."
+                if policy.goto_node
+                else f"Node {node_id!r} goes elsewhere on an error, but gotoNode does not say where.",
                 node_id=node_id,
                 pointer=where,
                 hint="Set onError.gotoNode to the id of a node of the same workflow.",

@@ -8,8 +8,9 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
 from flowray.definition.diagnostics import DiagnosticCode, Diagnostics, pointer
-from flowray.definition.inputs import input_contract
+from flowray.definition.inputs import input_contract, schema_misfits
 from flowray.definition.workflow import WorkflowDefinition
+from flowray.errors import DefinitionError
 
 
 def check_input_schema(definition: WorkflowDefinition, diagnostics: Diagnostics) -> None:
@@ -18,6 +19,10 @@ def check_input_schema(definition: WorkflowDefinition, diagnostics: Diagnostics)
         return
     try:
         Draft202012Validator.check_schema(definition.inputs)
+        next(schema_misfits(definition.inputs, {}, "the workflow's inputs"), None)
+    except DefinitionError as error:
+        code = DiagnosticCode.INVALID_INPUT_SCHEMA
+        diagnostics.error(code, f"{error.message}.", pointer=pointer("inputs"), hint=error.hint)
     except SchemaError as error:
         diagnostics.error(
             DiagnosticCode.INVALID_INPUT_SCHEMA,

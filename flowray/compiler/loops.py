@@ -242,12 +242,14 @@ def _check_parents(graph: Graph, diagnostics: Diagnostics) -> None:
     for node_id, node in graph.nodes.items():
         if node.parent_id is None:
             continue
-        if node.parent_id not in graph.nodes or graph.role(node.parent_id) not in CONTAINERS:
+        known = node.parent_id in graph.nodes and node.parent_id != node_id
+        if not known or graph.role(node.parent_id) not in CONTAINERS:
             diagnostics.error(
                 DiagnosticCode.INVALID_PARENT,
-                f"Node {node_id!r} lies in {node.parent_id!r}, which is no loop or parallel of this workflow.",
+                f"Node {node_id!r} lies in {node.parent_id!r}, which is no other loop or parallel of this workflow.",
                 node_id=node_id,
                 pointer=pointer("nodes", node_id, "parentId"),
+                hint="Set parentId to the id of a loop or parallel node, or leave it out.",
             )
 
 

@@ -75,6 +75,7 @@ def _executable(graph: Graph, node_id: str, scope: str, definition: WorkflowDefi
         resources=_resources(preferences),
         known_type=node_id not in graph.unknown_types,
         value_key=kind.value_key,
+        reads_shared=kind.reads_shared,
     )
 
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
-from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema import FormatChecker
 from jsonschema.exceptions import SchemaError, ValidationError
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
 from flowray.definition.diagnostics import pointer
+from flowray.definition.patterns import SchemaValidator, check_no_unbounded_search
 from flowray.definition.workflow import WorkflowDefinition
 from flowray.errors import DefinitionError, ErrorCode, InputError
 from flowray.values import Json, decode_json
@@ -46,6 +47,16 @@ class DeclaredInput:
     default: Json = None
 
 
+class DescribedNode(Protocol):
+    """A node of a definition or of a plan."""
+
+    @property
+    def type(self) -> str: ...
+
+    @property
+    def config(self) -> dict[str, Any]: ...
+
+
 @dataclass(frozen=True)
 class InputContract:
     """What a workflow demands of its inputs. ``schema`` is JSON Schema 2020-12 or None."""
@@ -59,7 +70,14 @@ def input_contract(definition: WorkflowDefinition, reachable: Collection[str] | 
 
     ``reachable``: the nodes that can run (those of the plan); input nodes that cannot demand nothing. None: all.
     """
-    return InputContract(tuple(_declared(definition, reachable)), definition.inputs)
+    nodes = definition.nodes.items()
+    kept = {node_id: node for node_id, node in nodes if reachable is None or node_id in reachable}
+    return contract_of(kept, definition.inputs)
+
+
+def contract_of(nodes: Mapping[str, DescribedNode], schema: Mapping[str, Any] | None) -> InputContract:
+    """As ``input_contract``, for nodes that are at hand, such as those of a stored plan."""
+    return InputContract(tuple(_declared(nodes)), schema)
 
 
 def prepare_inputs(contract: InputContract, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,7 +92,7 @@ def prepare_inputs(contract: InputContract, inputs: Mapping[str, Any]) -> dict[s
     properties = (contract.schema or {}).get("properties")
     for name, schema in (properties if isinstance(properties, dict) else {}).items():
         if isinstance(schema, dict):
-            _apply(prepared, name, _coerce_by_schema(prepared.get(name), schema), schema.get("default"))
+            _apply(prepared, name, coerce_by_schema(prepared.get(name), schema), schema.get("default"))
     errors = list(_misfits(contract, prepared))[:MAX_ERRORS]
     if errors:
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
@@ -87,9 +105,9 @@ def prepare_inputs(contract: InputContract, inputs: Mapping[str, Any]) -> dict[s
     return prepared
 
 
-def _declared(definition: WorkflowDefinition, reachable: Collection[str] | None) -> Iterator[DeclaredInput]:
-    for node_id, node in definition.nodes.items():
-        if node.type != "input" or (reachable is not None and node_id not in reachable):
+def _declared(nodes: Mapping[str, DescribedNode]) -> Iterator[DeclaredInput]:
+    for node in nodes.values():
+        if node.type != "input":
             continue
         name = _first(node.config, _NAMES)
         if isinstance(name, str) and name:
@@ -116,22 +134,33 @@ def _misfits(contract: InputContract, prepared: Mapping[str, Any]) -> Iterator[d
     missing = [entry.name for entry in contract.declared if entry.required and prepared.get(entry.name) is None]
     for name in dict.fromkeys(missing):
         yield {"pointer": pointer(name), "message": f"the required input {name!r} is missing"}
-    if contract.schema is None:
-        return
+    if contract.schema is not None:
+        yield from schema_misfits(contract.schema, dict(prepared), "the workflow's inputs", set(missing))
+
+
+def schema_misfits(
+    schema: Mapping[str, Any], value: Json, whose: str, reported: Collection[str] = ()
+) -> Iterator[dict[str, str]]:
+    """``{pointer, message}`` of every misfit; ``reported`` are missing properties that need no second one.
+
+    Raises DefinitionError if ``schema`` is no JSON Schema (2020-12); ``whose`` it is stands in the message.
+    """
     try:
-        validator = Draft202012Validator(contract.schema, registry=_NO_REMOTE, format_checker=_FORMATS)
-        Draft202012Validator.check_schema(contract.schema)
-        for error in validator.iter_errors(dict(prepared)):
-            yield from _described(error, set(missing))
-    except (SchemaError, Unresolvable) as error:
+        validator = SchemaValidator(schema, registry=_NO_REMOTE, format_checker=_FORMATS)
+        SchemaValidator.check_schema(dict(schema))
+        check_no_unbounded_search(schema)
+        for error in validator.iter_errors(value):
+            yield from _described(error, reported)
+    except (SchemaError, Unresolvable, RecursionError) as error:
+        reason = "it refers to itself" if isinstance(error, RecursionError) else str(error).splitlines()[0][:300]
         raise DefinitionError(
             ErrorCode.INVALID_DEFINITION,
-            f"the workflow's schema of inputs cannot be used: {str(error).splitlines()[0][:300]}",
-            hint="'inputs' of the definition must be a JSON Schema (2020-12) without references to other documents",
+            f"the schema of {whose} cannot be used: {reason}",
+            hint="it must be a JSON Schema (2020-12) without references to other documents",
         ) from error
 
 
-def _described(error: ValidationError, reported: set[str]) -> Iterator[dict[str, str]]:
+def _described(error: ValidationError, reported: Collection[str]) -> Iterator[dict[str, str]]:
     if error.validator == "required" and isinstance(error.instance, dict):
         # jsonschema reports each missing property as an error of its parent; its name stands only in the message.
         wanted = error.validator_value if isinstance(error.validator_value, list) else []
@@ -163,7 +192,8 @@ def _coerce(value: Json, declared: str) -> Json:
             return value
 
 
-def _coerce_by_schema(value: Json, schema: Mapping[str, Any]) -> Json:
+def coerce_by_schema(value: Json, schema: Mapping[str, Any]) -> Json:
+    """Text as the first of the schema's types that it can be read as; anything else as it is."""
     wanted = schema.get("type")
     types = [wanted] if isinstance(wanted, str) else wanted if isinstance(wanted, list) else []
     if not isinstance(value, str) or "string" in types:

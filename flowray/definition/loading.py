@@ -20,6 +20,12 @@ SCHEMA_ID = f"https://flowray.dev/schemas/workflow-v{SCHEMA_VERSION}.json"
 
 SourceFormat = Literal["flowray", "flowmaestro-engine", "flowmaestro-canvas", "sim"]
 
+_SHAPE_HINTS = {
+    "missing": "Add the field.",
+    "string_type": "Put the value in quotes.",
+    "string_too_short": "Write at least one character.",
+}
+
 _FLOWRAY_FIELDS = frozenset({"inputs", "variables", "triggers"})
 _FLOWRAY_NODE_FIELDS = frozenset(
     {"errorPort", "retry", "timeoutMs", "startTimeoutMs", "join", "execution", "parentId"}
@@ -166,7 +172,7 @@ def _validate(
     except ValidationError as error:
         places = _canvas_places(original) if source == "flowmaestro-canvas" else {}
         for item in error.errors(include_url=False)[:_MAX_SHAPE_ERRORS]:
-            location = item["loc"]
+            location = tuple(part for part in item["loc"] if part != "[key]")
             node_id = str(location[1]) if len(location) > 1 and location[0] == "nodes" else None
             diagnostics.error(
                 DiagnosticCode.INVALID_FIELD,
@@ -175,6 +181,7 @@ def _validate(
                 pointer=places.get(node_id or "", "") + pointer(*location[2:])
                 if node_id in places
                 else pointer(*location),
+                hint=_SHAPE_HINTS.get(item["type"], "/openapi.json of a server describes every field."),
             )
         return None
 

@@ -15,12 +15,16 @@ from flowray.definition.policies import Lane
 
 
 class FieldKind(StrEnum):
-    """How a config field is read (R7). ``path`` names a value; handlers evaluate ``expression`` and ``jsonata``."""
+    """How a config field is read (R7). ``path`` names a value; handlers evaluate ``expression`` and ``jsonata``.
+
+    ``script`` is source code in another language, which may read ``inputs.x``.
+    """
 
     TEMPLATE = "template"
     PATH = "path"
     EXPRESSION = "expression"
     JSONATA = "jsonata"
+    SCRIPT = "script"
     LITERAL = "literal"
 
 
@@ -59,7 +63,7 @@ class NodeType:
     ``fields`` maps top-level config fields to their kind; unlisted fields are templates at every depth.
     ``reads_all``: the node may read the output of every ancestor (R7), so none of them can be pruned before it ran.
     ``timeout_ms`` bounds one attempt where the author sets no limit. ``value_key``: the key of its output that its
-    ``outputVariable`` means; None for the whole output.
+    ``outputVariable`` means; None for the whole output. ``reads_shared``: it looks up any entry of shared memory.
     """
 
     name: str
@@ -76,6 +80,7 @@ class NodeType:
     reads_all: bool = False
     timeout_ms: int | None = None
     value_key: str | None = None
+    reads_shared: bool = False
     experimental: bool = False
 
     @property

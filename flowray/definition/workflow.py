@@ -6,9 +6,9 @@ flowray's own fields. Field names are camelCase in JSON; snake_case is accepted.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from flowray.definition.policies import (
     Authored,
@@ -23,6 +23,9 @@ SCHEMA_VERSION = 1
 """Version of the definition format, published with its JSON Schema. Raised only when old files would read wrongly."""
 
 MAX_NODES = 10_000
+
+NodeId = Annotated[str, StringConstraints(min_length=1)]
+"""Any text but the empty one, which names the root scope."""
 
 
 class Position(Authored):
@@ -69,6 +72,14 @@ class ContextSettings(Authored):
     policy: str = "byReaders"
 
 
+class SharedMemorySettings(Authored):
+    """Limits of the shared memory of one execution; sizes in bytes of UTF-8 JSON, keys not counted."""
+
+    max_entries: int = Field(1_000, gt=0, le=10_000)
+    max_value_bytes: int = Field(100 * 1024, gt=0)
+    max_total_bytes: int = Field(10 * 1024 * 1024, gt=0, le=50 * 1024 * 1024)
+
+
 class WorkflowSettings(Authored):
     """Settings of the whole workflow. ``timeoutMs`` is active time, waiting excluded (R14).
 
@@ -80,12 +91,15 @@ class WorkflowSettings(Authored):
     on_failure: OnFailure = OnFailure.RUN_INDEPENDENT
     isolation: Literal["shared", "dedicated"] = "shared"
     context: ContextSettings = Field(default_factory=ContextSettings)
+    shared_memory: SharedMemorySettings = Field(default_factory=SharedMemorySettings)
     retry: RetryPolicy | None = None
     error_handler: str | None = None
 
 
 class VariableDefinition(Authored):
-    """A workflow variable with its start value."""
+    """A workflow variable with its start value. ``type``: string, number, integer, boolean, object or array, which
+    every change must keep; any other name is not checked. Null fits every type.
+    """
 
     type: str | None = None
     default: Any = None
@@ -99,7 +113,7 @@ class WorkflowDefinition(Authored):
     dialect: Literal["flowray", "flowmaestro", "sim"] = "flowray"
     name: str = Field("", max_length=255)
     description: str | None = None
-    nodes: dict[str, NodeDefinition] = Field(default_factory=dict)
+    nodes: dict[NodeId, NodeDefinition] = Field(default_factory=dict)
     edges: list[EdgeDefinition] = Field(default_factory=list)
     entry_point: str | None = None
     settings: WorkflowSettings = Field(default_factory=WorkflowSettings)

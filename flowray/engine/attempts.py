@@ -8,11 +8,13 @@ from flowray.definition.node_type import Role
 from flowray.definition.policies import ErrorStrategy
 from flowray.engine import events as ev
 from flowray.engine import stimuli as st
-from flowray.engine.commands import CancelTimer, StartTimer, StopNode
+from flowray.engine.commands import CancelTimer, ExpireWaitpoint, StartTimer, StopNode
 from flowray.engine.folding import error_output
-from flowray.engine.instances import split_instance
+from flowray.engine.instances import split_instance, waitpoint_key
 from flowray.engine.plan_index import ERROR_HANDLE, SUCCESS_HANDLE
 from flowray.engine.retries import MAX_LOSSES, retry_delay_ms
+from flowray.engine.scope_variables import refusal
+from flowray.engine.shared_memory import SHARED_OPERATIONS
 from flowray.engine.signals import NodeError, Signals, Usage, VariableOperation
 from flowray.engine.state import NodeState
 from flowray.engine.statuses import NodeStatus
@@ -76,6 +78,10 @@ def succeed(turn: Turn, found: Attempt, result: st.AttemptSucceeded) -> None:
         error = NodeError(message=f"The result of {found.node.id!r} {problem}", code=code.value)
         settle_failure(turn, found, _signed(error, found))
         return
+    refused = refusal(turn.index, turn.state, split_instance(found.instance)[0], result.variables)
+    if refused is not None:
+        settle_failure(turn, found, _signed(refused, found))
+        return
     if signals.pause is not None or signals.wait is not None or signals.child is not None:
         _wait(turn, found, result, signals)
         return
@@ -88,9 +94,9 @@ def succeed(turn: Turn, found: Attempt, result: st.AttemptSucceeded) -> None:
 
 def _problem(result: st.AttemptSucceeded) -> str | None:
     """What makes a result unfit for the log: recorded, it could never be folded, or would be read as something else."""
-    unknown = next((change.op for change in result.variables if change.op not in OPERATIONS), None)
-    if unknown is not None:
-        return f"has an unknown variable operation {unknown!r}; known are {', '.join(sorted(OPERATIONS))}"
+    for change in result.variables:
+        if change.op not in (SHARED_OPERATIONS if change.shared else OPERATIONS):
+            return f"has an unknown variable operation {change.op!r}; known are {', '.join(sorted(OPERATIONS))}"
     if isinstance(result.output, dict) and "$flowray" in result.output:
         return "uses the key '$flowray', which is reserved for references to stored values"
     return None
@@ -121,6 +127,7 @@ def _complete(
     shown_input: Value = None,
     started_at: int = 0,
     loop_control: str = "",
+    by: str | None = None,
 ) -> None:
     _forget_guard(turn, found)
     turn.emit(
@@ -128,7 +135,7 @@ def _complete(
             ts=turn.ts, instance=found.instance, node_id=found.node.id, attempt=found.state.attempt, output=output,
             handles=handles, variables=variables, usage=usage, stream_id=stream_id, handled_error=handled,
             finish=finish, input=shown_input, started_at=started_at or found.state.started_at,
-            loop_control=loop_control,
+            loop_control=loop_control, by=by,
         )
     )  # fmt: skip
 
@@ -137,38 +144,45 @@ def _wait(turn: Turn, found: Attempt, result: st.AttemptSucceeded, signals: Sign
     _forget_guard(turn, found)
     pause, wait = signals.pause, signals.wait
     due_at = wait.until_ms if wait is not None else None
+    if signals.child is not None and found.node.timeout_ms is not None:
+        due_at = (result.started_at or found.state.started_at) + found.node.timeout_ms
+    elif pause is not None and pause.timeout_ms is not None:
+        due_at = turn.ts + pause.timeout_ms
     turn.emit(
         ev.NodeWaiting(
             ts=turn.ts, instance=found.instance, node_id=found.node.id, attempt=found.state.attempt,
             wait_kind=_wait_kind(signals), due_at=due_at, child=signals.child,
             reason=pause.reason if pause is not None else "", started_at=result.started_at,
             output=wait.output if wait is not None else result.output, usage=result.usage, input=result.input,
+            pause=pause,
+            waitpoint="" if pause is None else waitpoint_key(found.instance, found.state.tries, pause.name),
         )
     )  # fmt: skip
     if due_at is not None:
-        turn.command(StartTimer(_timer_id("wait", found.instance, found.state.attempt), due_at))
+        turn.command(StartTimer(wait_timer(found.instance, found.state), due_at))
 
 
 def _wait_kind(signals: Signals) -> str:
     if signals.pause is not None:
-        return "person"
+        return signals.pause.kind
     return "time" if signals.wait is not None else "child"
 
 
-def answer(turn: Turn, stimulus: st.WaitAnswered) -> None:
-    """A waiting instance got its value, which becomes its output."""
-    scope_id, node_id = split_instance(stimulus.instance)
-    state = turn.state.node(scope_id, node_id)
-    if state is None or state.status is not NodeStatus.WAITING or state.wait_kind in ("retry", "child"):
-        return
-    node = turn.index.nodes[node_id].node
-    turn.command(CancelTimer(_timer_id("wait", stimulus.instance, state.attempt)))
-    complete_waiting(turn, Attempt(stimulus.instance, node, state, False), stimulus.data)
-
-
-def complete_waiting(turn: Turn, found: Attempt, output: Value, usage: Usage | None = None) -> None:
+def complete_waiting(
+    turn: Turn,
+    found: Attempt,
+    output: Value,
+    usage: Usage | None = None,
+    variables: tuple[VariableOperation, ...] = (),
+    by: str | None = None,
+) -> None:
     """What a waiting instance waited for has come."""
-    _complete(turn, found, output=output, handles=_live_handles(found.node, Signals()), usage=usage)
+    refused = refusal(turn.index, turn.state, split_instance(found.instance)[0], variables)
+    if refused is not None:
+        settle_failure(turn, found, _signed(refused, found))
+        return
+    handles = _live_handles(found.node, Signals())
+    _complete(turn, found, output=output, handles=handles, usage=usage, variables=variables, by=by)
 
 
 # -- failure -------------------------------------------------------------------------------------------------------
@@ -271,6 +285,12 @@ def _timer_id(kind: str, instance: str, attempt: int) -> str:
     return f"{kind}:{attempt}:{instance}"
 
 
+def wait_timer(instance: str, state: NodeState) -> str:
+    """The id of the timer that ends what an instance waits for."""
+    kind = state.wait_kind if state.wait_kind in ("retry", "child") else "wait"
+    return _timer_id(kind, instance, state.attempt)
+
+
 def guard(turn: Turn, instance: str, attempt: int, timeout_ms: int) -> None:
     """Stop waiting for a lane that does not enforce its timeout (R14)."""
     turn.command(StartTimer(_timer_id("guard", instance, attempt), turn.ts + timeout_ms + BACKSTOP_MS))
@@ -301,6 +321,8 @@ def timer_fired(turn: Turn, timer_id: str) -> None:
         ))  # fmt: skip
     elif state.status is NodeStatus.WAITING and state.wait_kind == kind == "retry":
         turn.emit(ev.NodeReady(ts=turn.ts, instance=instance, node_id=node_id))
+    elif state.status is NodeStatus.WAITING and state.pause is not None and kind == "wait":
+        turn.command(ExpireWaitpoint(state.waitpoint))
     elif state.status is NodeStatus.WAITING and state.wait_kind == "time" and kind == "wait":
         _complete(
             turn,
@@ -315,5 +337,4 @@ def restore_timers(turn: Turn) -> None:
     for instance, due_at in turn.state.waiting.items():
         state = locate(turn, instance)[1]
         if due_at >= 0:
-            kind = "retry" if state.wait_kind == "retry" else "wait"
-            turn.command(StartTimer(_timer_id(kind, instance, state.attempt), due_at))
+            turn.command(StartTimer(wait_timer(instance, state), due_at))

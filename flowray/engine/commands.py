@@ -65,6 +65,12 @@ class StopChild(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
+class ExpireWaitpoint(msgspec.Struct, frozen=True):
+    """A waitpoint's time is up: deliver WaitExpired, unless an answer was accepted first."""
+
+    waitpoint: str
+
+
 class PruneOutputs(msgspec.Struct, frozen=True):
     """No pending node can read these stored values any more: caches may drop them (R36)."""
 
@@ -78,5 +84,13 @@ class EndExecution(msgspec.Struct, frozen=True):
 
 
 Command: TypeAlias = (
-    RunNode | StartTimer | CancelTimer | StopNode | StartChild | StopChild | PruneOutputs | EndExecution
+    RunNode
+    | StartTimer
+    | CancelTimer
+    | StopNode
+    | StartChild
+    | StopChild
+    | ExpireWaitpoint
+    | PruneOutputs
+    | EndExecution
 )

@@ -5,6 +5,7 @@ The slice travels with the dispatch. Values above the inline limit are reference
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -14,10 +15,14 @@ from flowray.engine.folding import error_output
 from flowray.engine.instances import instance_id, parent_of_scope, split_instance
 from flowray.engine.manifests import item_at
 from flowray.engine.plan_index import PlanIndex
-from flowray.engine.scope_variables import visible_variables
+from flowray.engine.scope_variables import visible_shared, visible_variables
+from flowray.engine.shared_memory import contents
 from flowray.engine.state import ExecutionState
-from flowray.plan import ROOT
-from flowray.values import Value
+from flowray.plan import ROOT, ExecutableNode
+from flowray.values import Value, encode_json
+
+_MAY_NAME_ANY = re.compile(rb"\bshared\b").search
+"""``{{shared[key]}}`` may mean any entry."""
 
 
 class ContextSlice(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -25,11 +30,13 @@ class ContextSlice(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``pruned`` lists provider instances whose value left the context although this reader may still want it; the lane
     reads them from the log. ``containers`` has the loop or parallel values of every enclosing container by node id.
-    ``bound`` has their items and indexes under the names that the author gave them, innermost winning.
+    ``bound`` has their items and indexes under the names that the author gave them, innermost winning. ``shared`` has
+    those entries of shared memory that the node may name, by key.
     """
 
     inputs: dict[str, Any] = {}
     variables: dict[str, Any] = {}
+    shared: dict[str, Any] = {}
     outputs: dict[str, Value] = {}
     aliases: dict[str, str] = {}
     loop: dict[str, Any] | None = None
@@ -68,9 +75,20 @@ def context_for(index: PlanIndex, state: ExecutionState, instance: str) -> Conte
             loop = containers[node_id]
     return ContextSlice(
         inputs=state.inputs, variables=visible_variables(state, scope), outputs=outputs, aliases=aliases, loop=loop,
-        parallel=parallel, containers=containers, pruned=tuple(pruned),
+        parallel=parallel, containers=containers, pruned=tuple(pruned), shared=_shared(state, scope, node),
         bound={**_failure(index, state, node_id), **_bound(index, containers, node_id)},
     )  # fmt: skip
+
+
+def _shared(state: ExecutionState, scope: str, node: ExecutableNode) -> dict[str, Any]:
+    """Entries that the config names, or all where it may look up any: memory may hold 10 MiB, a dispatch should not."""
+    entries = visible_shared(state, scope)
+    if not entries:
+        return {}
+    text = encode_json(node.config)
+    if node.reads_shared or node.reads_all or _MAY_NAME_ANY(text) is not None:
+        return contents(entries)
+    return {key: entry.value for key, entry in entries.items() if encode_json(key)[1:-1] in text}
 
 
 def _failure(index: PlanIndex, state: ExecutionState, reader: str) -> dict[str, Any]:

@@ -37,6 +37,8 @@ def conclude(turn: Turn) -> bool:
             return False
         _void_rest(turn)
         return _end(turn)
+    if state.hold is not None:
+        return False
     if busy or len(state.ready):
         enter(turn, ExecutionStatus.RUNNING)
     elif state.waiting:
@@ -118,6 +120,8 @@ def stop_open(turn: Turn, reason: str) -> None:
 
 
 def _cancel_node(turn: Turn, instance: str, node_id: str, node: NodeState) -> None:
+    if node.pause is not None:
+        turn.emit(ev.WaitpointClosed(ts=turn.ts, waitpoint=node.waitpoint, status="cancelled"))
     event = ev.NodeCancelled(
         ts=turn.ts, instance=instance, node_id=node_id, attempt=node.attempt, started_at=node.started_at
     )
@@ -130,7 +134,7 @@ def _void_rest(turn: Turn) -> None:
     spared = frozenset[str]() if turn.state.finishing or turn.state.handling else turn.index.handler_nodes
     for node_id, node in turn.state.scopes[""].nodes.items():
         if node.status is NodeStatus.PENDING and node_id not in spared:
-            turn.emit(ev.NodeSkipped(ts=turn.ts, instance=instance_id("", node_id), node_id=node_id))
+            turn.emit(ev.NodeSkipped(ts=turn.ts, instance=instance_id("", node_id), node_id=node_id, void=True))
     turn.state.agenda.clear()
 
 

@@ -11,7 +11,8 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from flowray.engine.signals import ChildCall, NodeError, Usage, VariableOperation
+from flowray.engine.signals import ChildCall, NodeError, Pause, Usage, VariableOperation
+from flowray.engine.start_points import Selection, restored_selection
 from flowray.values import Json, StoredValue, Value, as_value
 
 
@@ -29,11 +30,12 @@ class ExecutionQueued(Event, tag="execution.queued", frozen=True):
 
 
 class ExecutionStarted(Event, tag="execution.started", frozen=True):
-    """Inputs are fixed; start nodes are ready."""
+    """Inputs are fixed; start nodes are ready. ``selection``: only a part of the plan runs."""
 
     inputs: dict[str, Any] = {}
     total: int = 0
     deadline_ms: int | None = None
+    selection: Selection | None = None
 
 
 class ExecutionWaiting(Event, tag="execution.waiting", frozen=True):
@@ -41,14 +43,18 @@ class ExecutionWaiting(Event, tag="execution.waiting", frozen=True):
 
 
 class ExecutionPaused(Event, tag="execution.paused", frozen=True):
-    """A person must act."""
+    """A person must act; ``requested``: somebody asked for it, and nothing starts before it is resumed (R20)."""
 
     reason: str = ""
     by: str | None = None
+    requested: bool = False
 
 
 class ExecutionResumed(Event, tag="execution.resumed", frozen=True):
-    """Something can move again."""
+    """Something can move again. ``variables`` came with the request to resume."""
+
+    by: str | None = None
+    variables: tuple[VariableOperation, ...] = ()
 
 
 class ExecutionCancelling(Event, tag="execution.cancelling", frozen=True):
@@ -175,7 +181,8 @@ class NodeRetrying(NodeEvent, tag="node.retrying", frozen=True):
 class NodeWaiting(NodeEvent, tag="node.waiting", frozen=True):
     """The node waits without holding a slot. ``due_at`` for a time; ``output`` is what it will complete with.
 
-    ``child``: the workflow that it waits for, in the version that was resolved when it started (R19).
+    ``child``: the call of the workflow that it waits for; which version runs tells ``child.started`` (R19).
+    ``waitpoint``: the key of the waitpoint at which it waits, ``pause`` what it asks there, with the token (R30).
     """
 
     attempt: int
@@ -187,6 +194,38 @@ class NodeWaiting(NodeEvent, tag="node.waiting", frozen=True):
     started_at: int = 0
     input: Value = None
     child: ChildCall | None = None
+    waitpoint: str = ""
+    pause: Pause | None = None
+
+
+class WaitpointClosed(Event, tag="waitpoint.closed", frozen=True):
+    """A waitpoint is ``completed`` with ``data``, ``timed_out`` or ``cancelled``. What waited there goes on next.
+
+    ``waitpoint`` is its key in this execution.
+    """
+
+    waitpoint: str
+    status: str
+    data: Value = None
+    by: str | None = None
+
+
+class ChildStarted(NodeEvent, tag="child.started", frozen=True):
+    """The child that a waiting node called is there, as the execution ``child_id``, in the version that runs (R19)."""
+
+    attempt: int
+    child_id: str
+    workflow_id: str | None = None
+    version: int | None = None
+
+
+class ChildEnded(NodeEvent, tag="child.ended", frozen=True):
+    """The child has ended with ``status``, by its event ``last_seq``. The node's own event follows."""
+
+    attempt: int
+    child_id: str
+    status: str
+    last_seq: int = 0
 
 
 class NodeCompleted(NodeEvent, tag="node.completed", frozen=True):
@@ -194,7 +233,7 @@ class NodeCompleted(NodeEvent, tag="node.completed", frozen=True):
 
     ``handled_error`` is the error that ``onError`` turned into this result (R11). ``loop_control`` is ``break`` or
     ``continue``. ``end_reason`` says why a loop or parallel ended: items, condition, max_iterations, break, exit, or
-    stopped.
+    stopped. ``by``: who answered the waitpoint.
     """
 
     attempt: int
@@ -209,6 +248,7 @@ class NodeCompleted(NodeEvent, tag="node.completed", frozen=True):
     input: Value = None
     loop_control: str = ""
     end_reason: str | None = None
+    by: str | None = None
 
 
 class NodeFailed(NodeEvent, tag="node.failed", frozen=True):
@@ -223,8 +263,26 @@ class NodeFailed(NodeEvent, tag="node.failed", frozen=True):
     input: Value = None
 
 
+class NodeReused(NodeEvent, tag="node.reused", frozen=True):
+    """A node has an outcome without running: that of another execution, or one that the caller pinned (R54).
+
+    ``failed``: it had failed, and its error edge lives. For the other fields see Outcome.
+    """
+
+    output: Value = None
+    handles: tuple[str, ...] | None = None
+    failed: bool = False
+    error: NodeError | None = None
+    variables: tuple[VariableOperation, ...] = ()
+    exports: dict[str, Value] = {}
+    exits: tuple[str, ...] = ()
+    pinned: bool = False
+
+
 class NodeSkipped(NodeEvent, tag="node.skipped", frozen=True):
-    """No incoming edge is live, or the rest of the execution is void."""
+    """No incoming edge is live; or ``void``: the execution ends before its incoming edges are settled (R9)."""
+
+    void: bool = False
 
 
 class NodeCancelled(NodeEvent, tag="node.cancelled", frozen=True):
@@ -288,8 +346,9 @@ AnyEvent: TypeAlias = (
     ExecutionQueued | ExecutionStarted | ExecutionWaiting | ExecutionPaused | ExecutionResumed | ExecutionCancelling
     | ErrorHandlerEntered | ExecutionRecovered | ExecutionCompleted | ExecutionFailed | ExecutionCancelled
     | ExecutionTimedOut | ExecutionCrashed | ExecutionExpired | NodeReady | NodeStarted | NodeToken | NodeLog
-    | NodeRetrying | NodeWaiting | NodeCompleted | NodeFailed | NodeSkipped | NodeCancelled | NodeDiscarded
-    | ScopeOpened | ScopeClosing | ScopeStarted | ScopeCompleted | StreamReset
+    | NodeRetrying | NodeWaiting | NodeCompleted | NodeReused | NodeFailed | NodeSkipped | NodeCancelled
+    | NodeDiscarded | ChildStarted | ChildEnded | WaitpointClosed | ScopeOpened | ScopeClosing | ScopeStarted
+    | ScopeCompleted | StreamReset
 )  # fmt: skip
 
 TERMINAL_EVENTS = frozenset({
@@ -319,9 +378,13 @@ def decode_events(data: bytes | str) -> list[AnyEvent]:
 
 
 def _restore_values(event: AnyEvent) -> AnyEvent:
-    changes = {}
+    changes: dict[str, Any] = {}
     for name in _VALUE_FIELDS:
         value = getattr(event, name, None)
         if isinstance(value, dict) and isinstance(restored := as_value(value), StoredValue):
             changes[name] = restored
+    if isinstance(event, NodeReused) and event.exports:
+        changes["exports"] = {node_id: as_value(value) for node_id, value in event.exports.items()}
+    elif isinstance(event, ExecutionStarted) and event.selection is not None:
+        changes["selection"] = restored_selection(event.selection)
     return msgspec.structs.replace(event, **changes) if changes else event

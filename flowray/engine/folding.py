@@ -13,10 +13,18 @@ from flowray.engine import events as ev
 from flowray.engine.instances import instance_id, parent_of_scope
 from flowray.engine.plan_index import ERROR_HANDLE, GOTO_HANDLE, PlanIndex, asks_each_round
 from flowray.engine.residency import drop_inner, forget_results, keep, keep_result
-from flowray.engine.scope_variables import change_variables, isolates, merge_changes, visible_variables
-from flowray.engine.settling import fire_exits, release_reads, settle
+from flowray.engine.scope_variables import change_variables, isolates, merge_changes, visible_shared, visible_variables
+from flowray.engine.settling import fire_exits, release_reads, settle, void_rest
 from flowray.engine.signals import NodeError, Usage
-from flowray.engine.state import ContainerState, ExecutionState, NodeState, ScopeState, work_done
+from flowray.engine.state import (
+    ClosedWaitpoint,
+    ContainerState,
+    ExecutionState,
+    Hold,
+    NodeState,
+    ScopeState,
+    work_done,
+)
 from flowray.engine.statuses import (
     EXECUTION_TRANSITIONS,
     NODE_TRANSITIONS,
@@ -58,7 +66,7 @@ def error_output(error: NodeError) -> Json:
 def _started(index: PlanIndex, state: ExecutionState, event: ev.ExecutionStarted) -> None:
     state.status = transition(EXECUTION_TRANSITIONS, state.status, "start")
     state.started_at = state.active_since = event.ts
-    state.inputs, state.deadline_ms = event.inputs, event.deadline_ms
+    state.inputs, state.deadline_ms, state.selection = event.inputs, event.deadline_ms, event.selection
     state.variables = dict(index.plan.variables)
     state.readers_left = dict(index.reader_counts)
     _open_scope(index, state, "", ROOT, 0, None)
@@ -69,6 +77,7 @@ def _moves(verb: str) -> Callable[[PlanIndex, ExecutionState, Any], None]:
         state.status = transition(EXECUTION_TRANSITIONS, state.status, verb)
         if hasattr(event, "outputs"):
             state.outputs = event.outputs
+            void_rest(index, state)
 
     return fold_status
 
@@ -82,9 +91,22 @@ def _rests(verb: str) -> Callable[[PlanIndex, ExecutionState, Any], None]:
     return fold_rest
 
 
+def _paused(index: PlanIndex, state: ExecutionState, event: ev.ExecutionPaused) -> None:
+    _rests("pause")(index, state, event)
+    if event.requested:
+        state.hold = Hold(reason=event.reason, by=event.by, since=event.ts)
+
+
 def _resumed(index: PlanIndex, state: ExecutionState, event: ev.ExecutionResumed) -> None:
     state.status = transition(EXECUTION_TRANSITIONS, state.status, "resume")
     state.active_since = event.ts
+    state.hold = None
+    change_variables(state, ROOT, event.variables)
+
+
+def _waitpoint_closed(index: PlanIndex, state: ExecutionState, event: ev.WaitpointClosed) -> None:
+    if event.waitpoint.startswith("/") and event.status != "cancelled":
+        state.closed_waitpoints[event.waitpoint] = ClosedWaitpoint(event.status, event.data, event.by)
 
 
 def _queued(index: PlanIndex, state: ExecutionState, event: ev.ExecutionQueued) -> None:
@@ -164,8 +186,14 @@ def _waiting(index: PlanIndex, state: ExecutionState, event: ev.NodeWaiting) -> 
     _, _, node = _find(state, event)
     _leave(state, event.instance, node)
     _spend(state, event.usage)
-    node.wait_reason, node.wait_output, node.child = event.reason, event.output, event.child
+    node.wait_reason, node.wait_output = event.reason, event.output
+    node.child, node.child_id = event.child, ""
+    node.pause, node.waitpoint, node.waiting_since = event.pause, event.waitpoint, event.ts
     _wait(state, event.instance, node, event.wait_kind, event.due_at)
+
+
+def _child_started(index: PlanIndex, state: ExecutionState, event: ev.ChildStarted) -> None:
+    _find(state, event)[2].child_id = event.child_id
 
 
 def _completed(index: PlanIndex, state: ExecutionState, event: ev.NodeCompleted) -> None:
@@ -178,15 +206,32 @@ def _completed(index: PlanIndex, state: ExecutionState, event: ev.NodeCompleted)
         state.handled_errors.append(event.handled_error)
     if event.finish and not state.finishing:
         state.finishing, state.finish_output = True, event.output
-    if scope_id == "" and index.plan.dialect.outputs_default == "bare_terminal" and not _leads_on(index, event.node_id):
-        state.last_terminal = event.node_id
+    _note_terminal(index, state, scope_id, event.node_id)
     if event.loop_control == "break":
         _break(index, state, scope_id)
     _close(index, state, scope, scope_id, node, event, event.handles)
 
 
-def _leads_on(index: PlanIndex, node_id: str) -> bool:
-    return any(edge.kind != "ordering" for edge in index.nodes[node_id].outgoing)
+def _note_terminal(index: PlanIndex, state: ExecutionState, scope_id: str, node_id: str) -> None:
+    leads_on = any(edge.kind != "ordering" for edge in index.nodes[node_id].outgoing)
+    if scope_id == "" and index.plan.dialect.outputs_default == "bare_terminal" and not leads_on:
+        state.last_terminal = node_id
+
+
+def _reused(index: PlanIndex, state: ExecutionState, event: ev.NodeReused) -> None:
+    scope, scope_id, node = _find(state, event)
+    node.status = transition(NODE_TRANSITIONS, node.status, "reuse_failure" if event.failed else "reuse")
+    scope.open += 1
+    keep(index, state, node, event.output)
+    change_variables(state, scope_id, event.variables)
+    scope.exports.update(event.exports)
+    if event.error is not None:
+        state.handled_errors.append(event.error)
+    if event.failed:
+        node.error = event.error
+    else:
+        _note_terminal(index, state, scope_id, event.node_id)
+    _close(index, state, scope, scope_id, node, event, event.handles, event.exits)
 
 
 def _break(index: PlanIndex, state: ExecutionState, scope_id: str) -> None:
@@ -218,7 +263,7 @@ def _skipped(index: PlanIndex, state: ExecutionState, event: ev.NodeSkipped) -> 
     scope, scope_id, node = _find(state, event)
     node.status = transition(NODE_TRANSITIONS, node.status, "skip")
     _count(state, scope_id, node)
-    settle(index, state, scope, scope_id, event.node_id, (), ())
+    settle(index, state, scope, scope_id, event.node_id, (), (), void=event.void)
     release_reads(index, state, scope, scope_id, event.node_id)
 
 
@@ -241,12 +286,12 @@ def _close(
     node: NodeState,
     event: Any,
     handles: tuple[str, ...] | None,
+    exits: Sequence[str] = (),
 ) -> None:
     """What every end of an open instance has in common."""
     _leave(state, event.instance, node)
     node.child = None
     container = state.containers.pop(event.instance, None)
-    exits: Sequence[str] = ()
     if container is not None:
         scope.exports.update(container.last)
         merge_changes(state, scope_id, container)
@@ -258,16 +303,23 @@ def _close(
     if scope.open == 0 and scope_id:
         state.finished_scopes.append(scope_id)
     _count(state, scope_id, node)
-    node.leads_on = settle(index, state, scope, scope_id, event.node_id, handles, exits)
+    void = state.finishing or node.status is NodeStatus.CANCELLED or _is_last(state, scope_id, event.node_id)
+    node.leads_on = settle(index, state, scope, scope_id, event.node_id, handles, exits, void=void)
     if index.nodes[event.node_id].exits or index.nodes[event.node_id].repeats:
         node.leads_on |= fire_exits(index, state, scope_id, event.node_id, handles)
     release_reads(index, state, scope, scope_id, event.node_id)
+
+
+def _is_last(state: ExecutionState, scope_id: str, node_id: str) -> bool:
+    """The execution is to run until this node."""
+    return state.selection is not None and not scope_id and state.selection.run_until == node_id
 
 
 def _leave(state: ExecutionState, instance: str, node: NodeState) -> None:
     state.running.pop(instance, None)
     if state.waiting.pop(instance, None) is not None:
         state.waiting_kinds[node.wait_kind] -= 1
+        node.pause, node.waitpoint = None, ""
 
 
 def _wait(state: ExecutionState, instance: str, node: NodeState, kind: str, due_at: int | None) -> None:
@@ -328,6 +380,7 @@ def _scope_started(index: PlanIndex, state: ExecutionState, event: ev.ScopeStart
     if isolates(index, event.node_id):
         around = event.instance.rpartition("/")[0]
         state.scopes[event.scope].variables = dict(visible_variables(state, around))
+        state.scopes[event.scope].shared = visible_shared(state, around)
 
 
 def _scope_completed(index: PlanIndex, state: ExecutionState, event: ev.ScopeCompleted) -> None:
@@ -370,7 +423,7 @@ _FOLDS: dict[type[Any], Callable[[PlanIndex, ExecutionState, Any], None]] = {
     ev.ExecutionQueued: _queued,
     ev.ExecutionStarted: _started,
     ev.ExecutionWaiting: _rests("wait"),
-    ev.ExecutionPaused: _rests("pause"),
+    ev.ExecutionPaused: _paused,
     ev.ExecutionResumed: _resumed,
     ev.ExecutionCancelling: _cancelling,
     ev.ErrorHandlerEntered: _handling,
@@ -387,7 +440,11 @@ _FOLDS: dict[type[Any], Callable[[PlanIndex, ExecutionState, Any], None]] = {
     ev.NodeLog: _nothing,
     ev.NodeRetrying: _retrying,
     ev.NodeWaiting: _waiting,
+    ev.WaitpointClosed: _waitpoint_closed,
+    ev.ChildStarted: _child_started,
+    ev.ChildEnded: _nothing,
     ev.NodeCompleted: _completed,
+    ev.NodeReused: _reused,
     ev.NodeFailed: _failed,
     ev.NodeSkipped: _skipped,
     ev.NodeCancelled: _cancelled,

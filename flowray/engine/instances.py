@@ -35,6 +35,11 @@ def split_instance(instance: str) -> tuple[str, str]:
     return scope, unquote(encoded) if "%" in encoded else encoded
 
 
+def waitpoint_key(instance: str, tries: int, name: str = "") -> str:
+    """Names a waitpoint among those of its execution (R30). No instance begins with ``/``, so names cannot collide."""
+    return f"/{name}" if name else f"{instance}#{tries}"
+
+
 def parent_of_scope(scope: str) -> tuple[str, int]:
     """``(container instance, index)`` of a scope id other than the root."""
     container, _, rest = scope.rpartition("[")

@@ -12,6 +12,7 @@ from flowray.engine.commands import RunNode
 from flowray.engine.instances import parent_of_scope, scope_id, split_instance
 from flowray.engine.manifests import collection_of, item_at
 from flowray.engine.plan_index import CONDITIONAL_MODES, IMPLICIT, PlanIndex, asks_each_round
+from flowray.engine.scope_variables import merge_refusal
 from flowray.engine.signals import NodeError
 from flowray.engine.state import ContainerState, ScopeState
 from flowray.engine.statuses import NodeStatus
@@ -206,6 +207,10 @@ def _result(index: PlanIndex, container_id: str, scope: ScopeState) -> Value:
 def _finish(turn: Turn, instance: str, node_id: str, container: ContainerState) -> None:
     if container.failed is not None:
         _fail(turn, instance, node_id, container.failed)
+        return
+    refused = merge_refusal(turn.index, turn.state, split_instance(instance)[0], container)
+    if refused is not None:
+        _fail(turn, instance, node_id, refused)
         return
     closing.close(turn, instance, node_id)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from flowray.definition.policies import JoinRule
-from flowray.engine import attempts, children, iteration
+from flowray.engine import attempts, children, iteration, pausing, waitpoints
 from flowray.engine import events as ev
 from flowray.engine import stimuli as st
 from flowray.engine.commands import Command, EndExecution, PruneOutputs, RunNode, StartTimer
@@ -26,6 +26,7 @@ from flowray.engine.endings import (
 )
 from flowray.engine.instances import instance_id
 from flowray.engine.plan_index import PlanIndex
+from flowray.engine.start_points import Outcome
 from flowray.engine.state import ExecutionState, work_done
 from flowray.engine.statuses import ExecutionStatus, NodeStatus
 from flowray.engine.turn import Turn
@@ -68,10 +69,16 @@ def _start(turn: Turn, stimulus: st.Start) -> None:
         return
     turn.emit(
         ev.ExecutionStarted(
-            ts=turn.ts, inputs=stimulus.inputs, total=turn.index.total, deadline_ms=stimulus.deadline_ms
+            ts=turn.ts, inputs=stimulus.inputs, total=turn.index.total, deadline_ms=stimulus.deadline_ms,
+            selection=stimulus.selection.recorded() if stimulus.selection is not None else None,
         )
-    )
+    )  # fmt: skip
+    if _ended_by_deadline(turn):
+        return
     _start_clock(turn)
+    if stimulus.selection is not None:
+        for node_id, outcome in stimulus.selection.given.items():
+            _reuse(turn, "", node_id, outcome)
 
 
 def _start_clock(turn: Turn) -> None:
@@ -80,6 +87,15 @@ def _start_clock(turn: Turn) -> None:
         turn.command(StartTimer(EXECUTION_TIMER, deadline))
     if turn.state.deadline_ms is not None:
         turn.command(StartTimer(DEADLINE_TIMER, turn.state.deadline_ms))
+
+
+def _ended_by_deadline(turn: Turn) -> bool:
+    """End the execution if its deadline has passed; nothing is begun that would have to be stopped at once (R14)."""
+    if turn.state.deadline_ms is None or turn.ts < turn.state.deadline_ms:
+        return False
+    stop_open(turn, "the execution's deadline has passed")
+    end_timed_out(turn, "The execution's deadline has passed")
+    return True
 
 
 def _succeeded(turn: Turn, stimulus: st.AttemptSucceeded) -> None:
@@ -92,6 +108,8 @@ def _succeeded(turn: Turn, stimulus: st.AttemptSucceeded) -> None:
         attempts.succeed(turn, found, stimulus)
         if found.state.child is not None:
             children.start(turn, stimulus.instance, found.state.tries, found.state.child)
+        elif found.state.pause is not None:
+            waitpoints.opened(turn, found)
 
 
 def _failed(turn: Turn, stimulus: st.AttemptFailed) -> None:
@@ -145,15 +163,11 @@ def _timer(turn: Turn, stimulus: st.TimerFired) -> None:
         stop_open(turn, "execution timed out")
         end_timed_out(turn, f"The execution ran longer than its timeout of {turn.index.plan.settings.timeout_ms} ms")
     elif stimulus.timer_id == DEADLINE_TIMER:
-        if turn.state.deadline_ms is not None and turn.ts >= turn.state.deadline_ms:
-            stop_open(turn, "the execution's deadline has passed")
-            end_timed_out(turn, "The execution's deadline has passed")
+        _ended_by_deadline(turn)
+    elif stimulus.timer_id.startswith(children.TIMER):
+        children.timed_out(turn, stimulus.timer_id.removeprefix(children.TIMER))
     else:
         attempts.timer_fired(turn, stimulus.timer_id)
-
-
-def _answered(turn: Turn, stimulus: st.WaitAnswered) -> None:
-    attempts.answer(turn, stimulus)
 
 
 def _cancel(turn: Turn, stimulus: st.CancelRequested) -> None:
@@ -167,6 +181,8 @@ def _recovered(turn: Turn, stimulus: st.Recovered) -> None:
     turn.emit(ev.ExecutionRecovered(ts=turn.ts, epoch=stimulus.epoch, reason=stimulus.reason))
     state = turn.state
     if state.status is ExecutionStatus.QUEUED:
+        return
+    if _ended_by_deadline(turn):
         return
     _start_clock(turn)
     for instance, attempt in list(state.running.items()):
@@ -189,7 +205,11 @@ _DECIDE: dict[type[Any], Callable[[Turn, Any], None]] = {
     st.TokensProduced: _tokens,
     st.NodeLogged: _logged,
     st.TimerFired: _timer,
-    st.WaitAnswered: _answered,
+    st.WaitAnswered: waitpoints.answered,
+    st.WaitExpired: waitpoints.expired,
+    st.PauseRequested: pausing.pause,
+    st.ResumeRequested: pausing.resume,
+    st.ChildStarted: children.started,
     st.ChildEnded: children.ended,
     st.CancelRequested: _cancel,
     st.Recovered: _recovered,
@@ -237,20 +257,37 @@ def _drain_agenda(turn: Turn) -> None:
         feeders = known.flows + (1 if known.is_start else 0)
         needed = max(feeders, 1) if known.node.join is JoinRule.ALL else 1
         instance = instance_id(scope_id, node_id)
-        if node.live < needed:
+        selection = state.selection
+        if selection is not None and not selection.is_chosen(scope_id, node_id):
+            void = node_id not in selection.skipped
+            turn.emit(ev.NodeSkipped(ts=turn.ts, instance=instance, node_id=node_id, void=void))
+        elif node.live < needed and not (selection is not None and selection.is_forced(scope_id, node_id)):
             turn.emit(ev.NodeSkipped(ts=turn.ts, instance=instance, node_id=node_id))
-            continue
-        turn.emit(ev.NodeReady(ts=turn.ts, instance=instance, node_id=node_id))
-        if known.is_container:
-            iteration.begin(turn, instance, node_id)
+        elif selection is not None and node_id in selection.at_turn:
+            _reuse(turn, scope_id, node_id, selection.at_turn[node_id])
+        else:
+            turn.emit(ev.NodeReady(ts=turn.ts, instance=instance, node_id=node_id))
+            if known.is_container:
+                iteration.begin(turn, instance, node_id)
     agenda.clear()
+
+
+def _reuse(turn: Turn, scope_id: str, node_id: str, outcome: Outcome) -> None:
+    """A node ends as it ended elsewhere, or as the caller says, without running."""
+    turn.emit(
+        ev.NodeReused(
+            ts=turn.ts, instance=instance_id(scope_id, node_id), node_id=node_id, output=outcome.output,
+            handles=outcome.handles, failed=outcome.failed, error=outcome.error, variables=outcome.variables,
+            exports=outcome.exports, exits=outcome.exits, pinned=outcome.pinned,
+        )
+    )  # fmt: skip
 
 
 def _fill_slots(turn: Turn) -> None:
     """Start ready instances, first come first served, up to ``maxConcurrentNodes`` running leaves (R13)."""
     state = turn.state
     limit = turn.index.plan.settings.max_concurrent_nodes
-    while len(state.running) < limit and (instance := _next_ready(turn)) is not None:
+    while state.hold is None and len(state.running) < limit and (instance := _next_ready(turn)) is not None:
         enter(turn, ExecutionStatus.RUNNING)
         node, known = attempts.locate(turn, instance)
         attempt, tries = known.attempt + 1, max(known.tries, 1)

@@ -14,13 +14,18 @@ from flowray.values import Value, to_wire
 def execution_outputs(index: PlanIndex, state: ExecutionState) -> Value:
     """The outputs of completed output nodes merged in plan order; with none, the dialect's default.
 
-    A node that asked to finish replaces all. Values above the inline limit stay references (``$flowray``).
+    A node that asked to finish replaces all; of a run until a node it is that node's output. Values above the inline
+    limit stay references (``$flowray``).
     """
     if state.finishing:
         return to_wire(state.finish_output)
     root = state.scopes.get("")
     if root is None:
         return {}
+    until = state.selection.run_until if state.selection is not None else None
+    if until is not None and until not in index.plan.output_nodes and _completed(root, until):
+        output = to_wire(root.nodes[until].output)
+        return output if index.plan.dialect.outputs_default == "bare_terminal" else {until: output}
     ended = [node_id for node_id in index.plan.output_nodes if _completed(root, node_id)]
     if ended:
         return _merge(root, ended)

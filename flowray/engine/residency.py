@@ -6,9 +6,11 @@ and reading them goes through to the payload store (R7). Not counted: what the l
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from flowray.engine.plan_index import PlanIndex
 from flowray.engine.state import ContainerState, ExecutionState, NodeState, ScopeState
-from flowray.values import INLINE_LIMIT_BYTES, StoredValue, Value, encode_json
+from flowray.values import INLINE_LIMIT_BYTES, StoredValue, Value, as_value, encode_json
 
 SMALL_BYTES = 512
 """Values up to this size always stay inline: a descriptor is hardly shorter."""
@@ -53,11 +55,23 @@ def keep_result(state: ExecutionState, container: ContainerState, scope: ScopeSt
 def drop_inner(state: ExecutionState, container: ContainerState, scope: ScopeState, result: Value) -> None:
     """A scope is gone: caches may forget what it held besides its result and what outlives it (R36)."""
     held = (result, *scope.exports.values(), *container.last.values())
-    kept = {value.payload_id for value in held if isinstance(value, StoredValue)}
+    kept = {payload_id for value in held for payload_id in _named(value)}
     outputs = (node.output for node in scope.nodes.values())
     state.dropped.extend(
         value.payload_id for value in outputs if isinstance(value, StoredValue) and value.payload_id not in kept
     )
+
+
+def _named(value: Value) -> Iterator[str]:
+    """What a value refers to: itself, or, as the result of several nodes, the outputs that it consists of (R12)."""
+    value = as_value(value)
+    if isinstance(value, StoredValue):
+        yield value.payload_id
+    elif isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            stored = as_value(part)
+            if isinstance(stored, StoredValue):
+                yield stored.payload_id
 
 
 def forget_results(state: ExecutionState, container: ContainerState) -> None:

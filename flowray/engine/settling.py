@@ -20,15 +20,18 @@ def settle(
     node_id: str,
     handles: tuple[str, ...] | None,
     exits: Sequence[str],
+    *,
+    void: bool = False,
 ) -> bool:
     """Settle the outgoing edges (R1) and note the targets whose incoming edges are all settled. True if one lives.
 
-    An exit edge of a container lives if it is among ``exits`` (R4).
+    An exit edge of a container lives if it is among ``exits`` (R4). ``void``: nothing follows any more, so the edges
+    are neither live nor dead (R9).
     """
     leads_on = False
     for edge in index.nodes[node_id].outgoing:
-        lives = edge_lives(edge, handles) if edge.origin is None else edge.id in exits
-        scope.edges[edge.id] = lives
+        lives = not void and (edge_lives(edge, handles) if edge.origin is None else edge.id in exits)
+        scope.edges[edge.id] = None if void else lives
         target = scope.nodes[edge.target]
         target.waits -= 1
         if lives and edge.kind != "ordering":
@@ -37,6 +40,15 @@ def settle(
         if target.waits == 0 and target.status is NodeStatus.PENDING:
             state.agenda.append((scope_id, edge.target))
     return leads_on
+
+
+def void_rest(index: PlanIndex, state: ExecutionState) -> None:
+    """The execution has ended: edges that were never settled are void (R9)."""
+    for scope in state.scopes.values():
+        edges = index.plan.scopes[scope.plan_scope].edges
+        if len(scope.edges) < len(edges):
+            for edge in edges:
+                scope.edges.setdefault(edge.id, None)
 
 
 def fire_exits(

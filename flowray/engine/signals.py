@@ -10,11 +10,24 @@ from flowray.values import Json
 
 
 class Pause(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Wait for a person. ``expected_input`` is a JSON Schema of the answer."""
+    """Wait at a waitpoint for an answer, which becomes the node's output.
+
+    ``expected_input`` is a JSON Schema of the answer. ``kind``: ``person``, or ``callback`` for another system, which
+    makes the execution wait instead of pause (R20). ``timeout_ms`` from when the waiting begins; None leaves it to the
+    runtime's default. Then ``timeout_value`` is the answer, or without one the node fails with WAITPOINT_TIMEOUT. The
+    answer is also set as each of ``variables``. ``token``: 128 random bits that complete it, the runtime's unless given
+    (R30). ``name``: the waitpoint of that name in this execution, which may be answered before anybody waits.
+    """
 
     reason: str
     expected_input: dict[str, Any] | None = None
     prompt: str | None = None
+    kind: str = "person"
+    timeout_ms: int | None = None
+    timeout_value: Json | msgspec.UnsetType = msgspec.UNSET
+    variables: tuple[str, ...] = ()
+    token: str = ""
+    name: str = ""
 
 
 class Wait(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -25,12 +38,18 @@ class Wait(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ChildCall(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Run another workflow and wait for it (R19): by id, pinned to ``version`` if given, or inline as a definition."""
+    """Run another workflow and wait for it (R19): by id, pinned to ``version`` if given, or inline as a definition.
+
+    Large ``inputs`` are descriptors in their wire form. ``deadline_ms`` is absolute; the caller's may be earlier. The
+    node's output is the child's outputs, or an object that has them under ``output_key``.
+    """
 
     workflow_id: str | None = None
     version: int | None = None
     definition: dict[str, Any] | None = None
     inputs: dict[str, Any] = {}
+    deadline_ms: int | None = None
+    output_key: str = ""
 
 
 class Signals(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -55,11 +74,15 @@ class Signals(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class VariableOperation(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A change of a variable that concurrent branches cannot lose (R17). ``op``: set, append, increment, merge."""
+    """A change of a variable that concurrent branches cannot lose (R17). ``op``: set, append, increment, merge.
+
+    ``shared``: of the entry ``name`` of shared memory instead, where ``op`` may also be delete.
+    """
 
     op: str
     name: str
     value: Json = None
+    shared: bool = False
 
 
 class Usage(msgspec.Struct, frozen=True, omit_defaults=True):

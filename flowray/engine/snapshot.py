@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from flowray.engine.start_points import restored_selection
 from flowray.engine.state import STATE_VERSION, ExecutionState
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.values import as_value
@@ -30,6 +31,7 @@ def snapshot_from_json(data: bytes | str) -> ExecutionState:
     state = _decoder.decode(data)
     state.outputs = as_value(state.outputs)
     state.finish_output = as_value(state.finish_output)
+    state.selection = restored_selection(state.selection)
     for container in state.containers.values():
         container.items = as_value(container.items)
         container.last = {node_id: as_value(value) for node_id, value in container.last.items()}

@@ -7,7 +7,9 @@ from typing import Any
 import msgspec
 
 from flowray.engine.ready_queue import ReadyQueue
-from flowray.engine.signals import ChildCall, NodeError, Usage, VariableOperation
+from flowray.engine.shared_memory import SharedEntry
+from flowray.engine.signals import ChildCall, NodeError, Pause, Usage, VariableOperation
+from flowray.engine.start_points import Selection
 from flowray.engine.statuses import TERMINAL_EXECUTION, TERMINAL_NODE, ExecutionStatus, NodeStatus
 from flowray.values import Json, Value, to_wire
 
@@ -19,7 +21,8 @@ class NodeState(msgspec.Struct, omit_defaults=True):
 
     ``waits`` incoming edges are still pending, ``live`` of the settled flow edges live. ``tries`` grows only after a
     received failure (R31). ``has_output`` is False before completion and after pruning. ``due_at``: when a waiting
-    instance goes on by itself, ms since the epoch. ``bytes`` of the output count as resident.
+    instance goes on by itself, ms since the epoch. ``bytes`` of the output count as resident. ``child``: the call of
+    the workflow that it waits for, ``child_id`` the execution, once that is there.
     """
 
     status: NodeStatus = NodeStatus.PENDING
@@ -40,25 +43,48 @@ class NodeState(msgspec.Struct, omit_defaults=True):
     leads_on: bool = False
     bytes: int = 0
     child: ChildCall | None = None
+    pause: Pause | None = None
+    waitpoint: str = ""
+    waiting_since: int = 0
+    child_id: str = ""
+
+
+class Hold(msgspec.Struct, omit_defaults=True):
+    """A pause that somebody asked for, at ``since`` (R20)."""
+
+    reason: str = ""
+    by: str | None = None
+    since: int = 0
+
+
+class ClosedWaitpoint(msgspec.Struct, omit_defaults=True):
+    """How a named waitpoint ended: ``completed`` with ``data``, or ``timed_out``."""
+
+    status: str
+    data: Value = None
+    by: str | None = None
 
 
 class ScopeState(msgspec.Struct, omit_defaults=True):
-    """One scope instance: the root, an iteration or a branch. ``edges`` maps settled edge ids to whether they live.
+    """One scope instance: the root, an iteration or a branch. ``edges`` maps settled edge ids to whether they live;
+    None marks a void one, which only an execution that finishes early or stops leaves behind (R9).
 
     ``open`` counts instances that are ready, running or waiting. ``error`` is the first unhandled one in it.
     ``exports``: what readers outside see of the bodies of containers that have ended in this scope, by node id (R6).
-    ``variables`` of an isolated scope are its own, ``changes`` what happened to them in it; None: those around (R17).
+    ``variables`` of an isolated scope are its own; None: those around. So is its shared memory, ``shared``. ``changes``
+    is what happened to both in it (R17).
     """
 
     plan_scope: str
     nodes: dict[str, NodeState]
-    edges: dict[str, bool] = {}
+    edges: dict[str, bool | None] = {}
     index: int = 0
     item: Value = None
     open: int = 0
     error: NodeError | None = None
     exports: dict[str, Value] = {}
     variables: dict[str, Any] | None = None
+    shared: dict[str, SharedEntry] = {}
     changes: list[VariableOperation] = []
 
 
@@ -117,6 +143,8 @@ class ExecutionState(msgspec.Struct, omit_defaults=True):
     last root node to complete of those that nothing can follow; kept where the dialect's output is that one's (R8).
     ``resident_bytes`` of outputs and results are inline; ``recent`` are the stored
     values that ``keepLast`` keeps near.
+    ``selection``: what of the plan runs, None for all; without what was given at the start.
+    ``hold``: it was asked to pause. ``closed_waitpoints``: the named ones, by key, for those that ask later (R30).
     ``handling``: the error handler was entered (R20). ``deadline_ms`` is absolute (R14).
     """
 
@@ -125,6 +153,7 @@ class ExecutionState(msgspec.Struct, omit_defaults=True):
     epoch: int = 1
     inputs: dict[str, Any] = {}
     variables: dict[str, Any] = {}
+    shared: dict[str, SharedEntry] = {}
     scopes: dict[str, ScopeState] = {}
     containers: dict[str, ContainerState] = {}
     ready: ReadyQueue = msgspec.field(default_factory=ReadyQueue)
@@ -149,7 +178,10 @@ class ExecutionState(msgspec.Struct, omit_defaults=True):
     active_ms: int = 0
     counts: dict[str, int] = {}
     handling: bool = False
+    hold: Hold | None = None
+    closed_waitpoints: dict[str, ClosedWaitpoint] = {}
     deadline_ms: int | None = None
+    selection: Selection | None = None
     resident_bytes: int = 0
     recent: list[str] = []
 

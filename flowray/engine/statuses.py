@@ -56,14 +56,17 @@ EXECUTION_TRANSITIONS: dict[E, dict[str, E]] = {
     },
     E.PAUSED: {
         "resume": E.RUNNING, "wait": E.WAITING, "fail": E.FAILED, "cancel": E.CANCELLED, "time_out": E.TIMED_OUT,
-        "crash": E.CRASHED,
+        "crash": E.CRASHED, "pause": E.PAUSED,  # on request, while it waits for a person
     },
     E.COMPLETED: {}, E.FAILED: {}, E.CANCELLED: {}, E.TIMED_OUT: {}, E.EXPIRED: {},
     E.CRASHED: {"redrive": E.QUEUED},
 }  # fmt: skip
 
 NODE_TRANSITIONS: dict[N, dict[str, N]] = {
-    N.PENDING: {"ready": N.READY, "skip": N.SKIPPED, "cancel": N.CANCELLED},
+    N.PENDING: {
+        "ready": N.READY, "skip": N.SKIPPED, "cancel": N.CANCELLED,
+        "reuse": N.COMPLETED, "reuse_failure": N.FAILED,  # it ended so elsewhere, or is pinned
+    },
     N.READY: {"start": N.RUNNING, "cancel": N.CANCELLED},
     N.RUNNING: {
         "complete": N.COMPLETED, "fail": N.FAILED, "wait": N.WAITING, "cancel": N.CANCELLED,

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from flowray.engine.signals import NodeError, Signals, Usage, VariableOperation
+from flowray.engine.start_points import Selection
 from flowray.values import Json, Value
 
 
@@ -24,11 +25,13 @@ class Stimulus(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind"
 class Start(Stimulus, tag="start", frozen=True):
     """Begin the execution with ``inputs`` (validated, defaults filled in).
 
-    ``deadline_ms`` is absolute, ms since the epoch, and runs on while the execution waits (R14).
+    ``deadline_ms`` is absolute, ms since the epoch, and runs on while the execution waits (R14). ``selection``: run
+    only a part of the plan.
     """
 
     inputs: dict[str, Any] = {}
     deadline_ms: int | None = None
+    selection: Selection | None = None
 
 
 class AttemptStarted(Stimulus, tag="attempt_started", frozen=True):
@@ -102,15 +105,53 @@ class TimerFired(Stimulus, tag="timer_fired", frozen=True):
 
 
 class WaitAnswered(Stimulus, tag="wait_answered", frozen=True):
-    """A waiting instance got its value: a person, a callback or an event answered."""
+    """A waitpoint got its answer: a person, a callback or an event. Named by its ``waitpoint`` key, or by ``instance``.
 
-    instance: str
+    ``variables`` are set along with it.
+    """
+
+    instance: str = ""
     data: Value = None
+    by: str | None = None
+    waitpoint: str = ""
+    variables: dict[str, Any] = {}
+
+
+class WaitExpired(Stimulus, tag="wait_expired", frozen=True):
+    """Nobody answered a waitpoint in time: decided where answers are kept, so that none that came first is lost."""
+
+    waitpoint: str
+
+
+class PauseRequested(Stimulus, tag="pause_requested", frozen=True):
+    """Somebody wants the execution to rest: nothing new starts until it is resumed, what runs drains."""
+
+    reason: str = "Paused by user"
     by: str | None = None
 
 
+class ResumeRequested(Stimulus, tag="resume_requested", frozen=True):
+    """Somebody wants a requested pause to end. ``variables`` are set first. Means nothing if none was requested."""
+
+    variables: dict[str, Any] = {}
+    by: str | None = None
+
+
+class ChildStarted(Stimulus, tag="child_started", frozen=True):
+    """The child that an instance waits for is committed, or was found, as the execution ``child_id`` (R19)."""
+
+    instance: str
+    key: str
+    child_id: str
+    workflow_id: str | None = None
+    version: int | None = None
+
+
 class ChildEnded(Stimulus, tag="child_ended", frozen=True):
-    """A child execution that an instance waits for has ended, with a terminal status (R19)."""
+    """A child execution that an instance waits for has ended, with a terminal status (R19).
+
+    ``refused``: it could not be started; there is no child. ``last_seq``: the number of the child's last event.
+    """
 
     instance: str
     key: str
@@ -119,6 +160,9 @@ class ChildEnded(Stimulus, tag="child_ended", frozen=True):
     error: NodeError | None = None
     usage: Usage | None = None
     child_id: str = ""
+    workflow_id: str | None = None
+    version: int | None = None
+    last_seq: int = 0
 
 
 class CancelRequested(Stimulus, tag="cancel_requested", frozen=True):
@@ -137,5 +181,6 @@ class Recovered(Stimulus, tag="recovered", frozen=True):
 
 AnyStimulus: TypeAlias = (
     Start | AttemptStarted | AttemptSucceeded | AttemptFailed | AttemptLost | TokensProduced | NodeLogged | TimerFired
-    | WaitAnswered | ChildEnded | CancelRequested | Recovered
+    | WaitAnswered | WaitExpired | PauseRequested | ResumeRequested | ChildStarted | ChildEnded | CancelRequested
+    | Recovered
 )  # fmt: skip

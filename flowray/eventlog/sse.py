@@ -22,7 +22,8 @@ FIRST_FRAME = f"retry: {RETRY_MS}\n\n"
 HEARTBEAT = ": heartbeat\n\n"
 """A comment: keeps proxies from closing a quiet connection; readers ignore it."""
 
-_VALUES = frozenset({"input", "inputs", "output", "outputs", "item", "items", "result"})
+_VALUES = frozenset({"exports", "input", "inputs", "output", "outputs", "item", "items", "result"})
+_SHOWN_OF_CALL = frozenset({"workflow_id", "version", "deadline_ms"})
 _MAX_SEQ_DIGITS = 18
 
 
@@ -44,6 +45,15 @@ def public_event(recorded: RecordedEvent, execution_id: str) -> dict[str, Any]:
             event[name] = iso_time(value)
         elif name in _VALUES:
             event[name] = shown_value(value)
+        elif name == "pause" and isinstance(value, dict):
+            # Whoever may read may not answer: the token is for those who may steer (R30).
+            event[name] = {key: part for key, part in value.items() if key != "token"}
+        elif name == "child" and isinstance(value, dict):
+            # What it was called with stands in ``input``, as far as it may be seen, and with the child itself.
+            event[name] = {key: part for key, part in value.items() if key in _SHOWN_OF_CALL}
+        elif name == "selection" and isinstance(value, dict):
+            # The outcomes follow as events of their own.
+            event[name] = {key: list(part) if isinstance(part, dict) else part for key, part in value.items()}
         else:
             event[name] = value
     return event
@@ -75,9 +85,15 @@ def _truncated(descriptor: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def event_frame(recorded: RecordedEvent, execution_id: str) -> str:
-    """``id`` is the seq, ``event`` the type, ``data`` the public event in one line."""
-    return f"id: {recorded.seq}\n" + named_frame(recorded.type, public_event(recorded, execution_id))
+def event_frame(recorded: RecordedEvent, execution_id: str, cursor: str | None = None) -> str:
+    """``id`` is the seq, ``event`` the type, ``data`` the public event in one line.
+
+    ``cursor``: the id, where a stream has the events of several executions; it then stands in the data, too.
+    """
+    event = public_event(recorded, execution_id)
+    if cursor is None:
+        return f"id: {recorded.seq}\n" + named_frame(recorded.type, event)
+    return f"id: {cursor}\n" + named_frame(recorded.type, {**event, "cursor": cursor})
 
 
 def named_frame(event: str, data: Json) -> str:

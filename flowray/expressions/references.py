@@ -65,9 +65,6 @@ class Reads:
         )
 
 
-NOTHING = Reads()
-
-
 def read_roots(
     value: Json, kind: ReadKind | str = ReadKind.TEMPLATE, *, pointer: str = "", dollar: bool = False
 ) -> Reads:
@@ -126,15 +123,18 @@ def _read_text(text: str, kind: ReadKind, pointer: str, dollar: bool) -> Reads:
 
 
 def _read_template(text: str, pointer: str, dollar: bool) -> Reads:
-    reads = NOTHING
+    references: list[Reference] = []
+    bounded = True
     for part in parse_template(text, dollar) or ():
         if isinstance(part, str):
             continue
         if part.node is not None:
-            reads |= _read_tree(part.node, pointer)
+            found = _read_tree(part.node, pointer)
+            references.extend(found.references)
+            bounded &= found.bounded
         elif part.inner:
-            reads |= Reads((Reference(part.inner, (), pointer, certain=False),))
-    return reads
+            references.append(Reference(part.inner, (), pointer, certain=False))
+    return Reads(tuple(references), bounded=bounded)
 
 
 def _guess(text: str, roots_of: Callable[[str], tuple[frozenset[str], bool]], pointer: str) -> Reads:

@@ -9,8 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from flowray.definition.node_type import Role
-from flowray.engine.signals import NodeError, Usage
+from flowray.engine.signals import NodeError, Signals, Usage, VariableOperation
 from flowray.engine.stimuli import AttemptFailed, AttemptStarted, AttemptSucceeded, NodeLogged, Stimulus
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.expressions.names import Names
@@ -193,14 +195,22 @@ class _Attempt:
             error = result.error or NodeError(message="the handler failed without an error", code=ErrorCode.NODE_FAILED)
             return self._failed(error, result.usage)
         output = await self._stored(result.data)
+        signals = await self._stored_call(result.signals)
         await self._settle()
         usage = result.usage or (result.streaming.usage if result.streaming else None)
         return AttemptSucceeded(
             ts=self.now_ms(), instance=self.task.instance, attempt=self.task.attempt, output=output,
-            signals=result.signals, variables=result.variables, usage=usage,
+            signals=signals, variables=self._operations(result.variables), usage=usage,
             stream_id=self.task.stream_id or None if self.batches.streamed else None,
             started_at=self.started_at, ended_at=self.now_ms(), input=self._shown(self.config),
         )  # fmt: skip
+
+    def _operations(self, operations: tuple[VariableOperation, ...]) -> tuple[VariableOperation, ...]:
+        """Changes of variables with values that are JSON and nobody else's: they become part of the state (R17)."""
+        return tuple(
+            msgspec.structs.replace(operation, value=decode_json(self._encoded(operation.value)))
+            for operation in operations
+        )
 
     async def _settle(self) -> None:
         """Let what other threads have handed over arrive, then flush: nothing comes after the result."""
@@ -226,10 +236,20 @@ class _Attempt:
             return {name: to_wire(await self._kept(f"{key}/{name}", value, limit)) for name, value in data.items()}
         return await self._put(key, data, encoded)
 
+    async def _stored_call(self, signals: Signals) -> Signals:
+        """The call of another workflow travels in the log: each of its large inputs is stored by itself."""
+        call = signals.child
+        if call is None or len(self._encoded(call.inputs)) <= self.task.inline_limit_bytes:
+            return signals
+        limit = self.task.inline_limit_bytes // len(call.inputs)
+        key = f"{self.task.instance}#{self.task.attempt}"
+        inputs = {name: to_wire(await self._kept(f"{key}/{name}", value, limit)) for name, value in call.inputs.items()}
+        return msgspec.structs.replace(signals, child=msgspec.structs.replace(call, inputs=inputs))
+
     async def _chunked(self, key: str, items: list[Json]) -> Json:
         chunks: list[Json] = []
         for number, (chunk, encoded) in enumerate(chunks_of(items)):
-            payload_id = await self.services.payloads.store(self.task.execution_id, f"{key}/{number}", encoded)
+            payload_id = await self.services.payloads.store(self.task.values_of, f"{key}/{number}", encoded)
             chunks.append(to_wire(StoredValue(payload_id, len(encoded), len(chunk))))
         return {"total": len(items), "chunks": chunks}
 
@@ -238,7 +258,7 @@ class _Attempt:
         return decode_json(encoded) if len(encoded) <= limit else await self._put(key, value, encoded)
 
     async def _put(self, key: str, value: Json, encoded: bytes) -> StoredValue:
-        payload_id = await self.services.payloads.store(self.task.execution_id, key, encoded)
+        payload_id = await self.services.payloads.store(self.task.values_of, key, encoded)
         return describe(payload_id, value, encoded)
 
     def _encoded(self, data: Json) -> bytes:

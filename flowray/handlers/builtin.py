@@ -5,6 +5,7 @@ from __future__ import annotations
 from flowray.handlers.conditional import ConditionalHandler
 from flowray.handlers.handler import NodeHandler
 from flowray.handlers.http import HttpHandler
+from flowray.handlers.human_review import HumanReviewHandler
 from flowray.handlers.input import InputHandler
 from flowray.handlers.llm import LlmHandler
 from flowray.handlers.loop import LoopHandler
@@ -12,17 +13,23 @@ from flowray.handlers.loop_control import BreakHandler, ContinueHandler
 from flowray.handlers.note import NoteHandler
 from flowray.handlers.output import OutputHandler
 from flowray.handlers.parallel import ParallelHandler
+from flowray.handlers.pause import PauseHandler
+from flowray.handlers.response import ResponseHandler
 from flowray.handlers.router import RouterHandler
+from flowray.handlers.shared_memory import SharedMemoryHandler
+from flowray.handlers.subworkflow import SubworkflowHandler
 from flowray.handlers.switch import SwitchHandler
 from flowray.handlers.transform.handler import TransformHandler
 from flowray.handlers.trigger import TriggerHandler
 from flowray.handlers.variable import VariableHandler
+from flowray.handlers.variables import VariablesHandler
 from flowray.handlers.wait import WaitHandler
 
 _TYPES: tuple[type[NodeHandler], ...] = (
     InputHandler,
     TriggerHandler,
     OutputHandler,
+    ResponseHandler,
     ConditionalHandler,
     SwitchHandler,
     RouterHandler,
@@ -31,8 +38,13 @@ _TYPES: tuple[type[NodeHandler], ...] = (
     BreakHandler,
     ContinueHandler,
     VariableHandler,
+    VariablesHandler,
+    SharedMemoryHandler,
     TransformHandler,
     WaitHandler,
+    PauseHandler,
+    HumanReviewHandler,
+    SubworkflowHandler,
     HttpHandler,
     LlmHandler,
     NoteHandler,

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from flowray.definition.node_type import Effects, FieldKind, NodeType
 from flowray.engine.signals import Usage
 from flowray.errors import ErrorCode, FlowrayError
+from flowray.handlers.conversation_window import CHARS_PER_TOKEN, fit_window, one_each
 from flowray.handlers.handler import NodeInput, NodeResult, Streaming
 from flowray.handlers.node_config import NodeConfig, config_of, rename, text_of
 from flowray.handlers.services import ChatChunk, ChatRequest
 from flowray.values import Json, decode_json, encode_json
 
-CHARS_PER_TOKEN = 4
-"""Rule of thumb for English text, used only where a provider reports no usage; such usage is marked as estimated."""
+WINDOW_MESSAGES = 10
+WINDOW_TOKENS = 4_000
+"""Sizes of the sliding windows where the author gives none, as in SIM."""
 
 
 class LlmConfig(NodeConfig):
@@ -27,6 +29,12 @@ class LlmConfig(NodeConfig):
     prompt: Any = None
     system_prompt: Any = None
     messages: list[dict[str, Any]] | None = None
+    history: list[dict[str, Any]] | None = Field(None, description="The conversation so far, before messages.")
+    memory_type: Literal["none", "conversation", "sliding_window", "sliding_window_tokens"] = Field(
+        "conversation", description="How much of history and messages is sent: none of the history, all, or a window."
+    )
+    sliding_window_size: int = Field(WINDOW_MESSAGES, gt=0, description="Messages in a sliding_window.")
+    sliding_window_tokens: int = Field(WINDOW_TOKENS, gt=0, description="Tokens in a sliding_window_tokens, estimated.")
     temperature: float | None = Field(None, ge=0, le=2)
     max_tokens: int | None = Field(None, gt=0)
     top_p: float | None = Field(None, ge=0, le=1)
@@ -44,26 +52,33 @@ class LlmConfig(NodeConfig):
     def _spellings(cls, values: Any) -> Any:
         given = rename(
             values, prompt=("userPrompt", "input"), systemPrompt=("system", "instructions"), messages=("chatHistory",),
+            history=("conversation", "conversationHistory"),
             outputSchema=("jsonSchema", "schema"), baseUrl=("baseURL", "endpoint"), stop=("stopSequences",),
         )  # fmt: skip
         return {key: value for key, value in given.items() if value is not None} if isinstance(given, dict) else given
 
     @model_validator(mode="after")
     def _asks_something(self) -> LlmConfig:
-        if not self.messages and self.prompt in (None, ""):
+        if not self.messages and not self.history and self.prompt in (None, ""):
             raise ValueError("prompt: Required (or messages)")
         return self
 
 
 def build_messages(config: LlmConfig) -> list[dict[str, Any]]:
-    """System prompt first, then messages, then the prompt as the user's last word."""
+    """System prompt first, then history and messages, then the prompt as the user's last word; cut to the window."""
     messages: list[dict[str, Any]] = []
     if config.system_prompt not in (None, ""):
         messages.append({"role": "system", "content": text_of(config.system_prompt)})
+    if config.memory_type != "none":
+        messages.extend(config.history or [])
     messages.extend(config.messages or [])
     if config.prompt not in (None, ""):
         content = config.prompt if isinstance(config.prompt, list) else text_of(config.prompt)
         messages.append({"role": "user", "content": content})
+    if config.memory_type == "sliding_window":
+        return fit_window(messages, config.sliding_window_size, one_each).messages
+    if config.memory_type == "sliding_window_tokens":
+        return fit_window(messages, config.sliding_window_tokens).messages
     return messages
 
 

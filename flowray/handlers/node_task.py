@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from flowray.plan import PlanResources
-from flowray.values import INLINE_LIMIT_BYTES, Value
+from flowray.values import INLINE_LIMIT_BYTES, StoredValue, Value, as_value
 
 
 class NodeTask(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -22,6 +22,7 @@ class NodeTask(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     ``incarnation`` tells, within one process, for which taking-up of the execution the attempt runs: its results carry
     it, so that those of a former taking-up are not mistaken for those of an attempt with the same number.
+    ``payload_owner``: under whose id its large values are kept, empty for its own: a child shares its first caller's.
     ``epoch`` is the owner's (R22). ``timeout_ms`` counts from the start of
     the attempt, ``deadline_ms`` is absolute. ``stream_id`` is empty for a node that does not stream. ``lane`` and
     ``resources`` say where the attempt is to run. An output above ``inline_limit_bytes`` is stored, one above
@@ -32,6 +33,7 @@ class NodeTask(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     instance: str
     node_id: str
     node_type: str
+    payload_owner: str = ""
     workflow_id: str | None = None
     workflow_name: str = ""
     node_name: str = ""
@@ -52,6 +54,7 @@ class NodeTask(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     dollar: bool = False
     inputs: dict[str, Value] = {}
     variables: dict[str, Value] = {}
+    shared: dict[str, Value] = {}
     outputs: dict[str, Value] = {}
     aliases: dict[str, str] = {}
     alias_keys: dict[str, str] = {}
@@ -66,3 +69,15 @@ class NodeTask(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     output_limit_bytes: int | None = None
     lane: str = "io"
     resources: PlanResources | None = None
+
+    @property
+    def values_of(self) -> str:
+        """The execution under whose id large values are kept."""
+        return self.payload_owner or self.execution_id
+
+    @property
+    def reads_stored_values(self) -> bool:
+        """True if large values must be read from the payload store before it can run (R36)."""
+        # Inputs are large only where a parent has handed them to its child.
+        handed = self.inputs.values() if self.payload_owner else ()
+        return any(isinstance(as_value(value), StoredValue) for value in (*self.outputs.values(), *handed))

@@ -24,7 +24,7 @@ class OutputConfig(NodeConfig):
     output_name: str = Field(min_length=1, description="Key of the value in the execution's outputs.")
     value: Any = Field(None, description="The value; a template that is one whole reference keeps its type.")
     fields: list[str] | None = Field(None, description="Names to gather into one object, instead of a value.")
-    template: str | None = Field(None, description="Text instead of a value.")
+    template: Any = Field(None, description="Text instead of a value.")
     format: Literal["json", "string", "number", "boolean", "text", "markdown", "html"] | None = Field(
         None, description="Convert the value; without it, it stays as it is."
     )
@@ -36,7 +36,7 @@ class OutputConfig(NodeConfig):
 
     @model_validator(mode="after")
     def _says_what(self) -> OutputConfig:
-        if self.fields is None and self.template is None:
+        if self.fields is None and "template" not in self.model_fields_set:
             if "value" not in self.model_fields_set:
                 raise ValueError("value: Required")
             if self.value == "" and self.format is not None:
@@ -98,8 +98,8 @@ class OutputHandler:
         if config.fields is not None:
             found = {name: value_of(name, node.names) for name in config.fields}
             value: Json = {name: item for name, item in found.items() if item is not MISSING}
-        elif config.template is not None:
-            value = config.template
+        elif node.raw_config.get("template") is not None:
+            value = text_of(config.template)
         else:
             value = config.value
         return NodeResult(data={config.output_name: convert(value, config.format)})

@@ -7,15 +7,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from flowray.engine.manifests import CHUNKS
+from flowray.errors import ErrorCode, FlowrayError
 from flowray.expressions.names import MISSING, Names
 from flowray.handlers.node_task import NodeTask
 from flowray.handlers.services import Payloads, Services
 from flowray.values import Json, StoredValue, Value, as_value, to_wire
 
+READ_LIMIT_BYTES = 256 * 1024 * 1024
+"""Of stored values that one attempt reads, in JSON: they are all in memory at once, in a process that others share."""
+
 
 async def load_names(task: NodeTask, services: Services, now_ms: int) -> Names:
-    """Names for ``task``; every StoredValue in it is loaded, all at once. Raises PAYLOAD_MISSING."""
-    loader = _Loader(services.payloads, task.execution_id)
+    """Names for ``task``; every StoredValue in it is loaded, all at once.
+
+    Raises PAYLOAD_MISSING, or CONTEXT_LIMIT_EXCEEDED for more than ``READ_LIMIT_BYTES``.
+    """
+    loader = _Loader(services.payloads, task.values_of)
     parts = (task.inputs, task.variables, task.outputs, task.loop, task.parallel, task.containers, task.bound)
     for part in parts:
         loader.note(part)
@@ -30,6 +37,7 @@ async def load_names(task: NodeTask, services: Services, now_ms: int) -> Names:
         loop=loop,
         parallel=parallel,
         containers=containers,
+        shared=task.shared,
         variables=variables,
         outputs=outputs,
         aliases=_aliases(task, outputs),
@@ -74,30 +82,40 @@ class _Loader:
     _DEPTH = 2
     """A slice maps names to values, and ``containers`` ids to such maps; descriptors lie no deeper."""
 
-    def __init__(self, payloads: Payloads, execution_id: str) -> None:
+    def __init__(self, payloads: Payloads, owner: str) -> None:
         self._payloads = payloads
-        self._prefix = f"{execution_id}."
+        self._prefix = f"{owner}."
         self._values: dict[str, Json] = {}
+        self._bytes: dict[str, int] = {}
 
     def note(self, part: Value, depth: int = _DEPTH) -> None:
         """Remember the payloads in ``part``."""
         value = self._descriptor(part)
         if isinstance(value, StoredValue):
-            self._values[value.payload_id] = None
+            self._bytes[value.payload_id] = value.bytes
         elif isinstance(value, dict) and depth:
             for item in value.values():
                 self.note(item, depth - 1)
 
     def _descriptor(self, part: Value) -> Value:
-        """A descriptor of this execution's own; a value that imitates one of another's stays the JSON that it is."""
+        """A descriptor of this execution's own, or its family's; one that imitates another's stays the JSON it is."""
         value = as_value(part)
         if isinstance(value, StoredValue) and not value.payload_id.startswith(self._prefix):
             return to_wire(part)
         return value
 
     async def load(self) -> None:
-        """Load all of them, concurrently."""
-        ids = list(self._values)
+        """Load all of them, concurrently. Raises CONTEXT_LIMIT_EXCEEDED before it loads more than the process bears."""
+        total = sum(self._bytes.values())
+        if total > READ_LIMIT_BYTES:
+            raise FlowrayError(
+                ErrorCode.CONTEXT_LIMIT_EXCEEDED,
+                f"the node reads {len(self._bytes)} stored values of together {total} bytes; the limit is "
+                f"{READ_LIMIT_BYTES} bytes ({READ_LIMIT_BYTES // 1024 // 1024} MiB)",
+                details={"values": len(self._bytes), "bytes": total, "limit": READ_LIMIT_BYTES},
+                hint="let a loop or parallel return less per round, or read parts of it",
+            )
+        ids = list(self._bytes)
         loaded = await asyncio.gather(*(self._payloads.load(payload_id) for payload_id in ids))
         self._values = dict(zip(ids, loaded, strict=True))
 

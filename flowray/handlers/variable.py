@@ -10,10 +10,10 @@ from flowray.definition.node_type import Effects, FieldKind, NodeType
 from flowray.definition.policies import Lane
 from flowray.engine.signals import VariableOperation
 from flowray.errors import ErrorCode
-from flowray.expressions.conditions import parse_operand
 from flowray.handlers.handler import NodeInput, NodeResult
-from flowray.handlers.node_config import NodeConfig, config_of, number_of, rename, text_of
-from flowray.values import Json, decode_json
+from flowray.handlers.node_config import NodeConfig, config_of, number_of, rename
+from flowray.handlers.typed_values import typed
+from flowray.values import Json
 
 
 class VariableConfig(NodeConfig):
@@ -29,27 +29,6 @@ class VariableConfig(NodeConfig):
     @classmethod
     def _spellings(cls, values: Any) -> Any:
         return rename(values, variableName=("name", "variable", "key"), operation=("action",))
-
-
-def typed(value: Json, value_type: str) -> Json:
-    """``value`` as ``value_type`` says. Raises ValueError where it does not fit."""
-    match value_type.lower():
-        case "string" | "text":
-            return text_of(value)
-        case "number":
-            number = number_of(value)
-            if number is None:
-                raise ValueError(f"{text_of(value)[:100]!r} is not a number")
-            return number
-        case "boolean":
-            read = parse_operand(value) if isinstance(value, str) else value
-            if isinstance(read, bool) or read in (0, 1):
-                return bool(read)
-            raise ValueError(f"{text_of(value)[:100]!r} is not true or false")
-        case "json" | "object" | "array":
-            return decode_json(value) if isinstance(value, str) else value
-        case _:
-            return value
 
 
 def _after(operation: str, before: Json, value: Json) -> Json:
@@ -100,6 +79,7 @@ class VariableHandler:
             return NodeResult.failure(
                 ErrorCode.INVALID_NODE_CONFIG, f"cannot {config.operation} variable {config.variable_name!r}: {error}"
             )
-        step = 1 if config.operation == "increment" and value is None else value
-        change = VariableOperation(op=config.operation, name=config.variable_name, value=step)
+        if config.operation == "increment":
+            value = number_of(1 if value is None else value)
+        change = VariableOperation(op=config.operation, name=config.variable_name, value=value)
         return NodeResult(data=after, variables=(change,))

@@ -14,7 +14,8 @@ from flowray.definition.policies import Lane
 from flowray.engine.signals import Signals, Wait
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.handlers.handler import NodeInput, NodeResult
-from flowray.handlers.node_config import NodeConfig, config_of, number_of, rename
+from flowray.handlers.node_config import config_of, number_of, rename
+from flowray.handlers.waitpoint_config import LITERAL_FIELDS, WaitpointConfig, pause_of
 from flowray.values import Json
 
 UNITS_MS = {
@@ -31,8 +32,11 @@ MAX_WAIT_MS = 366 * 86_400_000
 _SPELLED = re.compile(r"(\d+(?:\.\d+)?)\s*([a-zA-Z]+)")
 
 
-class WaitConfig(NodeConfig):
-    """How long: ``duration`` in ms, or ``durationValue`` with ``durationUnit``, or ``timestamp`` to wait until."""
+class WaitConfig(WaitpointConfig):
+    """How long: ``duration`` in ms, or ``durationValue`` with ``durationUnit``, or ``timestamp`` to wait until.
+
+    With waitType webhook or event: until somebody calls the waitpoint's callback, at most ``timeoutMs``.
+    """
 
     wait_type: Literal["duration", "until", "webhook", "event"] = "duration"
     duration: Any = Field(None, description="Milliseconds, or text with units such as 1h30m.")
@@ -40,6 +44,8 @@ class WaitConfig(NodeConfig):
     duration_unit: str = Field("seconds", description="ms, seconds, minutes, hours, days or weeks.")
     timestamp: Any = Field(None, description="ISO 8601 time, or ms since the epoch, for waitType until.")
     timezone: str | None = Field(None, description="IANA name for a timestamp without an offset; UTC otherwise.")
+    reason: str | None = Field(None, description="What it waits for, for people.")
+    expected_input: dict[str, Any] | None = Field(None, description="JSON Schema of what the callback brings.")
 
     @model_validator(mode="before")
     @classmethod
@@ -109,7 +115,10 @@ def _output(wait_type: str, start: int, end: int, **more: Json) -> dict[str, Jso
 
 
 class WaitHandler:
-    """Output: ``{waitType, startTime, endTime, actualWaitDuration}``, ``skipped`` and ``reason`` if it did not wait."""
+    """Output: ``{waitType, startTime, endTime, actualWaitDuration}``, ``skipped`` and ``reason`` if it did not wait.
+
+    Of a wait for a webhook or event: what the call brought.
+    """
 
     node_type = NodeType(
         name="wait",
@@ -118,7 +127,7 @@ class WaitHandler:
         aliases=("delay", "sleep"),
         lane=Lane.INLINE,
         effects=Effects.NONE,
-        fields={"waitType": FieldKind.LITERAL, "delayType": FieldKind.LITERAL},
+        fields={**LITERAL_FIELDS, "waitType": FieldKind.LITERAL, "delayType": FieldKind.LITERAL},
     )
 
     def can_handle(self, type_name: str) -> bool:
@@ -126,14 +135,12 @@ class WaitHandler:
         return type_name == self.node_type.name or type_name in self.node_type.aliases
 
     async def execute(self, node: NodeInput) -> NodeResult:
-        """Raises INVALID_NODE_CONFIG; fails with SIGNAL_UNSUPPORTED for a wait on a webhook or an event."""
+        """Raises INVALID_NODE_CONFIG for what is no duration or time."""
         config = config_of(node, WaitConfig)
         if config.wait_type in ("webhook", "event"):
-            return NodeResult.failure(
-                ErrorCode.SIGNAL_UNSUPPORTED,
-                f"this wait node waits for a {config.wait_type}, which needs waitpoints",
-                hint="use waitType duration or until",
-            )
+            reason = config.reason or f"Waiting for {'an event' if config.wait_type == 'event' else 'a webhook'}"
+            pause = pause_of(node, config, reason=reason, expected_input=config.expected_input, kind="callback")
+            return NodeResult(signals=Signals(pause=pause))
         now = node.now_ms()
         if config.wait_type == "until":
             end, reason = target_ms(config), "Target time already passed"

@@ -1,4 +1,4 @@
-"""Everything kept in dictionaries of this process: for the runtime in process and for tests. Gone when it ends.
+"""Everything kept in dictionaries of this process, many payloads in a spool: for local runs and tests. Gone with it.
 
 Same contract as the SQL stores and held to the same conformance suite; one lock stands for the transaction.
 """
@@ -23,6 +23,7 @@ from flowray.persistence.records import (
     InboxRecord,
     NodeLogRecord,
     OwnerRecord,
+    WaitpointClosing,
     WorkflowRecord,
 )
 from flowray.persistence.rows import check_changes, from_row
@@ -50,6 +51,7 @@ from flowray.persistence.writes import (
     Saved,
     SaveWorkflow,
 )
+from flowray.values import exactly
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +104,7 @@ class MemoryStore(MemoryReader):
         version, created_at, created_by = 1, write.ts, write.created_by
         if current is not None:
             version, created_at, created_by = current.version + 1, current.created_at, current.created_by
-        self._tables.workflows[key] = WorkflowRecord(
+        saved = WorkflowRecord(
             id=write.id,
             name=write.name,
             version=version,
@@ -114,10 +116,14 @@ class MemoryStore(MemoryReader):
             created_by=created_by,
             workspace_id=write.workspace_id,
         )
+        self._tables.workflows[key] = saved
+        self._tables.versions[*key, version] = msgspec.structs.replace(saved, created_at=write.ts, diagnostics=())
         return Saved(version=version, created_at=created_at, updated_at=write.ts)
 
     def _delete_workflow(self, write: DeleteWorkflow) -> AnyResult:
         deleted = self._tables.workflows.pop((write.workspace_id, write.id), None)
+        for key in [key for key in self._tables.versions if key[:2] == (write.workspace_id, write.id)]:
+            del self._tables.versions[key]
         return Done() if deleted is not None else _unknown("workflow", write.id)
 
     # -- executions -----------------------------------------------------------------------------------------------
@@ -126,6 +132,10 @@ class MemoryStore(MemoryReader):
         record = from_row(ExecutionRecord, msgspec.to_builtins(write.record))
         if (present := self._tables.executions.get(record.id)) is not None:
             return Inserted(id=record.id, status=present.status)
+        if write.parent_epoch is not None:
+            parent = self._tables.executions.get(str(record.parent_id))
+            if parent is None or parent.epoch != write.parent_epoch or parent.status in TERMINAL_EXECUTION:
+                return Fenced()
         if record.idempotency_key is not None:
             key = (record.workspace_id, record.workflow_id, record.idempotency_key)
             taken = self._tables.idempotency.setdefault(key, record.id)
@@ -162,7 +172,7 @@ class MemoryStore(MemoryReader):
                     first_seq=write.expected_seq + 1,
                     last_seq=write.last_seq,
                     epoch=write.epoch,
-                    events=bytes(write.events),
+                    events=exactly(write.events),
                 )
             )
         kept = self._tables.node_logs.setdefault(write.execution_id, {})
@@ -171,7 +181,27 @@ class MemoryStore(MemoryReader):
         for inbox_id in write.consumed:
             if (row := waiting.get(inbox_id)) is not None and row.consumed_at is None:
                 waiting[inbox_id] = msgspec.structs.replace(row, consumed_at=write.ts, claimed_epoch=write.epoch)
+        self._record_waits(write, record.workspace_id)
+        for row in write.outbox:
+            if (target := self._tables.executions.get(row.execution_id)) is not None:
+                self._insert_inbox(InsertInbox(record=row, workspace_id=target.workspace_id))
         return Done()
+
+    def _record_waits(self, write: AppendEvents, workspace_id: str) -> None:
+        kept = self._tables.waitpoints
+        for opened in write.waitpoints:
+            kept.setdefault(opened.id, msgspec.structs.replace(opened, workspace_id=workspace_id))
+        if write.snapshot is not None:
+            self._tables.snapshots[write.execution_id] = write.snapshot
+        closings = list(write.closed_waitpoints)
+        if write.close_waitpoints:
+            mine = [row.id for row in kept.values() if row.execution_id == write.execution_id]
+            closings += [WaitpointClosing(id=its_id, status="cancelled") for its_id in mine]
+        for end in closings:
+            if end.id in kept and kept[end.id].status == "open":
+                kept[end.id] = msgspec.structs.replace(
+                    kept[end.id], status=end.status, completed_at=write.ts, completed_by=end.by, data=end.data
+                )
 
     def _insert_inbox(self, write: InsertInbox) -> AnyResult:
         record = from_row(InboxRecord, msgspec.to_builtins(write.record))
@@ -261,12 +291,12 @@ class MemoryStore(MemoryReader):
     # -- payloads -------------------------------------------------------------------------------------------------
 
     def _put_payload(self, write: PutPayload) -> AnyResult:
-        self._tables.payloads.setdefault(write.id, bytes(write.data))
+        self._tables.payloads.put(write.id, write.data)
         return Done()
 
 
 class MemoryPayloads:
-    """A PayloadStore over the dictionaries of a MemoryStore."""
+    """A PayloadStore over the spool of a MemoryStore: large executions must not fill the memory of their process."""
 
     def __init__(self, tables: MemoryTables) -> None:
         self._tables = tables
@@ -274,7 +304,7 @@ class MemoryPayloads:
     def put(self, execution_id: str, key: str, data: bytes) -> str:
         put_id = payload_id(execution_id, data)
         with self._tables.lock:
-            self._tables.payloads.setdefault(put_id, bytes(data))
+            self._tables.payloads.put(put_id, data)
         return put_id
 
     def get(self, payload_id: str) -> bytes:

@@ -18,8 +18,11 @@ from flowray.persistence.records import (
     NodeLogRecord,
     OwnerRecord,
     Page,
+    SnapshotRecord,
+    WaitpointRecord,
     WorkflowRecord,
 )
+from flowray.persistence.spool import Spool
 from flowray.persistence.writes import Claim
 
 _READY = (ExecutionStatus.QUEUED, ExecutionStatus.RUNNING)
@@ -32,15 +35,18 @@ class MemoryTables:
         self.lock = lock
         self.clock_ms = clock_ms
         self.workflows: dict[tuple[str, str], WorkflowRecord] = {}
+        self.versions: dict[tuple[str, str, int], WorkflowRecord] = {}
         self.plans: dict[str, bytes] = {}
         self.executions: dict[str, ExecutionRecord] = {}
         self.idempotency: dict[tuple[str, str | None, str], str] = {}
         self.batches: dict[str, list[EventBatch]] = {}
         self.node_logs: dict[str, dict[str, NodeLogRecord]] = {}
         self.inboxes: dict[str, dict[str, InboxRecord]] = {}
+        self.waitpoints: dict[str, WaitpointRecord] = {}
+        self.snapshots: dict[str, SnapshotRecord] = {}  # by execution
         self.owners: dict[str, OwnerRecord] = {}
         self.claims: dict[str, tuple[str, Claim]] = {}  # execution → the claim of its present owner, and its id
-        self.payloads: dict[str, bytes] = {}
+        self.payloads = Spool()
         self._active: set[str] = set()
 
     def put_execution(self, record: ExecutionRecord) -> None:
@@ -65,6 +71,8 @@ class MemoryTables:
     def _is_claimable(self, record: ExecutionRecord, now: int) -> bool:
         if record.owner_id is not None:
             return not self.is_alive(record.owner_id, now)
+        if record.wake_at is not None and record.wake_at <= now:
+            return True
         return record.status in _READY or any(
             row.consumed_at is None for row in self.inboxes.get(record.id, {}).values()
         )
@@ -109,6 +117,12 @@ class MemoryReader:
             found = [record for record in self._tables.workflows.values() if record.workspace_id == workspace_id]
         return _newest_first("workflows", found, limit, cursor)
 
+    def workflow_version(
+        self, workflow_id: str, version: int, workspace_id: str = DEFAULT_WORKSPACE
+    ) -> WorkflowRecord | None:
+        with self._tables.lock:
+            return self._tables.versions.get((workspace_id, workflow_id, version))
+
     def plan(self, plan_hash: str) -> bytes | None:
         with self._tables.lock:
             return self._tables.plans.get(plan_hash)
@@ -130,6 +144,10 @@ class MemoryReader:
                 if record.owner_id == owner_id and record.status not in TERMINAL_EXECUTION
             ]
 
+    def descendants(self, root_id: str) -> int:
+        with self._tables.lock:
+            return sum(record.root_id == root_id for record in self._tables.executions.values())
+
     def unread_inboxes(self, owner_id: str) -> list[str]:
         return [execution_id for execution_id in self.executions_owned_by(owner_id) if self.inbox(execution_id)]
 
@@ -139,6 +157,7 @@ class MemoryReader:
         status: Sequence[str] = (),
         workflow_id: str | None = None,
         batch_id: str | None = None,
+        parent_id: str | None = None,
         created_after: int | None = None,
         limit: int = 50,
         cursor: str | None = None,
@@ -150,6 +169,7 @@ class MemoryReader:
                 and (not status or record.status in status)
                 and (workflow_id is None or record.workflow_id == workflow_id)
                 and (batch_id is None or record.batch_id == batch_id)
+                and (parent_id is None or record.parent_id == parent_id)
                 and (created_after is None or record.created_at > created_after)
             )
 
@@ -188,6 +208,43 @@ class MemoryReader:
             rows = [row for row in self._tables.inboxes.get(execution_id, {}).values() if row.consumed_at is None]
         return sorted(rows, key=lambda row: (row.received_at, row.id))
 
+    def inbox_row(self, execution_id: str, row_id: str) -> InboxRecord | None:
+        with self._tables.lock:
+            return self._tables.inboxes.get(execution_id, {}).get(row_id)
+
+    def waitpoint(self, waitpoint_id: str, workspace_id: str = DEFAULT_WORKSPACE) -> WaitpointRecord | None:
+        with self._tables.lock:
+            found = self._tables.waitpoints.get(waitpoint_id)
+        return found if found is not None and found.workspace_id == workspace_id else None
+
+    def waitpoint_by_token(self, token_hash: str) -> WaitpointRecord | None:
+        with self._tables.lock:
+            rows = list(self._tables.waitpoints.values())
+        return next((row for row in rows if row.token_hash == token_hash), None)
+
+    def waitpoints(
+        self,
+        *,
+        status: str | None = None,
+        execution_id: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+        workspace_id: str = DEFAULT_WORKSPACE,
+    ) -> Page:
+        with self._tables.lock:
+            found = [
+                row
+                for row in self._tables.waitpoints.values()
+                if row.workspace_id == workspace_id
+                and (status is None or row.status == status)
+                and (execution_id is None or row.execution_id == execution_id)
+            ]
+        return _newest_first("waitpoints", found, limit, cursor)
+
+    def snapshot(self, snapshot_id: str) -> SnapshotRecord | None:
+        with self._tables.lock:
+            return next((kept for kept in self._tables.snapshots.values() if kept.id == snapshot_id), None)
+
     def owners(self) -> list[OwnerRecord]:
         with self._tables.lock:
             now = self._tables.clock_ms()
@@ -202,7 +259,7 @@ class MemoryReader:
         return self._tables.clock_ms()
 
 
-def _created(record: ExecutionRecord | WorkflowRecord) -> tuple[int, str]:
+def _created(record: ExecutionRecord | WorkflowRecord | WaitpointRecord) -> tuple[int, str]:
     return record.created_at, record.id
 
 
@@ -211,7 +268,7 @@ def _started(log: NodeLogRecord) -> tuple[int, str]:
 
 
 def _newest_first(
-    listing: str, records: Iterable[ExecutionRecord | WorkflowRecord], limit: int, cursor: str | None
+    listing: str, records: Iterable[ExecutionRecord | WorkflowRecord | WaitpointRecord], limit: int, cursor: str | None
 ) -> Page:
     key = decode_cursor(listing, cursor)
     rows = sorted((record for record in records if key is None or _created(record) < key), key=_created, reverse=True)

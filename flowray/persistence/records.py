@@ -33,8 +33,16 @@ class WorkflowRecord(Record, frozen=True):
 class ExecutionRecord(Record, frozen=True):
     """One execution: what was asked, who owns it, and its state as of ``last_seq``, projected from its events.
 
+    ``pause``: ``{reason, by, at}`` of a pause that somebody asked for. ``wake_at``: when one that nobody owns goes on
+    by itself, ms since the epoch (R32).
+
+    ``selection`` is the JSON of the Selection with which it is to start; None once it has started.
+
     ``epoch`` is the fencing number of the present owner (R22). ``progress``, ``usage``, ``error`` and ``waiting_for``
     have the shapes of the HTTP contract. ``partial``: outputs of a failed or cancelled execution.
+
+    A child has the ``parent_id`` that waits for it under ``parent_key``, the ``root_id`` of the first caller, and its
+    ``depth`` below that one.
     """
 
     id: str
@@ -59,7 +67,11 @@ class ExecutionRecord(Record, frozen=True):
     metadata: dict[str, Any] = {}
     trigger: str | None = None
     parent_id: str | None = None
+    parent_key: str | None = None
+    root_id: str | None = None
+    depth: int = 0
     rerun_of: str | None = None
+    selection: dict[str, Any] | None = None
     batch_id: str | None = None
     deadline_at: int | None = None
     created_at: int = 0
@@ -75,9 +87,16 @@ class ExecutionRecord(Record, frozen=True):
     recoveries: int = 0
     crash_reason: str | None = None
     cancel_reason: str | None = None
+    pause: dict[str, Any] | None = None
+    wake_at: int | None = None
     idempotency_key: str | None = None
     request_hash: str | None = None
     engine_version: str = ""
+
+    @property
+    def payload_owner(self) -> str:
+        """Under whose id large values are kept: a whole family keeps them under the first caller's (R36)."""
+        return self.root_id or self.id
 
 
 class NodeLogRecord(Record, frozen=True):
@@ -127,6 +146,52 @@ class InboxRecord(Record, frozen=True):
     consumed_at: int | None = None
     outcome: str | None = None
     dedupe_key: str | None = None
+
+
+class WaitpointRecord(Record, frozen=True):
+    """A place where an execution waits for an answer, found by its ``token`` (R30).
+
+    ``status``: open, completed, timed_out or cancelled. ``token_hash`` is its SHA-256 in hex: look-ups by hash tell
+    nothing about tokens by their timing. ``expected_input`` is a JSON Schema of ``data``.
+    """
+
+    id: str
+    execution_id: str
+    kind: str
+    status: str
+    created_at: int
+    instance: str = ""
+    node_id: str = ""
+    token: str = ""
+    token_hash: str = ""
+    reason: str | None = None
+    prompt: Json = None
+    expected_input: dict[str, Any] | None = None
+    expires_at: int | None = None
+    completed_at: int | None = None
+    completed_by: str | None = None
+    data: Json = None
+    workspace_id: str = DEFAULT_WORKSPACE
+
+
+class WaitpointClosing(Record, frozen=True):
+    """How a waitpoint ended: ``completed`` with ``data``, ``timed_out`` or ``cancelled``."""
+
+    id: str
+    status: str
+    data: Json = None
+    by: str | None = None
+
+
+class SnapshotRecord(Record, frozen=True):
+    """The state of an execution after its event ``seq``, as versioned JSON (``engine.snapshot``). One is kept."""
+
+    id: str
+    execution_id: str
+    seq: int
+    version: int
+    data: bytes
+    created_at: int
 
 
 class OwnerRecord(Record, frozen=True):

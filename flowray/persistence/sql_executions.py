@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import RowMapping, Update, bindparam, func, insert, select, update
+from sqlalchemy import RowMapping, Update, bindparam, delete, func, insert, select, update
 
+from flowray.engine.statuses import TERMINAL_EXECUTION
+from flowray.persistence.records import InboxRecord
 from flowray.persistence.rows import check_changes, to_row
-from flowray.persistence.sql_inbox import mark_consumed, unconsumed
+from flowray.persistence.sql_inbox import mark_consumed, post, unconsumed
 from flowray.persistence.sql_transaction import Standing, Transaction, chunks, insert_or_update
-from flowray.persistence.tables import events, executions, node_logs, plans
+from flowray.persistence.sql_waitpoints import record_waitpoints
+from flowray.persistence.tables import events, executions, node_logs, plans, snapshots
 from flowray.persistence.writes import (
     AnyResult,
     AppendEvents,
@@ -36,11 +39,25 @@ _WRITTEN = select(events.c.first_seq, events.c.epoch, events.c.events).where(
     events.c.execution_id == bindparam("execution_id"), events.c.last_seq == bindparam("last_seq")
 )
 
+_DROP_SNAPSHOTS = delete(snapshots).where(snapshots.c.execution_id == bindparam("its_execution"))
+
 
 # -- new executions -----------------------------------------------------------------------------------------------
 
 
 def insert_executions(tx: Transaction, writes: Sequence[InsertExecution]) -> list[AnyResult]:
+    """Children after what their parents may be; those that nobody waits for are left out."""
+    callers = [write for write in writes if write.parent_epoch is None]
+    results: dict[int, AnyResult] = {}
+    for group in (callers, [write for write in writes if write.parent_epoch is not None]):
+        orphans = _orphans(tx, group)
+        kept = [write for write in group if write.record.id not in orphans]
+        results.update((id(write), Fenced()) for write in group)
+        results.update(zip(map(id, kept), _insert(tx, kept) if kept else (), strict=True))
+    return [results[id(write)] for write in writes]
+
+
+def _insert(tx: Transaction, writes: Sequence[InsertExecution]) -> list[AnyResult]:
     """Plans first, each once; then the rows, leaving out those whose id or idempotency key is taken."""
     _insert_plans(tx, writes)
     rows = [to_row(write.record) for write in writes]
@@ -50,6 +67,22 @@ def insert_executions(tx: Transaction, writes: Sequence[InsertExecution]) -> lis
         for ids in chunks(row["id"] for row in rows):
             found.update((row["id"], row) for row in tx.connection.execute(_BY_ID, {"ids": ids}).mappings())
     return [_inserted(tx, write, all_new=written == len(rows), found=found) for write in writes]
+
+
+def _orphans(tx: Transaction, writes: Sequence[InsertExecution]) -> set[str]:
+    """New children that nobody waits for any more: their parent has ended, or another owner."""
+    orphans = {
+        write.record.id
+        for write in writes
+        if write.parent_epoch is not None and not _waits(tx.standings.get(str(write.record.parent_id)), write)
+    }
+    for ids in chunks(sorted(orphans)):
+        orphans.difference_update(row.id for row in tx.connection.execute(_BY_ID, {"ids": ids}))
+    return orphans
+
+
+def _waits(parent: Standing | None, write: InsertExecution) -> bool:
+    return parent is not None and parent.epoch == write.parent_epoch and parent.status not in TERMINAL_EXECUTION
 
 
 def _insert_plans(tx: Transaction, writes: Sequence[InsertExecution]) -> None:
@@ -98,6 +131,7 @@ def append_events(tx: Transaction, writes: Sequence[AppendEvents]) -> list[AnyRe
     waiting = unconsumed(tx, refusing) if refusing else {}
     results: list[AnyResult] = []
     accepted: list[AppendEvents] = []
+    posted: list[InboxRecord] = []
     traces: set[tuple[str, int, int, int, bytes]] = set()  # a caller may also send the same write into one group twice
     for write in writes:
         check_changes(write.changes)
@@ -108,19 +142,29 @@ def append_events(tx: Transaction, writes: Sequence[AppendEvents]) -> list[AnyRe
             continue
         if write.refuse_on_inbox is not None:
             folded = tx.consumed.union(write.consumed)
-            rows = waiting.get(write.execution_id, ())
+            rows = (*waiting.get(write.execution_id, ()), *_for(write.execution_id, posted))
             if pending := tuple(row for row in rows if row.kind == write.refuse_on_inbox and row.id not in folded):
                 results.append(Pending(inbox=pending))
                 continue
         standing.last_seq = write.last_seq
         standing.status = write.changes.get("status", standing.status)
         tx.consumed.update(write.consumed)
+        posted.extend(row for row in write.outbox if _takes_rows(tx.standings.get(row.execution_id)))
         accepted.append(write)
         traces.add(_trace(write))
         results.append(Done())
     _fence(tx, accepted)
     _record(tx, accepted)
+    post(tx, posted)
     return results
+
+
+def _for(execution_id: str, posted: Sequence[InboxRecord]) -> list[InboxRecord]:
+    return [row for row in posted if row.execution_id == execution_id]
+
+
+def _takes_rows(standing: Standing | None) -> bool:
+    return standing is not None and standing.status not in TERMINAL_EXECUTION
 
 
 def _trace(write: AppendEvents) -> tuple[str, int, int, int, bytes]:
@@ -208,3 +252,17 @@ def _record(tx: Transaction, writes: Sequence[AppendEvents]) -> None:
         # The place in the listing is that of the attempt's start.
         tx.connection.execute(insert_or_update(tx.connection.dialect.name, node_logs, ("seq",)), logs)
     mark_consumed(tx, [write for write in writes if write.consumed])
+    record_waitpoints(tx, writes)
+    _keep_snapshots(tx, writes, workspace)
+
+
+def _keep_snapshots(tx: Transaction, writes: Sequence[AppendEvents], workspace: dict[str, str]) -> None:
+    """An execution keeps its latest snapshot only."""
+    kept = [
+        {**to_row(write.snapshot), "workspace_id": workspace[write.execution_id]}
+        for write in writes
+        if write.snapshot is not None
+    ]
+    if kept:
+        tx.connection.execute(_DROP_SNAPSHOTS, [{"its_execution": row["execution_id"]} for row in kept])
+        tx.connection.execute(insert(snapshots), kept)

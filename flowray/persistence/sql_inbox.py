@@ -84,6 +84,20 @@ def insert_inbox(tx: Transaction, writes: Sequence[InsertInbox]) -> list[AnyResu
     return results
 
 
+def post(tx: Transaction, records: Sequence[InboxRecord]) -> None:
+    """Insert rows that the commits of other executions send along; their own rows are locked. Repeats are left out."""
+    if records:
+        rows = [
+            {
+                **to_row(record),
+                "received_at": record.received_at or tx.now,
+                "workspace_id": tx.standings[record.execution_id].workspace_id,
+            }
+            for record in records
+        ]
+        tx.connection.execute(tx.insert(inbox), rows)
+
+
 def unconsumed(tx: Transaction, execution_ids: Iterable[str]) -> dict[str, list[InboxRecord]]:
     """What waits in these inboxes, oldest first."""
     waiting: dict[str, list[InboxRecord]] = {}

@@ -108,7 +108,7 @@ def is_claimable(now: ColumnElement[int]) -> ColumnElement[bool]:
     return and_(
         is_active(),
         or_(
-            and_(executions.c.owner_id.is_(None), or_(ready, waiting)),
+            and_(executions.c.owner_id.is_(None), or_(ready, waiting, executions.c.wake_at <= now)),
             and_(executions.c.owner_id.is_not(None), not_(alive)),
         ),
     )

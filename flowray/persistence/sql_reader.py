@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, desc, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, desc, func, select, tuple_
 
 from flowray.engine.statuses import TERMINAL_EXECUTION
 from flowray.eventlog.log import RecordedEvent, number_events
@@ -19,12 +19,25 @@ from flowray.persistence.records import (
     OwnerRecord,
     Page,
     Record,
+    SnapshotRecord,
+    WaitpointRecord,
     WorkflowRecord,
 )
 from flowray.persistence.rows import from_row
 from flowray.persistence.sql_inbox import UNCONSUMED
 from flowray.persistence.sql_owners import count_claimable
-from flowray.persistence.tables import events, executions, inbox, node_logs, owners, plans, workflows
+from flowray.persistence.tables import (
+    events,
+    executions,
+    inbox,
+    node_logs,
+    owners,
+    plans,
+    snapshots,
+    waitpoints,
+    workflow_versions,
+    workflows,
+)
 
 R = TypeVar("R", bound=Record)
 T = TypeVar("T")
@@ -77,6 +90,17 @@ class SqlReader:
             select(workflows).where(workflows.c.workspace_id == workspace_id, workflows.c.id == workflow_id),
         )
 
+    def workflow_version(
+        self, workflow_id: str, version: int, workspace_id: str = DEFAULT_WORKSPACE
+    ) -> WorkflowRecord | None:
+        columns = workflow_versions.c
+        return self._one(
+            WorkflowRecord,
+            select(workflow_versions, columns.workflow_id.label("id"), columns.created_at.label("updated_at")).where(
+                columns.workspace_id == workspace_id, columns.workflow_id == workflow_id, columns.version == version
+            ),
+        )
+
     def plan(self, plan_hash: str) -> bytes | None:
         statement = select(plans.c.plan).where(plans.c.hash == plan_hash)
         found = self._read("a plan", lambda connection: connection.execute(statement).scalar_one_or_none())
@@ -109,6 +133,7 @@ class SqlReader:
         status: Sequence[str] = (),
         workflow_id: str | None = None,
         batch_id: str | None = None,
+        parent_id: str | None = None,
         created_after: int | None = None,
         limit: int = 50,
         cursor: str | None = None,
@@ -122,6 +147,8 @@ class SqlReader:
             conditions.append(columns.workflow_id == workflow_id)
         if batch_id is not None:
             conditions.append(columns.batch_id == batch_id)
+        if parent_id is not None:
+            conditions.append(columns.parent_id == parent_id)
         if created_after is not None:
             conditions.append(columns.created_at > created_after)
         return self._newest_first(ExecutionRecord, executions, conditions, limit, cursor)
@@ -153,6 +180,35 @@ class SqlReader:
         )
         return [from_row(InboxRecord, row) for row in rows]
 
+    def inbox_row(self, execution_id: str, row_id: str) -> InboxRecord | None:
+        return self._one(InboxRecord, select(inbox).where(inbox.c.execution_id == execution_id, inbox.c.id == row_id))
+
+    def waitpoint(self, waitpoint_id: str, workspace_id: str = DEFAULT_WORKSPACE) -> WaitpointRecord | None:
+        statement = select(waitpoints).where(waitpoints.c.id == waitpoint_id)
+        return self._one(WaitpointRecord, statement.where(waitpoints.c.workspace_id == workspace_id))
+
+    def waitpoint_by_token(self, token_hash: str) -> WaitpointRecord | None:
+        return self._one(WaitpointRecord, select(waitpoints).where(waitpoints.c.token_hash == token_hash))
+
+    def waitpoints(
+        self,
+        *,
+        status: str | None = None,
+        execution_id: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+        workspace_id: str = DEFAULT_WORKSPACE,
+    ) -> Page:
+        conditions = [waitpoints.c.workspace_id == workspace_id]
+        if status is not None:
+            conditions.append(waitpoints.c.status == status)
+        if execution_id is not None:
+            conditions.append(waitpoints.c.execution_id == execution_id)
+        return self._newest_first(WaitpointRecord, waitpoints, conditions, limit, cursor)
+
+    def snapshot(self, snapshot_id: str) -> SnapshotRecord | None:
+        return self._one(SnapshotRecord, select(snapshots).where(snapshots.c.id == snapshot_id))
+
     def executions_owned_by(self, owner_id: str) -> list[str]:
         return self._ids(
             "what an owner owns",
@@ -160,6 +216,10 @@ class SqlReader:
                 executions.c.owner_id == owner_id, executions.c.status.not_in([*TERMINAL_EXECUTION])
             ),
         )
+
+    def descendants(self, root_id: str) -> int:
+        statement = select(func.count(executions.c.id)).where(executions.c.root_id == root_id)
+        return self._read("the descendants", lambda connection: int(connection.execute(statement).scalar_one()))
 
     def unread_inboxes(self, owner_id: str) -> list[str]:
         joined = inbox.join(executions, inbox.c.execution_id == executions.c.id)

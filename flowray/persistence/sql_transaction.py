@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from flowray.persistence.database import clock_ms
 from flowray.persistence.tables import executions
-from flowray.persistence.writes import AnyWrite, AppendEvents, InsertInbox
+from flowray.persistence.writes import AnyWrite, AppendEvents, InsertExecution, InsertInbox
 
 T = TypeVar("T")
 
@@ -47,7 +47,7 @@ class Transaction:
         self.connection = connection
         self.standings: dict[str, Standing] = {}
         self.consumed: set[str] = set()
-        for ids in chunks(sorted({_names(write) for write in writes} - {""})):
+        for ids in chunks(sorted({its_id for write in writes for its_id in _names(write)})):
             for row in connection.execute(_SELECT, {"ids": ids}):
                 self.standings[row.id] = Standing(row.workspace_id, row.status, row.epoch, row.last_seq)
 
@@ -61,10 +61,13 @@ class Transaction:
         return insert_or_ignore(self.connection.dialect.name, table)
 
 
-def _names(write: AnyWrite) -> str:
+def _names(write: AnyWrite) -> tuple[str, ...]:
+    """The executions whose rows a write looks at or changes."""
     if isinstance(write, AppendEvents):
-        return write.execution_id
-    return write.record.execution_id if isinstance(write, InsertInbox) else ""
+        return (write.execution_id, *(row.execution_id for row in write.outbox))
+    if isinstance(write, InsertExecution):
+        return () if write.parent_epoch is None else (str(write.record.parent_id),)
+    return (write.record.execution_id,) if isinstance(write, InsertInbox) else ()
 
 
 @lru_cache

@@ -9,7 +9,7 @@ from sqlalchemy import RowMapping, delete, select, update
 
 from flowray.errors import ErrorCode
 from flowray.persistence.sql_transaction import Transaction
-from flowray.persistence.tables import payloads, workflows
+from flowray.persistence.tables import payloads, workflow_versions, workflows
 from flowray.persistence.writes import AnyResult, DeleteWorkflow, Done, PutPayload, Refused, Saved, SaveWorkflow
 
 
@@ -24,6 +24,7 @@ def _save(tx: Transaction, write: SaveWorkflow) -> AnyResult:
         if write.must_exist:
             return _unknown(write.id)
         if tx.connection.execute(tx.insert(workflows), _row(write)).rowcount:
+            _keep_version(tx, write, 1)
             return Saved(version=1, created_at=write.ts, updated_at=write.ts)
         current = _current(tx, write)  # somebody else inserted it between the two statements
         assert current is not None
@@ -41,7 +42,22 @@ def _save(tx: Transaction, write: SaveWorkflow) -> AnyResult:
         .where(workflows.c.workspace_id == write.workspace_id, workflows.c.id == write.id)
         .values(changes)
     )
+    _keep_version(tx, write, current["version"] + 1)
     return Saved(version=current["version"] + 1, created_at=current["created_at"], updated_at=write.ts)
+
+
+def _keep_version(tx: Transaction, write: SaveWorkflow, version: int) -> None:
+    row = {
+        "workspace_id": write.workspace_id,
+        "workflow_id": write.id,
+        "version": version,
+        "name": write.name,
+        "hash": write.hash,
+        "definition": write.definition,
+        "created_at": write.ts,
+        "created_by": write.created_by,
+    }
+    tx.connection.execute(tx.insert(workflow_versions), row)
 
 
 def _current(tx: Transaction, write: SaveWorkflow) -> RowMapping | None:
@@ -82,6 +98,11 @@ def delete_workflows(tx: Transaction, writes: Sequence[DeleteWorkflow]) -> list[
         deleted = tx.connection.execute(
             delete(workflows).where(workflows.c.workspace_id == write.workspace_id, workflows.c.id == write.id)
         ).rowcount
+        tx.connection.execute(
+            delete(workflow_versions).where(
+                workflow_versions.c.workspace_id == write.workspace_id, workflow_versions.c.workflow_id == write.id
+            )
+        )
         results.append(Done() if deleted else _unknown(write.id))
     return results
 

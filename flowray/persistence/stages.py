@@ -64,12 +64,14 @@ def _touches(write: AnyWrite) -> tuple[str, ...]:
             return (f"workflow {workspace_id} {workflow_id}",)
         case DeleteWorkflow(id=workflow_id, workspace_id=workspace_id):
             return (f"workflow {workspace_id} {workflow_id}",)
-        case InsertExecution(record=record):
+        case InsertExecution(record=record, parent_epoch=None):
             return (f"execution {record.id}",)
+        case InsertExecution(record=record):
+            return (f"execution {record.id}", f"execution {record.parent_id}")
         case InsertInbox(record=request):
             return (f"execution {request.execution_id}",)
-        case AppendEvents(execution_id=execution_id):
-            return (f"execution {execution_id}",)
+        case AppendEvents(execution_id=execution_id, outbox=outbox):
+            return (f"execution {execution_id}", *(f"execution {row.execution_id}" for row in outbox))
         case RegisterOwner() | RenewLease() | ReleaseOwner():
             return ("owners",)
         case ClaimExecutions() | PutPayload():

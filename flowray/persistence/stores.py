@@ -14,6 +14,8 @@ from flowray.persistence.records import (
     NodeLogRecord,
     OwnerRecord,
     Page,
+    SnapshotRecord,
+    WaitpointRecord,
     WorkflowRecord,
 )
 from flowray.persistence.writes import AnyResult, AnyWrite
@@ -59,6 +61,12 @@ class Reader(Protocol):
 
     def workflow(self, workflow_id: str, workspace_id: str = DEFAULT_WORKSPACE) -> WorkflowRecord | None: ...
 
+    def workflow_version(
+        self, workflow_id: str, version: int, workspace_id: str = DEFAULT_WORKSPACE
+    ) -> WorkflowRecord | None:
+        """The workflow as it was saved in that version, without its diagnostics."""
+        ...
+
     def workflows(self, *, limit: int = 50, cursor: str | None = None, workspace_id: str = DEFAULT_WORKSPACE) -> Page:
         """Newest first; a cursor is opaque. Raises FlowrayError INVALID_CURSOR."""
         ...
@@ -77,6 +85,10 @@ class Reader(Protocol):
         """Ids of the executions that this owner owns and that have not ended."""
         ...
 
+    def descendants(self, root_id: str) -> int:
+        """How many executions were called below this one, at any depth, those that have ended included."""
+        ...
+
     def unread_inboxes(self, owner_id: str) -> list[str]:
         """Ids of the executions owned by this owner that have unconsumed inbox rows."""
         ...
@@ -87,6 +99,7 @@ class Reader(Protocol):
         status: Sequence[str] = (),
         workflow_id: str | None = None,
         batch_id: str | None = None,
+        parent_id: str | None = None,
         created_after: int | None = None,
         limit: int = 50,
         cursor: str | None = None,
@@ -112,6 +125,30 @@ class Reader(Protocol):
     def inbox(self, execution_id: str) -> list[InboxRecord]:
         """Unconsumed rows, oldest first."""
         ...
+
+    def inbox_row(self, execution_id: str, row_id: str) -> InboxRecord | None:
+        """One row, consumed or not."""
+        ...
+
+    def waitpoint(self, waitpoint_id: str, workspace_id: str = DEFAULT_WORKSPACE) -> WaitpointRecord | None: ...
+
+    def waitpoint_by_token(self, token_hash: str) -> WaitpointRecord | None:
+        """In whatever workspace: who has the token may complete it."""
+        ...
+
+    def waitpoints(
+        self,
+        *,
+        status: str | None = None,
+        execution_id: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+        workspace_id: str = DEFAULT_WORKSPACE,
+    ) -> Page:
+        """Newest first. Raises FlowrayError INVALID_CURSOR."""
+        ...
+
+    def snapshot(self, snapshot_id: str) -> SnapshotRecord | None: ...
 
     def owners(self) -> list[OwnerRecord]:
         """All owners whose lease has not ended, by the database's clock."""

@@ -83,6 +83,19 @@ workflows = Table(
     Index(None, "workspace_id", "created_at", "id"),
 )
 
+workflow_versions = Table(
+    "workflow_versions",
+    metadata,
+    _workspace(primary_key=True),
+    Column("workflow_id", Text, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    Column("definition", JsonText, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("created_by", Text),
+)
+
 plans = Table(
     "plans",
     metadata,
@@ -117,7 +130,11 @@ executions = Table(
     Column("metadata", JsonText, nullable=False),
     Column("trigger", Text),
     Column("parent_id", Text),
+    Column("parent_key", Text),
+    Column("root_id", Text),
+    Column("depth", Integer, nullable=False, server_default=text("0")),
     Column("rerun_of", Text),
+    Column("selection", JsonText),
     Column("batch_id", Text),
     Column("deadline_at", BigInteger),
     Column("created_at", BigInteger, nullable=False),
@@ -133,6 +150,8 @@ executions = Table(
     Column("recoveries", Integer, nullable=False),
     Column("crash_reason", Text),
     Column("cancel_reason", Text),
+    Column("pause", JsonText),
+    Column("wake_at", BigInteger),
     Column("idempotency_key", Text),
     Column("request_hash", Text),
     Column("engine_version", Text, nullable=False),
@@ -163,6 +182,8 @@ Index(
     sqlite_where=_e.parent_id.is_not(None),
     postgresql_where=_e.parent_id.is_not(None),
 )
+# How many descendants an execution has is counted before each further one.
+Index("ix_executions_root", _e.root_id, sqlite_where=_e.root_id.is_not(None), postgresql_where=_e.root_id.is_not(None))
 # The sweep looks only at executions that have not ended, of which there are few.
 Index(
     "ix_executions_active_owner",
@@ -173,6 +194,8 @@ Index(
     postgresql_where=is_active(),
 )
 Index("ix_executions_plan", _e.plan_hash)
+# Only executions that were released while something was to happen at a time have one.
+Index("ix_executions_wake", _e.wake_at, sqlite_where=_e.wake_at.is_not(None), postgresql_where=_e.wake_at.is_not(None))
 # Inline executions have no workflow; their keys are unique among themselves, so NULL must equal NULL here.
 Index(
     "uq_executions_idempotency",
@@ -287,6 +310,7 @@ waitpoints = Table(
     # Named waitpoints can be created, and completed, before any execution waits for them.
     Column("execution_id", Text, ForeignKey("executions.id", ondelete="CASCADE")),
     Column("instance", Text),
+    Column("node_id", Text),
     Column("token", Text),
     Column("token_hash", Text),
     Column("kind", Text, nullable=False),

@@ -11,7 +11,15 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from flowray.persistence.records import DEFAULT_WORKSPACE, ExecutionRecord, InboxRecord, NodeLogRecord
+from flowray.persistence.records import (
+    DEFAULT_WORKSPACE,
+    ExecutionRecord,
+    InboxRecord,
+    NodeLogRecord,
+    SnapshotRecord,
+    WaitpointClosing,
+    WaitpointRecord,
+)
 
 
 class Write(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="write", kw_only=True):
@@ -21,7 +29,8 @@ class Write(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="write", 
 class SaveWorkflow(Write, tag="save_workflow", frozen=True):
     """Insert a workflow, or replace it with version + 1. An unchanged ``hash`` changes nothing and keeps the version.
 
-    ``must_exist`` refuses to create (PUT of an unknown id). Result: Saved, or Refused(NOT_FOUND).
+    Every version is kept, for calls that are pinned to it. ``must_exist`` refuses to create (PUT of an unknown id).
+    Result: Saved, or Refused(NOT_FOUND).
     """
 
     id: str
@@ -36,7 +45,10 @@ class SaveWorkflow(Write, tag="save_workflow", frozen=True):
 
 
 class DeleteWorkflow(Write, tag="delete_workflow", frozen=True):
-    """Remove a workflow. Its executions and their plans stay. Result: Done, or Refused(NOT_FOUND)."""
+    """Remove a workflow with all its versions. Its executions and their plans stay.
+
+    Result: Done, or Refused(NOT_FOUND).
+    """
 
     id: str
     workspace_id: str = DEFAULT_WORKSPACE
@@ -46,11 +58,14 @@ class InsertExecution(Write, tag="insert_execution", frozen=True):
     """Insert an execution and, unless present, its plan, in one transaction.
 
     If ``record.idempotency_key`` is taken within (workspace, workflow), nothing is inserted and the result is
-    Existing; the caller compares request hashes. Result: Inserted or Existing.
+    Existing; the caller compares request hashes. ``parent_epoch``: of a child, the epoch under which its parent asks
+    for it; if the parent has ended or has another owner by now, the result is Fenced (R19, R22). Result: Inserted,
+    Existing or Fenced.
     """
 
     record: ExecutionRecord
     plan: bytes
+    parent_epoch: int | None = None
 
 
 class AppendEvents(Write, tag="append_events", frozen=True):
@@ -59,8 +74,12 @@ class AppendEvents(Write, tag="append_events", frozen=True):
     ``changes`` are columns of ExecutionRecord to set. ``consumed`` are inbox ids folded by these events; they are
     marked in the same transaction (R25). ``release`` gives up ownership. ``refuse_on_inbox``: if the execution has an
     unconsumed inbox row of this kind that is not among ``consumed``, nothing is written and the result is Pending
-    (R35). ``last_seq == expected_seq`` with the events ``[]`` changes columns without an event. A repeat of what has
-    been written answers Done. Result: Done, Fenced, Pending.
+    (R35). ``waitpoints`` are opened (one that is there already stays as it is), ``closed_waitpoints`` closed unless
+    they are; ``close_waitpoints`` cancels all that are still open. ``snapshot`` replaces the one before. ``outbox``
+    are rows for the inboxes of other executions, inserted in the same transaction: the end of a child for its parent, a
+    cancellation for a child. One whose execution is unknown or has ended, or whose dedupe key is taken, is left out.
+    ``last_seq == expected_seq`` with the events ``[]`` changes columns without an event. A repeat of what has been
+    written answers Done. Result: Done, Fenced, Pending.
     """
 
     execution_id: str
@@ -74,6 +93,11 @@ class AppendEvents(Write, tag="append_events", frozen=True):
     consumed: tuple[str, ...] = ()
     release: bool = False
     refuse_on_inbox: str | None = None
+    waitpoints: tuple[WaitpointRecord, ...] = ()
+    closed_waitpoints: tuple[WaitpointClosing, ...] = ()
+    close_waitpoints: bool = False
+    snapshot: SnapshotRecord | None = None
+    outbox: tuple[InboxRecord, ...] = ()
 
 
 class InsertInbox(Write, tag="insert_inbox", frozen=True):

@@ -16,6 +16,10 @@ from flowray.handlers.node_task import NodeTask
 from flowray.persistence.records import ExecutionRecord
 from flowray.plan import ExecutableNode
 
+DEADLINE_GRACE_MS = 2_000
+"""The engine ends an execution at its deadline and stops its attempts; a lane does so by itself only this much later.
+If it came first, the execution would fail with a node that took too long instead of ending as timed out (R14)."""
+
 _NAMED_KEY = {
     Role.SOURCE: ("inputName", "input_name", "inputVariable", "input_variable", "variableName", "variable_name"),
     Role.OUTPUT: ("outputName", "output_name", "outputVariable", "output_variable", "name"),
@@ -51,6 +55,7 @@ def node_task(
     context = context_for(index, state, command.instance)
     return NodeTask(
         execution_id=record.id,
+        payload_owner=record.root_id or "",
         workflow_id=record.workflow_id,
         workflow_name=record.workflow_name or index.plan.name,
         epoch=state.epoch,
@@ -67,7 +72,7 @@ def node_task(
         sentinel=command.sentinel,
         round=command.round,
         timeout_ms=node.timeout_ms,
-        deadline_ms=record.deadline_at,
+        deadline_ms=None if record.deadline_at is None else record.deadline_at + DEADLINE_GRACE_MS,
         stream_id=stream_name(command.instance) if node.streams else "",
         streams=node.streams,
         keep_unresolved=index.plan.dialect.keep_unresolved,
@@ -75,6 +80,7 @@ def node_task(
         inputs=context.inputs,
         # The engine changes its variables in place; the lane may read this task in another thread.
         variables=dict(context.variables),
+        shared=context.shared,
         outputs=context.outputs,
         aliases=context.aliases,
         alias_keys=_alias_keys(index, context.aliases),

@@ -15,19 +15,39 @@ from typing import Any, Protocol
 
 from flowray.engine import events as ev
 from flowray.engine import stimuli as st
-from flowray.engine.commands import CancelTimer, EndExecution, PruneOutputs, StartTimer, StopNode
+from flowray.engine.commands import (
+    CancelTimer,
+    EndExecution,
+    ExpireWaitpoint,
+    PruneOutputs,
+    StartChild,
+    StartTimer,
+    StopChild,
+    StopNode,
+)
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.handlers.node_task import NodeTask
 from flowray.persistence.records import InboxRecord
 from flowray.persistence.stores import Journal, Reader
-from flowray.persistence.writes import AnyResult, AppendEvents, Done, Pending, Refused
+from flowray.persistence.writes import AnyResult, AppendEvents, Done, Inserted, InsertInbox, Pending, Refused
+from flowray.runtime.children import CANCEL, CHILD, Children, ended
+from flowray.runtime.crash_points import CrashPoint, reached
 from flowray.runtime.live import Action, LiveExecution
 from flowray.runtime.timers import Timers
+from flowray.runtime.waitpoints import expiry_row, stimulus_of
 
 logger = logging.getLogger(__name__)
 
 IDLE_S = 0.5
 """How long the loop sleeps when nothing is due: bounds how late a stop is noticed, not how fast work is."""
+
+
+REST_TIMER = "rest"
+REST_AFTER_MS = 2_000
+"""How long an execution that only waits stays: answers often come at once, and taking it up again folds its log."""
+
+NEAR_MS = 15_000
+"""One that goes on by itself within this time stays: a sweep that finds it may be seconds late."""
 
 
 class Executor(Protocol):
@@ -57,7 +77,11 @@ Publish = Callable[[str, int, Sequence[ev.AnyEvent]], None]
 
 
 class Driver:
-    """Drives any number of executions. Thread-safe methods: ``own``, ``post``, ``deliver_inbox``, ``stop``."""
+    """Drives any number of executions. Those that only wait are left to whoever claims them, and ``gave_up`` is told
+    their ids; None keeps them.
+
+    Thread-safe methods: ``own``, ``post``, ``deliver_inbox``, ``stop``.
+    """
 
     def __init__(
         self,
@@ -66,13 +90,16 @@ class Driver:
         publish: Publish,
         now_ms: Callable[[], int],
         may_dispatch: Callable[[], bool] = lambda: True,
+        gave_up: Callable[[str], None] | None = None,
     ) -> None:
         self._journal = journal
         self._reader = reader
         self._publish = publish
         self._now_ms = now_ms
         self._may_dispatch = may_dispatch
+        self._gave_up = gave_up
         self._executor: Executor | None = None
+        self._children: Children | None = None
         self._messages: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._live: dict[str, LiveExecution] = {}
         self._dirty: dict[str, LiveExecution] = {}
@@ -83,9 +110,9 @@ class Driver:
 
     # -- called from other threads --------------------------------------------------------------------------------
 
-    def start(self, executor: Executor) -> None:
-        """Start the thread. ``executor`` is given here because it needs ``post``."""
-        self._executor = executor
+    def start(self, executor: Executor, children: Children | None = None) -> None:
+        """Start the thread. ``executor`` and ``children`` are given here because they need ``post``."""
+        self._executor, self._children = executor, children
         self._thread.start()
 
     def own(self, live: LiveExecution, stimulus: st.AnyStimulus) -> None:
@@ -135,7 +162,11 @@ class Driver:
                 logger.exception("flowray driver: a message was lost")
         now = self._now_ms()
         for execution_id, timer_id in self._timers.pop_due(now):
+            if timer_id == REST_TIMER:
+                self._rest(self._live.get(execution_id))
+                continue
             self._do_take(execution_id, st.TimerFired(ts=now, timer_id=timer_id))
+            reached(CrashPoint.TIMER_DUE)
         self._commit_dirty()
         self._dispatch()
         return going_on
@@ -165,6 +196,7 @@ class Driver:
         self._dirty.clear()
         if not writes:
             return
+        reached(CrashPoint.COMMIT_SENT)
         try:
             self._journal.submit(
                 writes, lambda results, error: self._messages.put((self._do_committed, (executions, results, error)))
@@ -195,6 +227,7 @@ class Driver:
         self._held_back = False
         tasks, self._to_run = [task for task in self._to_run if self._is_wanted(task)], []
         if tasks:
+            reached(CrashPoint.DISPATCH)
             self._executor.run(tasks)
 
     def _is_wanted(self, task: NodeTask) -> bool:
@@ -215,7 +248,7 @@ class Driver:
 
     def _do_take(self, execution_id: str, stimulus: st.AnyStimulus) -> None:
         live = self._live.get(execution_id)
-        if live is None or stimulus.incarnation not in (0, live.incarnation):
+        if live is None or live.resting or stimulus.incarnation not in (0, live.incarnation):
             return
         try:
             actions = live.take(stimulus)
@@ -233,16 +266,21 @@ class Driver:
 
     def _do_inbox(self, execution_id: str, rows: Sequence[InboxRecord]) -> None:
         live = self._live.get(execution_id)
-        if live is None:
-            return
+        if live is None or live.resting:
+            return  # Rows that an execution leaves behind when it is given up make it claimable at once.
         for row in rows:
             # An ended execution leaves its rows alone: if its ending is refused for them, they come again (R35).
             if live.state.ended or not live.fold_inbox(row.id):
                 continue
-            if row.kind == "cancel":
+            if row.kind == CHILD:
+                self._do_take(execution_id, ended(row, self._now_ms()))
+            elif (stimulus := stimulus_of(row, self._now_ms())) is not None:
+                self._do_take(execution_id, stimulus)
+            elif row.kind == CANCEL:
                 data = row.data if isinstance(row.data, dict) else {}
                 reason = data.get("reason") or "Cancelled by user"
                 self._do_take(execution_id, st.CancelRequested(ts=self._now_ms(), reason=reason, by=row.by))
+            reached(CrashPoint.INBOX_TAKEN)
 
     def _do_committed(
         self, executions: list[LiveExecution], results: list[AnyResult] | None, error: Exception | None
@@ -266,13 +304,22 @@ class Driver:
     def _settle(self, live: LiveExecution, result: AnyResult) -> None:
         """What became of the commit of one execution."""
         if isinstance(result, Done):
+            reached(CrashPoint.END_DURABLE if live.state.ended else CrashPoint.COMMIT_DURABLE)
+            sent = live.sent
             first, events, actions = live.committed()
-            self._tell(live, first, events)
+            if events:
+                self._tell(live, first, events)
+                reached(CrashPoint.COMMIT_TOLD)
             self._carry_out(live, actions)
-            if live.pending:
+            self._deliver(sent)
+            if live.pending or live.consumed:
                 self._dirty[live.id] = live
             elif live.crash_reason is not None:
                 self._forget(live)
+            elif live.resting:
+                self._leave(live)
+            elif self._may_rest(live):
+                self._timers.set(live.id, REST_TIMER, self._now_ms() + REST_AFTER_MS)
         elif isinstance(result, Pending):
             self._retract(live, result.inbox)
         elif isinstance(result, Refused) and live.crash_reason is None:
@@ -283,6 +330,15 @@ class Driver:
             # Fenced: somebody else owns it now. Its lanes are told; nothing more is written (R22).
             logger.warning("flowray driver: execution %s has a new owner", live.id)
             self._forget(live)
+
+    def _deliver(self, rows: Sequence[InboxRecord]) -> None:
+        """Rows that a commit put into other executions' inboxes: folded here at once, or by their owners elsewhere."""
+        for row in rows:
+            if row.execution_id in self._live:
+                self._do_inbox(row.execution_id, [row])
+        elsewhere = [row.execution_id for row in rows if row.execution_id not in self._live]
+        if elsewhere and self._children is not None:
+            self._children.wake(elsewhere)
 
     def _tell(self, live: LiveExecution, first: int, events: Sequence[ev.AnyEvent]) -> None:
         try:
@@ -313,10 +369,53 @@ class Driver:
                 key = (live.id, action.instance, action.attempt)
                 self._to_run = [task for task in self._to_run if _key(task) != key]
                 self._executor.stop(*key)
+            elif isinstance(action, StartChild) and self._children is not None:
+                self._children.start(live.record, action)
+            elif isinstance(action, StopChild) and self._children is not None:
+                self._children.stop(live.record, action)
+            elif isinstance(action, ExpireWaitpoint):
+                self._expire(live, action)
             elif isinstance(action, PruneOutputs) and self._executor is not None:
                 self._executor.prune(action.payload_ids)
             elif isinstance(action, EndExecution):
                 self._forget(live)
+
+    def _expire(self, live: LiveExecution, action: ExpireWaitpoint) -> None:
+        """Let the inbox decide whether an answer came first (R25)."""
+        row = expiry_row(live.id, action.waitpoint, self._now_ms())
+        write = InsertInbox(record=row, workspace_id=live.record.workspace_id)
+        try:
+            self._journal.submit(
+                [write], lambda results, error: self._messages.put((self._do_expired, (live, row, results)))
+            )
+        except FlowrayError:
+            self._do_expired(live, row, None)
+
+    def _do_expired(self, live: LiveExecution, row: InboxRecord, results: list[AnyResult] | None) -> None:
+        if self._live.get(live.id) is not live:
+            return
+        if results is None:
+            self._forget(live)  # As for a commit: the sweep takes it up again, with the timer that it had.
+        elif isinstance(results[0], Inserted):
+            self._do_inbox(live.id, [row])
+
+    # -- resting --------------------------------------------------------------------------------------------------
+
+    def _may_rest(self, live: LiveExecution) -> bool:
+        wakes_at = live.wakes_at()
+        return self._gave_up is not None and live.is_idle and (wakes_at is None or wakes_at > self._now_ms() + NEAR_MS)
+
+    def _rest(self, live: LiveExecution | None) -> None:
+        """Give an execution up that only answers or a later time can move; who claims it then, goes on (R25)."""
+        if live is not None and self._may_rest(live):
+            live.resting = True
+            self._dirty[live.id] = live
+
+    def _leave(self, live: LiveExecution) -> None:
+        reached(CrashPoint.GIVEN_UP)
+        self._forget(live)
+        if self._gave_up is not None:
+            self._gave_up(live.id)
 
     def _forget(self, live: LiveExecution) -> None:
         if self._live.get(live.id) is not live:

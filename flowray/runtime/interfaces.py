@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any, Protocol
 
 from flowray.eventlog.log import RecordedEvent
 from flowray.persistence.records import ExecutionRecord, InboxRecord
 from flowray.persistence.stores import Reader
 from flowray.persistence.writes import AnyResult, AnyWrite
+
+
+class Watch(Protocol):
+    """Tells that executions may have gone on, so that their logs are worth a look. Best effort."""
+
+    def look_at(self, execution_ids: Iterable[str]) -> None:
+        """Watch these executions and no others. What they do from now on ends a ``wait``."""
+        ...
+
+    async def wait(self) -> bool:
+        """True once one of them may have new events; False after about a second of silence."""
+        ...
+
+    def close(self) -> None:
+        """Watch nothing any more."""
+        ...
 
 
 class ExecutionDirectory(Protocol):
@@ -38,8 +54,16 @@ class ExecutionDirectory(Protocol):
         """
         ...
 
+    def watch(self) -> Watch:
+        """For readers of several logs at once. To be called on the event loop that waits."""
+        ...
+
     async def load_payload(self, payload_id: str) -> bytes:
         """The JSON text of a stored value. Raises FlowrayError PAYLOAD_MISSING."""
+        ...
+
+    async def keep_payload(self, execution_id: str, data: bytes) -> str:
+        """Keep the JSON text of a large value for an execution; returns its payload id once it is durable (R34)."""
         ...
 
     async def info(self) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from flowray.handlers.handler import Cancellation
 from flowray.handlers.node_task import NodeTask
 from flowray.handlers.registry import NodeRegistry
 from flowray.handlers.services import Services
+from flowray.runtime.crash_points import CrashPoint, reached
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ class Lane:
             if not cancellation.is_cancelled:
                 outgoing.items.put_nowait((task.execution_id, signed(task, stimulus)))
 
+        reached(CrashPoint.ATTEMPT_BEGUN)
         try:
             result = await run_attempt(
                 task, registry=self._registry, services=self._services, emit=emit, cancellation=cancellation,
@@ -72,6 +74,7 @@ class Lane:
         finally:
             if self._running.get(key) is cancellation:
                 del self._running[key]
+        reached(CrashPoint.ATTEMPT_DONE)
         emit(result)
 
     def _broken(self, task: NodeTask, error: Exception) -> st.AttemptFailed:

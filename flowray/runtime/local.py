@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 import uuid
@@ -10,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from flowray.engine import events as ev
+from flowray.errors import FlowrayError
 from flowray.eventlog.log import RecordedEvent
 from flowray.handlers.handler import system_now_ms
 from flowray.handlers.node_task import NodeTask
@@ -19,12 +21,15 @@ from flowray.persistence.journal import ThreadJournal
 from flowray.persistence.records import ExecutionRecord, InboxRecord
 from flowray.persistence.stores import Committer, PayloadStore, Reader
 from flowray.persistence.writes import AnyResult, AnyWrite, InsertInbox
-from flowray.runtime.fanout import Fanout
+from flowray.runtime.child_starts import ChildLimits
+from flowray.runtime.fanout import Fanout, FanoutWatch
 from flowray.runtime.lane import Lane, Report
 from flowray.runtime.loop_lane import LoopLane
 from flowray.runtime.orchestrator import Orchestrator
 from flowray.runtime.ownership import OwnerIdentity
 from flowray.runtime.payload_cache import CachedPayloads, NoShard
+
+logger = logging.getLogger(__name__)
 
 
 class LocalExecutor:
@@ -62,10 +67,13 @@ class LocalRuntime:
         registry: NodeRegistry,
         services_factory: Callable[[Payloads], Services],
         facts: dict[str, Any] | None = None,
+        child_limits: ChildLimits | None = None,
     ) -> None:
         self.reader = reader
         self._payloads = payloads
         self._facts = facts or {}
+        self._registry = registry
+        self._child_limits = child_limits
         self._fanout = Fanout()
         self._journal = ThreadJournal(committer)
         self._changing = threading.Lock()
@@ -79,6 +87,7 @@ class LocalRuntime:
         return Orchestrator(
             OwnerIdentity(id=f"local-{uuid.uuid4().hex[:12]}", kind="local", generation="local"),
             self._journal, self.reader, self._publish, system_now_ms, _monotonic_ms, on_lost=self._begin_anew,
+            node_types=self._registry.node_types, child_limits=self._child_limits,
         )  # fmt: skip
 
     def start_threads(self) -> None:
@@ -113,18 +122,29 @@ class LocalRuntime:
         return await asyncio.to_thread(self._orchestrator.insert_and_start, records, plan)
 
     async def request(self, record: InboxRecord) -> AnyResult:
-        """Put a request into the inbox and wake the owner."""
+        """Put a request into the inbox, then wake the owner; a lost wake-up is made up for by the owner's sweep."""
         (result,) = await self.write([InsertInbox(record=record)])
-        await asyncio.to_thread(self._orchestrator.wake, [record.execution_id])
+        try:
+            await asyncio.to_thread(self._orchestrator.wake, [record.execution_id])
+        except FlowrayError as error:
+            logger.info("flowray: the owner of %s was not woken: %s", record.execution_id, error)
         return result
 
     def follow(self, execution_id: str, after: int = 0) -> AsyncIterator[list[RecordedEvent]]:
         """Events as they are committed."""
         return self._fanout.follow(self.reader.events, execution_id, after)
 
+    def watch(self) -> FanoutWatch:
+        """A word when any of several executions may have gone on."""
+        return self._fanout.watch()
+
     async def load_payload(self, payload_id: str) -> bytes:
         """The JSON text of a stored value."""
         return await asyncio.to_thread(self._payloads.get, payload_id)
+
+    async def keep_payload(self, execution_id: str, data: bytes) -> str:
+        """Keep a large value for an execution."""
+        return await asyncio.to_thread(self._payloads.put, execution_id, "start", data)
 
     async def info(self) -> dict[str, Any]:
         """Facts for GET /info."""

@@ -5,24 +5,32 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
+from flowray.definition.node_type import NodeType
 from flowray.engine import events as ev
 from flowray.engine import stimuli as st
+from flowray.engine.commands import StopChild
 from flowray.engine.plan_index import PlanIndex
-from flowray.engine.replay import replay
+from flowray.engine.start_points import selection_from_json
 from flowray.engine.state import ExecutionState
-from flowray.engine.statuses import ExecutionStatus
+from flowray.engine.statuses import TERMINAL_EXECUTION, ExecutionStatus
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.persistence.records import ExecutionRecord, InboxRecord
 from flowray.persistence.stores import Journal, Reader
 from flowray.persistence.writes import AnyResult, Claim, Claimed, ClaimExecutions, Done, Inserted, InsertExecution
 from flowray.plan import plan_from_json
+from flowray.runtime.child_plans import ChildPlans
+from flowray.runtime.child_queue import ChildQueue
+from flowray.runtime.child_starts import ChildLimits, ChildStarter
+from flowray.runtime.children import cancel_row, crash_row
+from flowray.runtime.crash_points import CrashPoint, reached
 from flowray.runtime.driver import Driver, Executor, Publish
 from flowray.runtime.live import LiveExecution, crash_write
 from flowray.runtime.ownership import Lease, OwnerIdentity
+from flowray.runtime.snapshots import load_state
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +42,9 @@ SWEEP_S = 2.0
 CLAIM_LIMIT = 100
 """Executions claimed at a time: none of them is driven before all their logs are folded."""
 
+MOST_CHILDREN = 1_000
+"""Children that are cancelled if their parent cannot even be folded."""
+
 MAX_ADOPTION_FAILURES = 3
 """How often folding an execution's log may fail before it is ended as crashed."""
 
@@ -44,7 +55,10 @@ class Orchestrator:
     New executions arrive owned (``start``); those whose owner died are claimed by a sweep that repeats for ever, so
     that recovery is a loop, not an event (R25, R28). A broken execution never stops the others. ``only``: a dedicated
     orchestrator, which claims nothing and drives the one execution that its owner id owns already. ``on_lost`` is
-    called, on the lease's thread, once the lease has ended under way: nothing is driven here any more.
+    called, on the lease's thread, once the lease has ended under way: nothing is driven here any more. ``on_rest`` is
+    told, on the driver's thread, which execution was given up because only an answer or a later time can move it.
+    ``node_types`` is what the workflows of children are compiled with. ``poke(actor name, execution ids)`` tells the
+    owner in another process to look into inboxes.
     """
 
     def __init__(
@@ -58,8 +72,13 @@ class Orchestrator:
         sweep_s: float = SWEEP_S,
         only: str | None = None,
         on_lost: Callable[[], None] = lambda: None,
+        on_rest: Callable[[str], None] = lambda execution_id: None,
+        node_types: Callable[[], Mapping[str, NodeType]] = dict,
+        child_limits: ChildLimits | None = None,
+        poke: Callable[[str, Sequence[str]], None] = lambda actor_name, execution_ids: None,
     ) -> None:
         self._on_lost = on_lost
+        self._poke = poke
         self.identity = identity
         self._journal = journal
         self._reader = reader
@@ -67,7 +86,13 @@ class Orchestrator:
         self._now_ms = now_ms
         self._failures: dict[str, int] = {}
         self._lease = Lease(identity, journal, reader, monotonic_ms, on_lost=self._lease_lost)
-        self._driver = Driver(journal, reader, publish, now_ms, self._lease.is_trusted)
+        gave_up = on_rest if only is None else None
+        self._driver = Driver(journal, reader, publish, now_ms, self._lease.is_trusted, gave_up=gave_up)
+        self.child_starter = ChildStarter(
+            journal, reader, ChildPlans(reader, node_types), own=self.owned_record, begin=self.begin,
+            post=self._driver.post, now_ms=now_ms, limits=child_limits,
+        )  # fmt: skip
+        self._children = ChildQueue(self.child_starter, self.wake_owners)
         self._plans: OrderedDict[str, PlanIndex] = OrderedDict()
         self._begun: OrderedDict[str, None] = OrderedDict()
         self._lock = threading.Lock()
@@ -84,7 +109,8 @@ class Orchestrator:
     def run(self, executor: Executor) -> None:
         """Register, start driving, and begin to sweep. Returns at once."""
         self._lease.start()
-        self._driver.start(executor)
+        self._driver.start(executor, self._children)
+        self._children.start_thread()
         self._sweeper.start()
 
     def stop(self) -> None:
@@ -93,6 +119,7 @@ class Orchestrator:
         if self._sweeper.is_alive():
             self._sweeper.join(timeout=5)
         self._driver.stop()
+        self._children.stop_thread()
         self._lease.stop()
 
     # -- starting -------------------------------------------------------------------------------------------------
@@ -109,8 +136,10 @@ class Orchestrator:
 
     def insert_and_start(self, records: Sequence[ExecutionRecord], plan: bytes) -> list[AnyResult]:
         """Commit new executions of one plan, owned by this process, and set the inserted ones going."""
+        reached(CrashPoint.START_ASKED)
         owned = [self.owned_record(record) for record in records]
         results = self._journal.commit([InsertExecution(record=record, plan=plan) for record in owned])
+        reached(CrashPoint.START_DURABLE)
         self.begin([record for record, result in zip(owned, results, strict=True) if isinstance(result, Inserted)])
         return results
 
@@ -121,13 +150,13 @@ class Orchestrator:
             if self._was_begun(record.id):
                 continue
             try:
-                index = self._index(record.plan_hash)
+                index, start = self._index(record.plan_hash), _start(record, now)
             except Exception:
                 # It is committed and ours: the sweep tries again, and ends it visibly if that does not help (R28).
                 logger.exception("flowray: execution %s could not be begun", record.id)
                 continue
-            live = LiveExecution(record, index, ExecutionState(), record.epoch)
-            self._driver.own(live, st.Start(ts=now, inputs=record.inputs, deadline_ms=record.deadline_at))
+            live = LiveExecution(_without_selection(record), index, ExecutionState(), record.epoch)
+            self._driver.own(live, start)
 
     def _was_begun(self, execution_id: str) -> bool:
         """A start may be asked for again when its answer is late: the execution may even have ended by then (L2)."""
@@ -147,6 +176,19 @@ class Orchestrator:
         others = tuple(execution_id for execution_id in execution_ids if execution_id not in owned)
         if others and self._only is None:
             self._claim(others)
+
+    def wake_owners(self, execution_ids: Sequence[str]) -> None:
+        """Rows were put into these inboxes: look into them here, or tell the owner in another process. Best effort."""
+        actors = {owner.id: owner.actor_name for owner in self._reader.owners()}
+        for execution_id in execution_ids:
+            record = self._reader.execution_by_id(execution_id)
+            if record is None or record.status in TERMINAL_EXECUTION:
+                continue
+            actor_name = actors.get(record.owner_id or "")
+            if record.owner_id in (None, self.identity.id):
+                self.wake([execution_id])
+            elif actor_name is not None:
+                self._poke(actor_name, [execution_id])
 
     # -- recovery -------------------------------------------------------------------------------------------------
 
@@ -188,6 +230,8 @@ class Orchestrator:
         (result,) = self._journal.commit([ClaimExecutions(owner_id=self.identity.id, ids=ids, limit=CLAIM_LIMIT)])
         if not isinstance(result, Claimed):
             return 0
+        if result.claims:
+            reached(CrashPoint.CLAIMED)
         for claim in result.claims:
             self._try_to_adopt(claim)
         return len(result.claims)
@@ -210,11 +254,27 @@ class Orchestrator:
 
     def _give_up(self, claim: Claim, reason: str) -> None:
         del self._failures[claim.execution_id]
-        write = crash_write(claim.execution_id, claim.epoch, claim.last_seq, self._now_ms(), reason)
+        outbox = self._last_words(claim, reason)
+        write = crash_write(claim.execution_id, claim.epoch, claim.last_seq, self._now_ms(), reason, outbox)
         (result,) = self._journal.commit([write])
         if isinstance(result, Done):
             event = ev.ExecutionCrashed(ts=write.ts, reason=reason)
             self._publish(claim.execution_id, write.last_seq, [event])
+            self._children.wake([row.execution_id for row in outbox])
+
+    def _last_words(self, claim: Claim, reason: str) -> tuple[InboxRecord, ...]:
+        """What a crash tells others: the parent hears of it, the children are cancelled."""
+        record = self._reader.execution_by_id(claim.execution_id)
+        if record is None:
+            return ()
+        called = self._reader.executions(parent_id=record.id, workspace_id=record.workspace_id, limit=MOST_CHILDREN)
+        rows = [
+            cancel_row(record.id, StopChild("", child.parent_key, "the execution that called it crashed"))
+            for child in called.data
+            if child.status not in TERMINAL_EXECUTION
+        ]
+        end = crash_row(record, reason, claim.last_seq + 1)
+        return tuple(rows) if end is None else (*rows, end)
 
     def _adopt(self, claim: Claim) -> None:
         """Fold the log and go on. Reads only after the claim is committed, so no older owner can append (R22)."""
@@ -222,17 +282,18 @@ class Orchestrator:
         if record is None or (record.owner_id, record.epoch) != (self.identity.id, claim.epoch):
             return
         index = self._index(record.plan_hash)
-        state = replay(index, self._reader.events.read_raw(claim.execution_id))
+        state = load_state(self._reader, record, index)
         if state.ended:
             return  # It ended while the sweep was looking.
         # Not by the claim's last seq: a commit that was given up on may have been written since.
         is_new = state.status in (ExecutionStatus.QUEUED, ExecutionStatus.DELAYED)
-        live = LiveExecution(record, index, state, claim.epoch)
+        live = LiveExecution(_without_selection(record), index, state, claim.epoch)
         now = self._now_ms()
         if is_new:
-            self._driver.own(live, st.Start(ts=now, inputs=record.inputs, deadline_ms=record.deadline_at))
+            self._driver.own(live, _start(record, now))
         else:
-            self._driver.own(live, st.Recovered(ts=now, epoch=claim.epoch, reason="its owner was lost"))
+            reason = "its owner was lost" if claim.recovery else "taken up again"
+            self._driver.own(live, st.Recovered(ts=now, epoch=claim.epoch, reason=reason))
         rows = self._reader.inbox(claim.execution_id)
         if rows:
             self._driver.deliver_inbox(claim.execution_id, rows)
@@ -257,7 +318,19 @@ class Orchestrator:
         logger.error("flowray: orchestrator %s stops; its executions go to others", self.identity.id)
         self._stopped.set()
         self._driver.stop()
+        self._children.stop_thread()
         self._on_lost()
+
+
+def _start(record: ExecutionRecord, now: int) -> st.Start:
+    """What begins an execution that has not started."""
+    selection = selection_from_json(record.selection)
+    return st.Start(ts=now, inputs=record.inputs, deadline_ms=record.deadline_at, selection=selection)
+
+
+def _without_selection(record: ExecutionRecord) -> ExecutionRecord:
+    """The record as it is kept while the execution runs: what it was given to start with may be large."""
+    return record if record.selection is None else msgspec.structs.replace(record, selection=None)
 
 
 def _is_passing(error: Exception) -> bool:

@@ -87,10 +87,15 @@ class Lease:
         """
         if self.identity.actor_name is None:
             return ()
+        try:
+            owners = self._reader.owners()
+        except FlowrayError as error:
+            logger.warning("flowray: leases of predecessors run out by themselves: %s", error)
+            return ()
         host = socket.gethostname()
         return tuple(
             str(owner.pid)
-            for owner in self._reader.owners()
+            for owner in owners
             if owner.host == host and owner.actor_name == self.identity.actor_name and not _is_alive(owner.pid)
         )
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from flowray.persistence.stores import PayloadStore
-from flowray.values import Json, decode_json
+from flowray.values import Json, decode_json, exactly
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +47,11 @@ class CachedPayloads:
         self._cache: OrderedDict[str, bytes] = OrderedDict()
         self._bytes = 0
         self._loading: dict[str, asyncio.Task[bytes]] = {}
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of the values that are cached now."""
+        return self._bytes
 
     async def load(self, payload_id: str) -> Json:
         """The value; a fresh copy each time, so that no handler changes another's. Raises PAYLOAD_MISSING."""
@@ -109,7 +114,7 @@ class CachedPayloads:
     def _remember(self, payload_id: str, data: bytes) -> None:
         if payload_id in self._cache or len(data) > self._capacity:
             return
-        self._cache[payload_id] = data
+        self._cache[payload_id] = exactly(data)
         self._bytes += len(data)
         while self._bytes > self._capacity:
             _, dropped = self._cache.popitem(last=False)

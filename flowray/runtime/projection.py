@@ -5,18 +5,20 @@ Pure functions of plan, state and the events of one commit. The rows can be rebu
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 
 from flowray.engine import events as ev
-from flowray.engine.instances import split_instance
+from flowray.engine.instances import split_instance, waitpoint_key
 from flowray.engine.outputs import progress
 from flowray.engine.plan_index import PlanIndex
 from flowray.engine.signals import NodeError, Usage
 from flowray.engine.state import ExecutionState
 from flowray.persistence.records import NodeLogRecord
+from flowray.plan import ExecutableNode
+from flowray.runtime.waitpoints import waitpoint_id
 from flowray.values import to_wire
 
 _ENDINGS = (
@@ -29,12 +31,19 @@ _ENDINGS = (
 )
 
 
-_MOVING_WAITS = (ev.NodeWaiting, ev.ExecutionResumed, ev.NodeCompleted, ev.NodeFailed, ev.NodeCancelled)
+_MOVING_WAITS = (
+    ev.NodeWaiting,
+    ev.ChildStarted,
+    ev.ExecutionResumed,
+    ev.NodeCompleted,
+    ev.NodeFailed,
+    ev.NodeCancelled,
+)
 """Events after which the execution may wait for something else than before."""
 
 
 def row_changes(
-    index: PlanIndex, state: ExecutionState, events: Iterable[ev.AnyEvent], with_progress: bool
+    index: PlanIndex, execution_id: str, state: ExecutionState, events: Sequence[ev.AnyEvent], with_progress: bool
 ) -> dict[str, Any]:
     """Columns of the execution's row to set with this commit.
 
@@ -45,6 +54,8 @@ def row_changes(
     for event in events:
         if isinstance(event, ev.ExecutionStarted):
             changes["started_at"] = event.ts
+            if event.selection is not None:
+                changes["selection"] = None  # From here on the log has it.
         elif isinstance(event, ev.ExecutionCancelling):
             changes["cancel_reason"] = state.cancel_reason
         elif isinstance(event, _MOVING_WAITS):
@@ -52,8 +63,9 @@ def row_changes(
         elif isinstance(event, _ENDINGS):
             changes.update(_ending(state, event))
             with_progress = True
+    changes.update(_pause(events))
     if waits_changed and "waiting_for" not in changes:
-        changes["waiting_for"] = waiting_for(index, state)
+        changes["waiting_for"] = waiting_for(index, execution_id, state)
     if state.errors:
         changes["errors"] = [error_body(error) for error in state.errors]
         changes["error"] = changes.get("error") or error_body(state.errors[0])
@@ -64,6 +76,16 @@ def row_changes(
     if with_progress:
         changes["progress"] = progress(index, state)
     return changes
+
+
+def _pause(events: Sequence[ev.AnyEvent]) -> dict[str, Any]:
+    """The pause that somebody asked for, as the last of these events leaves it."""
+    for event in reversed(events):
+        if isinstance(event, ev.ExecutionResumed):
+            return {"pause": None}
+        if isinstance(event, ev.ExecutionPaused) and event.requested:
+            return {"pause": {"reason": event.reason, "by": event.by, "at": event.ts}}
+    return {}
 
 
 def _ending(state: ExecutionState, event: Any) -> dict[str, Any]:
@@ -97,7 +119,7 @@ def usage_body(usage: Usage) -> dict[str, Any]:
     }
 
 
-def waiting_for(index: PlanIndex, state: ExecutionState) -> list[dict[str, Any]]:
+def waiting_for(index: PlanIndex, execution_id: str, state: ExecutionState) -> list[dict[str, Any]]:
     """Everything the execution waits for, in the shape of the HTTP contract. Back-offs are no waits."""
     found = []
     for instance, due_at in state.waiting.items():
@@ -105,17 +127,20 @@ def waiting_for(index: PlanIndex, state: ExecutionState) -> list[dict[str, Any]]
         node = state.scopes[scope].nodes[node_id]
         if node.wait_kind == "retry":
             continue
+        pause = node.pause
+        key = node.waitpoint or waitpoint_key(instance, node.tries)
         found.append(
             {
-                "waitpoint_id": f"{instance}#{node.attempt}",
-                "token": None,
+                "waitpoint_id": waitpoint_id(execution_id, key),
+                "token": pause.token if pause is not None else None,
                 "node_id": node_id,
                 "instance": instance,
                 "kind": node.wait_kind,
+                "child_id": node.child_id or None,
                 "reason": node.wait_reason or index.nodes[node_id].node.name,
-                "prompt": None,
-                "expected_input": None,
-                "created_at": node.started_at,
+                "prompt": pause.prompt if pause is not None else None,
+                "expected_input": pause.expected_input if pause is not None else None,
+                "created_at": node.waiting_since,
                 "expires_at": due_at if due_at >= 0 else None,
             }
         )
@@ -140,6 +165,7 @@ _LOGGED = (
     ev.NodeRetrying,
     ev.NodeWaiting,
     ev.NodeCompleted,
+    ev.NodeReused,
     ev.NodeFailed,
     ev.NodeSkipped,
     ev.NodeCancelled,
@@ -167,12 +193,19 @@ def _log_record(index: PlanIndex, execution_id: str, seq: int, event: Any) -> No
         started_at=started_at,
         ended_at=ended_at,
         input=to_wire(getattr(event, "input", None)),
-        output=to_wire(getattr(event, "output", None)) if isinstance(event, ev.NodeCompleted) else None,
+        output=to_wire(event.output) if status == "completed" else None,
         error=error_body(error) if error is not None else None,
         usage=usage_body(usage) if usage is not None else None,
         stream_id=getattr(event, "stream_id", None),
-        lane=node.lane.value,
+        lane=_lane(node, event),
     )
+
+
+def _lane(node: ExecutableNode, event: Any) -> str:
+    """Where the attempt ran; of one that did not run, why not."""
+    if isinstance(event, ev.NodeReused):
+        return "pinned" if event.pinned else "reused"
+    return node.lane.value
 
 
 def _later(earlier: NodeLogRecord, record: NodeLogRecord) -> NodeLogRecord:
@@ -193,6 +226,8 @@ def _outcome(event: Any) -> tuple[str, bool | None, int | None]:
         return "waiting", None, None
     if isinstance(event, ev.NodeCompleted):
         return "completed", event.handled_error is None, event.ts
+    if isinstance(event, ev.NodeReused):
+        return "failed" if event.failed else "completed", event.error is None, event.ts
     if isinstance(event, ev.NodeSkipped):
         return "skipped", None, event.ts
     if isinstance(event, ev.NodeCancelled):

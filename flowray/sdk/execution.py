@@ -9,8 +9,10 @@ from typing import Any
 
 from flowray.client.live_state import LiveState
 from flowray.client.notebook import LiveDisplay, Picture, Table, current_cell, headline_html, logs_table
+from flowray.compiler.documents import CompiledWorkflow, compile_document
+from flowray.engine.start_planning import StartRequest
 from flowray.errors import ErrorCode, FlowrayError
-from flowray.sdk.session import CompiledWorkflow, LocalSession
+from flowray.sdk.session import LocalSession
 
 
 class Execution:
@@ -93,6 +95,28 @@ class Execution:
         """Stop it. What runs is stopped; what has completed stays."""
         self._session.cancel(self.id, reason)
         return self
+
+    def rerun(
+        self,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        from_node: str | None = None,
+        failed_only: bool = False,
+        until_node: str | None = None,
+        pins: Mapping[str, Any] | None = None,
+        definition: Any = None,
+    ) -> Execution:
+        """Start it again, whole or in part, once it has ended; returns the new execution at once.
+
+        Nodes that do not run keep their outcomes. ``inputs`` name only what changes; ``definition`` is an edited one.
+        Raises EXECUTION_NOT_ENDED, INVALID_START_POINT, DefinitionError or InputError.
+        """
+        compiled = self._compiled
+        if definition is not None:
+            compiled = compile_document(definition, self._session.node_types)
+        part = StartRequest(from_node=from_node, failed_only=failed_only, until_node=until_node, pins=dict(pins or {}))
+        its_id = self._session.start(compiled, inputs or {}, part, self.id)
+        return Execution(self._session, compiled, its_id, {**self.inputs, **(inputs or {})})
 
     def svg(self) -> str:
         """The workflow with the states of its nodes, as SVG text."""

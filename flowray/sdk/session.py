@@ -8,25 +8,25 @@ import queue
 import threading
 import time
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
 
+import msgspec
+
 from flowray.api.views import ValueResolver, attempt_view, execution_view
 from flowray.bootstrap import build_registry, local_runtime
-from flowray.compiler.builder import build_plan
-from flowray.definition.diagnostics import Diagnostic
-from flowray.definition.inputs import InputContract, input_contract, prepare_inputs
-from flowray.definition.loading import definition_error, load_definition
-from flowray.definition.node_type import NodeType
+from flowray.compiler.documents import CompiledWorkflow
+from flowray.definition.inputs import prepare_inputs
+from flowray.engine.start_planning import StartRequest
 from flowray.engine.statuses import ExecutionStatus
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.eventlog.log import RecordedEvent
 from flowray.eventlog.sse import public_event
 from flowray.persistence.records import ExecutionRecord, InboxRecord
 from flowray.persistence.writes import Refused
-from flowray.plan import ExecutionPlan, plan_hash, plan_to_json
+from flowray.plan import plan_hash, plan_to_json
 from flowray.runtime.identifiers import new_id
+from flowray.runtime.start_points import prepare_start
 from flowray.settings import Settings, load_settings
 
 NO_BUDGET = 1 << 62
@@ -35,30 +35,6 @@ NO_BUDGET = 1 << 62
 LOG_PAGE = 500
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class CompiledWorkflow:
-    """A definition that compiles. ``diagnostics`` are warnings."""
-
-    name: str
-    plan: ExecutionPlan
-    contract: InputContract
-    diagnostics: tuple[Diagnostic, ...]
-
-
-def compile_document(document: Any, node_types: Mapping[str, NodeType]) -> CompiledWorkflow:
-    """Compile a document: an object, or JSON or YAML text. Raises DefinitionError with every finding of every stage."""
-    loaded = load_definition(document)
-    found = list(loaded.diagnostics)
-    if loaded.definition is None:
-        raise definition_error(found)
-    result = build_plan(loaded.definition, node_types)
-    found += result.diagnostics
-    if result.plan is None:
-        raise definition_error(found)
-    contract = input_contract(loaded.definition, result.plan.nodes.keys())
-    return CompiledWorkflow(loaded.definition.name, result.plan, contract, tuple(found))
 
 
 class LocalSession:
@@ -82,9 +58,22 @@ class LocalSession:
     def __exit__(self, *_exc: object) -> None:
         self.close()
 
-    def start(self, compiled: CompiledWorkflow, inputs: Mapping[str, Any]) -> str:
-        """Start an execution; returns its id. Raises InputError before anything has started."""
+    def start(
+        self,
+        compiled: CompiledWorkflow,
+        inputs: Mapping[str, Any],
+        part: StartRequest | None = None,
+        source_id: str | None = None,
+    ) -> str:
+        """Start an execution; returns its id. Raises InputError before anything has started.
+
+        ``part``: run only that. ``source_id`` is an ended execution of this session, whose inputs hold where ``inputs``
+        say nothing, and whose outcomes ``part`` may take over. Raises INVALID_START_POINT, EXECUTION_NOT_ENDED.
+        """
         now = int(time.time() * 1_000)
+        source = self._record(source_id) if source_id is not None else None
+        if source is not None:
+            inputs = {**source.inputs, **inputs}
         record = ExecutionRecord(
             id=new_id(),
             status=ExecutionStatus.QUEUED.value,
@@ -92,9 +81,15 @@ class LocalSession:
             workflow_name=compiled.name,
             inputs=prepare_inputs(compiled.contract, inputs),
             trigger=compiled.plan.trigger,
+            rerun_of=source_id,
             created_at=now,
             updated_at=now,
         )
+        if part is not None or source is not None:
+            asked = part or StartRequest()
+            if source is not None:
+                asked = msgspec.structs.replace(asked, fresh_inputs=record.inputs != source.inputs)
+            record = self._call(prepare_start(self._runtime, compiled.plan, asked, record, source))
         (result,) = self._call(self._runtime.start([record], plan_to_json(compiled.plan)))
         if isinstance(result, Refused):
             raise FlowrayError(ErrorCode(result.code), result.detail or "the execution was refused")
@@ -115,15 +110,15 @@ class LocalSession:
 
     def execution(self, execution_id: str) -> dict[str, Any]:
         """The execution in the shape of ``GET /v1/executions/{id}``, outputs whole. Raises NOT_FOUND."""
-        record = self._runtime.reader.execution(execution_id)
-        if record is None:
-            raise FlowrayError(ErrorCode.NOT_FOUND, f"this session knows no execution {execution_id!r}")
-        resolver = ValueResolver(execution_id, self._runtime.load_payload, NO_BUDGET)
+        record = self._record(execution_id)
+        resolver = ValueResolver(record.payload_owner, self._runtime.load_payload, NO_BUDGET)
         return execution_view(record, self._call(resolver.resolve(record.outputs)))
 
     def node_logs(self, execution_id: str) -> list[dict[str, Any]]:
         """One row per attempt, in order of start, in the shape of ``GET /v1/executions/{id}/nodes``."""
-        resolver = ValueResolver(execution_id, self._runtime.load_payload, NO_BUDGET)
+        record = self._runtime.reader.execution(execution_id)
+        owner = record.payload_owner if record is not None else execution_id
+        resolver = ValueResolver(owner, self._runtime.load_payload, NO_BUDGET)
         rows: list[dict[str, Any]] = []
         cursor = None
         while True:
@@ -149,6 +144,12 @@ class LocalSession:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+    def _record(self, execution_id: str) -> ExecutionRecord:
+        record = self._runtime.reader.execution(execution_id)
+        if record is None:
+            raise FlowrayError(ErrorCode.NOT_FOUND, f"this session knows no execution {execution_id!r}")
+        return record
 
     def _call(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic.alias_generators import to_camel
 
 from flowray.client.notebook import Table, diagnostics_table
+from flowray.compiler.documents import CompiledWorkflow, compile_document
 from flowray.definition.loading import dump_definition, load_definition
 from flowray.definition.workflow import SCHEMA_VERSION
 from flowray.drawing.mermaid import to_mermaid
@@ -18,7 +19,7 @@ from flowray.errors import DefinitionError, ErrorCode, FlowrayError
 from flowray.plan import ExecutionPlan
 from flowray.sdk.execution import Execution
 from flowray.sdk.nodes import Node
-from flowray.sdk.session import CompiledWorkflow, LocalSession, compile_document, default_session
+from flowray.sdk.session import LocalSession, default_session
 
 _ENGINE_FIELDS = ("retry", "timeout_ms", "on_error", "error_port", "join", "execution")
 

@@ -195,7 +195,7 @@ def test_wrong_parameters(server: FlowrayServer) -> None:
     assert "60" in problem(answer, 400, "INVALID_REQUEST")["detail"]
 
 
-@pytest.mark.parametrize("path", ["executions/x/pause", "executions/x/resume", "executions/x/rerun"])
+@pytest.mark.parametrize("path", ["executions/x/redrive", "waitpoints", "triggers"])
 def test_what_later_issues_bring_says_so(server: FlowrayServer, path: str) -> None:
     """501, not 404: the address is right."""
     assert "not implemented yet" in problem(server.http.post(f"/v1/{path}", json={}), 501, "NOT_IMPLEMENTED")["detail"]

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.acceptance.definitions import INPUT, Frame, frames, get, jsonata, llm, output, talk
-from tests.cluster import TERMINAL, FlowrayServer
+from tests.cluster import TERMINAL, FlowrayServer, eventually
 from tests.integration.definitions import workflow
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(180)]
@@ -255,21 +255,22 @@ def test_cancel(server: FlowrayServer, world: str) -> None:
     assert server.http.post(f"/v1/executions/{started['id']}/cancel").status_code == 200
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="Durability: pause and resume on request")
 def test_pause_and_resume(server: FlowrayServer) -> None:
     """Paused between two nodes; goes on after resume, with the context updates given."""
-    nap = {"type": "wait", "config": {"waitType": "duration", "duration": 1_500}}
-    nodes = {"in": INPUT, "nap": nap, "out": output("{{var.given}}")}
-    started = server.start(workflow("pause", nodes, [("in", "nap"), ("nap", "out")]))
-    paused = server.http.post(f"/v1/executions/{started['id']}/pause", json={"reason": "coffee"})
-    assert paused.status_code in (200, 202), paused.text
+    hook = {"type": "wait", "config": {"waitType": "webhook"}}
+    nodes = {"in": INPUT, "hook": hook, "out": output("{{var.given}}")}
+    its_id = server.start(workflow("pause", nodes, [("in", "hook"), ("hook", "out")]))["id"]
+    token = eventually(lambda: server.http.get(f"/v1/executions/{its_id}").json()["waiting_for"])[0]["token"]
+    paused = server.http.post(f"/v1/executions/{its_id}/pause", json={"reason": "coffee"})
+    assert paused.status_code == 202, paused.text
+    eventually(lambda: server.http.get(f"/v1/executions/{its_id}").json()["status"] == "paused")
+    assert server.http.post(f"/v1/waitpoints/{token}/complete", json={"data": "called"}).status_code == 200
     body = {"context_updates": {"given": "milk"}}
-    assert server.http.post(f"/v1/executions/{started['id']}/resume", json=body).status_code in (200, 202)
-    done = server.finished(started["id"])
+    assert server.http.post(f"/v1/executions/{its_id}/resume", json=body).status_code == 202
+    done = server.finished(its_id)
     assert (done["status"], done["outputs"]) == ("completed", {"y": "milk"})
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="Durability: pause nodes and waitpoints")
 def test_human_review(server: FlowrayServer) -> None:
     """A node that waits for a person: the execution is paused and says what it waits for."""
     review = {"type": "humanReview", "config": {"prompt": "Good?", "variableName": "verdict", "inputType": "text"}}
@@ -287,14 +288,14 @@ def test_human_review(server: FlowrayServer) -> None:
     assert server.finished(started["id"])["outputs"] == {"y": "yes"}
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="Engine: rerun of an ended execution")
 def test_rerun(server: FlowrayServer) -> None:
     """Run again with other inputs, linked to its parent."""
     nodes = {"in": INPUT, "out": output("{{x}}")}
     done = server.run(workflow("rerun", nodes, [("in", "out")]), {"x": 1})
     again = server.http.post(f"/v1/executions/{done['id']}/rerun", json={"inputs": {"x": 2}})
     assert again.status_code == 202, again.text
-    assert server.finished(again.json()["id"])["outputs"] == {"y": 2}
+    second = server.finished(again.json()["id"])
+    assert (second["outputs"], second["rerun_of"]) == ({"y": 2}, done["id"])
 
 
 @pytest.mark.xfail(strict=True, raises=AssertionError, reason="Durability: executions that start later")

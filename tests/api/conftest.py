@@ -14,6 +14,9 @@ from flowray.api.context import ApiContext, ApiOptions, AppServices
 from flowray.api.tokens import PublicTokens
 from flowray.handlers.registry import default_registry
 from tests.api.fake_directory import NOW_MS, FakeDirectory, complete
+from tests.api.local_server import server
+
+__all__ = ["server"]
 
 GREET: dict[str, Any] = {
     "schemaVersion": 1,

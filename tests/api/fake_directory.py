@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -106,6 +106,9 @@ class FakeDirectory:
         (result,) = self.store.commit([InsertInbox(record=record)])
         return result
 
+    def watch(self) -> FakeWatch:
+        return FakeWatch(self._readers, self.silence_s)
+
     async def follow(self, execution_id: str, after: int = 0) -> AsyncGenerator[list[RecordedEvent], None]:
         self._check()
         reader = PushedEvents(silence_s=self.silence_s)
@@ -122,6 +125,9 @@ class FakeDirectory:
 
     async def load_payload(self, payload_id: str) -> bytes:
         return self.store.payloads.get(payload_id)
+
+    async def keep_payload(self, execution_id: str, data: bytes) -> str:
+        return self.store.payloads.put(execution_id, "start", data)
 
     async def info(self) -> dict[str, Any]:
         return {"runtime": "fake", "database": "memory", "durability_mode": "none"}
@@ -141,3 +147,21 @@ def complete(directory: FakeDirectory, record: ExecutionRecord) -> None:
         attempt=1, seq=2, success=True, started_at=NOW_MS, ended_at=NOW_MS + 5, output={"name": "Ada"}, lane="inline",
     )  # fmt: skip
     directory.play(record.id, *COMPLETED, logs=[log])
+
+
+class FakeWatch:
+    """A Watch that is pushed what ``play`` commits."""
+
+    def __init__(self, readers: list[tuple[str, PushedEvents]], silence_s: float) -> None:
+        self._readers = readers
+        self._reader = PushedEvents(silence_s=silence_s)
+
+    def look_at(self, execution_ids: Iterable[str]) -> None:
+        self.close()
+        self._readers.extend((execution_id, self._reader) for execution_id in execution_ids)
+
+    async def wait(self) -> bool:
+        return await self._reader.wait() is not None
+
+    def close(self) -> None:
+        self._readers[:] = [entry for entry in self._readers if entry[1] is not self._reader]

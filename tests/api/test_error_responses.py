@@ -128,3 +128,10 @@ async def test_a_wrong_parameter_is_named(http: httpx.AsyncClient) -> None:
 async def test_a_wrong_method_is_told_the_right_ones(http: httpx.AsyncClient) -> None:
     assert (await http.put("/v1/executions")).headers["allow"] == "GET, POST"
     assert (await http.post("/healthz")).headers["allow"] == "GET"
+
+
+def test_errors_of_a_call_have_a_hint_even_where_they_bring_none() -> None:
+    calls = "INVALID_REQUEST MALFORMED_BODY BODY_TOO_LARGE NOT_FOUND EXECUTION_ENDED UNAUTHORIZED FORBIDDEN"
+    for code in f"{calls} NOT_IMPLEMENTED INTERNAL".split():
+        assert problem(FlowrayError(ErrorCode(code), "no"))["hint"], code
+    assert problem(FlowrayError(ErrorCode.NOT_FOUND, "no", hint="look"))["hint"] == "look"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from flowray.api.context import ApiContext
+from flowray.api.start_points import PART_OPTIONS
 from flowray.api.starting import (
     LATER_OPTIONS,
     WorkflowSource,
@@ -31,8 +32,8 @@ async def source(context: ApiContext) -> WorkflowSource:
 
 def test_every_option_is_either_carried_out_or_refused() -> None:
     """R51."""
-    carried_out = {"idempotency_key", "trigger", "labels", "metadata", "version"}
-    assert carried_out | set(LATER_OPTIONS) == set(StartOptions.model_fields)
+    carried_out = {"idempotency_key", "trigger", "labels", "metadata", "version", "deadline"}
+    assert carried_out | set(PART_OPTIONS) | set(LATER_OPTIONS) == set(StartOptions.model_fields)
 
 
 def test_a_version_needs_a_workflow() -> None:

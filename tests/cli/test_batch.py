@@ -73,3 +73,12 @@ def test_a_wrong_definition_starts_nothing(flowray: Command, tmp_path: Path) -> 
     outcome = flowray("batch", several, "--local")
     assert (outcome.code, outcome.out) == (1, "")
     assert "INVALID_DEFINITION" in outcome.err
+
+
+def test_results_that_could_not_be_written_start_nothing(
+    flowray: Command, workflow_file: Write, tmp_path: Path
+) -> None:
+    outcome = flowray("batch", workflow_file(GREET), "--local", "-o", tmp_path / "nowhere" / "out.jsonl")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "cannot write" in outcome.err
+    assert "completed" not in outcome.err

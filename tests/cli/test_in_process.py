@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from flowray.cli.in_process import IN_FLIGHT, check_workflow, run_many, run_to_end
+from flowray.compiler.documents import compile_document
 from flowray.errors import FlowrayError, InputError
-from flowray.sdk.session import LocalSession, compile_document
+from flowray.sdk.session import LocalSession
 from flowray.settings import Settings
 from tests.cli.conftest import FAILING, GREET, WAITING
 

@@ -45,6 +45,12 @@ def test_a_second_attempt_says_so_and_longer_times_are_seconds() -> None:
     ]
 
 
+def test_what_was_taken_over_is_said_and_what_is_void_is_not() -> None:
+    pinned, void = {"type": "node.reused", "pinned": True}, {"type": "node.skipped", "void": True}
+    lines = show({"type": "node.reused"}, pinned, void)
+    assert [line[2:] for line in lines] == ["n reused", "n pinned"]
+
+
 def test_streams_take_turns_on_lines_of_their_own() -> None:
     lines = show(
         {"type": "node.token", "instance": "a", "text": "one "},

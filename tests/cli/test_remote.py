@@ -38,6 +38,14 @@ def test_the_same_key_starts_once(flowray: Command, workflow_file: Write) -> Non
     assert len(ids) == 1
 
 
+def test_the_deadline_of_a_submitted_workflow(flowray: Command, workflow_file: Write) -> None:
+    """R14: one that has passed ends it at once."""
+    outcome = flowray("submit", workflow_file(WAITING), "--deadline", "2020-01-01T00:00:00Z", "--watch", "-o", "json")
+    assert (outcome.code, outcome.error["code"]) == (8, "EXECUTION_TIMEOUT")
+    refused = flowray("submit", workflow_file(WAITING), "--deadline", "soon", "-o", "json")
+    assert (refused.code, refused.error["code"]) == (2, "INVALID_REQUEST")
+
+
 def test_watch_as_lines_is_every_event_and_nothing_else(flowray: Command, workflow_file: Write) -> None:
     started = flowray("submit", workflow_file(GREET), "-i", "name=Ada").data["id"]
     outcome = flowray("watch", started, "-o", "jsonl")

@@ -89,6 +89,16 @@ async def test_executions(client: AsyncClient) -> None:
     assert caught.value.code is ErrorCode.EXECUTION_ENDED
 
 
+async def test_a_rerun(client: AsyncClient) -> None:
+    begun = await client.executions.start(definition=GREET, inputs=ADA)
+    again = await client.executions.rerun(begun.id, inputs={"name": "Grace"})
+    execution = await client.wait(again.id)
+    assert (execution.rerun_of, execution.inputs) == (begun.id, {"name": "Grace"})
+    with pytest.raises(FlowrayError) as caught:
+        await client.executions.rerun(begun.id, until_node="nowhere")
+    assert caught.value.code is ErrorCode.INVALID_START_POINT
+
+
 async def test_batches(client: AsyncClient) -> None:
     saved = await client.workflows.create(GREET)
     begun = await client.batches.start(saved.id, [ADA, {"name": "Grace"}])

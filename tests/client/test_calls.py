@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -40,6 +41,24 @@ def test_every_start_has_a_key_of_its_own() -> None:
     assert calls.start_batch("w", [{}], None, "k").headers["Idempotency-Key"] == "k"
 
 
+def test_a_deadline_may_be_a_moment_or_text() -> None:
+    """R14, R51."""
+    moment = datetime(2030, 1, 1, tzinfo=UTC)
+    for deadline in (moment, "2030-01-01T00:00:00+00:00"):
+        call = calls.start("w", None, None, {"deadline": deadline}, None, False)
+        assert json.loads(call.content or b"")["options"] == {"deadline": "2030-01-01T00:00:00+00:00"}
+    with pytest.raises(TypeError):
+        calls.start("w", None, {"a": {1, 2}}, None, None, False)
+
+
+def test_a_rerun_sends_only_what_was_said_and_has_a_key() -> None:
+    call = calls.rerun("e", {"from_node": "b", "inputs": None, "definition": b"nodes: {}"}, None)
+    assert (call.method, call.path, call.repeatable) == ("POST", "/v1/executions/e/rerun", True)
+    assert json.loads(call.content or b"") == {"from_node": "b", "definition": "nodes: {}"}
+    assert call.headers["Idempotency-Key"]
+    assert calls.rerun("e", {}, "k").headers["Idempotency-Key"] == "k"
+
+
 def test_a_definition_starts_inline() -> None:
     call = calls.start(None, b"nodes: {}", None, {"labels": {"a": "b"}}, None, True)
     assert (call.path, call.params) == ("/v1/executions", {"strict": "true"})
@@ -59,3 +78,18 @@ def test_streams_go_on_where_they_were() -> None:
     call = calls.event_stream("e", 7, ("node.token", "node.log"))
     assert call.headers["Last-Event-ID"] == "7"
     assert call.params == {"types": "node.token,node.log"}
+
+
+def test_an_answer_is_what_is_given_and_null_is_one() -> None:
+    assert json.loads(calls.resume_execution("e", calls.NO_DATA, None, None).content or b"") == {}
+    call = calls.resume_execution("e", None, "go", {"a": 1})
+    assert (call.path, json.loads(call.content or b"")) == (
+        "/v1/executions/e/resume", {"data": None, "waitpoint_id": "go", "context_updates": {"a": 1}},
+    )  # fmt: skip
+    assert calls.complete_waitpoint("wp/1", None).path == "/v1/waitpoints/wp%2F1/complete"
+
+
+def test_a_resume_without_a_name_is_not_repeated() -> None:
+    """It could answer the waitpoint after the one that was meant."""
+    assert calls.resume_execution("e", 1, None, None).repeatable is False
+    assert calls.resume_execution("e", 1, "go", None).repeatable is True

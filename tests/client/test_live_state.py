@@ -68,3 +68,12 @@ def test_failure_crash_and_pause_are_told() -> None:
     assert (paused.is_paused, paused.is_complete) == (True, False)
     cancelling = state_of({"type": "execution.started"}, {"type": "execution.cancelling"})
     assert cancelling.status == "running"
+
+
+def test_nodes_that_were_taken_over_count_as_what_they_were() -> None:
+    state = state_of(
+        {"type": "node.reused", "node_id": "a", "instance": "a", "handles": ["yes"]},
+        {"type": "node.reused", "node_id": "b", "instance": "b", "failed": True},
+    )
+    assert (state.statuses(), state.completed_nodes) == ({"a": "completed", "b": "failed"}, ["a"])
+    assert state.handles() == {"a": frozenset({"yes"})}

@@ -138,3 +138,10 @@ def test_the_break_of_a_later_loop_is_not_pulled_into_an_earlier_one() -> None:
 ])  # fmt: skip
 def test_a_break_outside_a_loop_is_an_error(nodes: str, edges: str) -> None:
     assert codes(compile_text(nodes, edges), "error") == [("LEAVE_OUTSIDE_LOOP", "stop")]
+
+
+@pytest.mark.parametrize("parent", ["l", "a", "nowhere"])
+def test_a_parent_that_is_the_node_itself_or_unknown_is_an_error_with_a_hint(parent: str) -> None:
+    result = compile_text("a:input l:loop", "a>l", {"l": {"$": {"parentId": parent}}})
+    assert codes(result, "error") == [("INVALID_PARENT", "l")]
+    assert one(result, "INVALID_PARENT").hint

@@ -37,3 +37,11 @@ def test_reads_all_comes_from_the_type() -> None:
     plan = plan_of("a:input b g:greedy", "a>b b>g")
     assert plan.nodes["g"].reads_all
     assert plan.readers == {"a": ("g",), "b": ("g",)}
+
+
+def test_r7_a_script_reads_what_it_names_among_its_inputs() -> None:
+    configs = {"c": {"code": "const a = 1; return inputs.b.rows.map(row => row.id); // inputs.d"}}
+    plan = plan_of("a:input b d c:code", "a>b b>d d>c", configs)
+    assert plan.nodes["c"].providers["b"] == ("b",)
+    assert "d" not in plan.nodes["c"].providers
+    assert not plan.nodes["c"].reads_all

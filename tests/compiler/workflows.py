@@ -34,6 +34,7 @@ TYPES = {
         NodeType("call", "", config_model=CallConfig, effects=Effects.WRITE, timeout_ms=9_000),
         NodeType("work", "", lane=Lane.TASK),
         NodeType("greedy", "", reads_all=True),
+        NodeType("code", "", fields={"code": FieldKind.SCRIPT}),
         NodeType("stream", "", streams=True),
         NodeType("if", "", role=Role.BRANCH, handles=("true", "false"), fields={"expression": FieldKind.EXPRESSION}),
         NodeType("switch", "", role=Role.BRANCH, fields={"cases": FieldKind.EXPRESSION}),

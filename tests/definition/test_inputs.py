@@ -8,7 +8,7 @@ import pytest
 
 from flowray.definition.inputs import DeclaredInput, InputContract, input_contract, prepare_inputs
 from flowray.definition.loading import load_definition
-from flowray.errors import DefinitionError, ErrorCode, InputError
+from flowray.errors import DefinitionError, ErrorCode, FlowrayError, InputError
 
 
 def contract(*declared: DeclaredInput, **schema: Any) -> InputContract:
@@ -134,3 +134,42 @@ def test_a_schema_that_refers_to_the_network_is_refused_and_not_fetched() -> Non
 def test_many_misfits_are_cut_off() -> None:
     numbers = contract(properties={"xs": {"items": {"type": "number"}}})
     assert len(misfits(numbers, {"xs": ["x"] * 500})) == 100
+
+
+def test_a_schema_that_refers_to_itself_is_refused_and_not_followed_for_ever() -> None:
+    with pytest.raises(DefinitionError, match="it refers to itself"):
+        prepare_inputs(contract(**{"$ref": "#"}), {"a": 1})
+
+
+SLOW = "^(a+)+$"
+
+
+@pytest.mark.parametrize(
+    ("schema", "inputs"),
+    [
+        ({"properties": {"x": {"type": "string", "pattern": SLOW}}}, {"x": "a" * 60 + "!"}),
+        ({"patternProperties": {SLOW: {}}}, {"a" * 60 + "!": 1}),
+        ({"patternProperties": {SLOW: {}}, "additionalProperties": False}, {"a" * 60 + "!": 1}),
+    ],
+)
+def test_a_pattern_that_would_never_end_is_stopped(schema: dict[str, Any], inputs: dict[str, Any]) -> None:
+    """R27: no author's regular expression holds up the process that checks inputs."""
+    with pytest.raises(FlowrayError) as caught:
+        prepare_inputs(contract(**schema), inputs)
+    assert caught.value.code is ErrorCode.EXPRESSION_TIMEOUT
+    assert caught.value.hint
+
+
+def test_patterns_are_those_of_the_specification() -> None:
+    """JSON Schema's patterns are JavaScript's: letters by code point, searched anywhere."""
+    schema = contract(
+        properties={"x": {"pattern": "^[A-ZÉ].$"}, "y": {"pattern": "b"}},
+        patternProperties={"^n_": {"type": "integer"}},
+        additionalProperties=False,
+    )
+    assert prepare_inputs(schema, {"x": "É😀", "y": "abc", "n_a": 1}) == {"x": "É😀", "y": "abc", "n_a": 1}
+    assert misfits(schema, {"x": "é", "n_a": "one", "z": 1}) == [
+        {"pointer": "/x", "message": "'é' does not match '^[A-ZÉ].$'"},
+        {"pointer": "/n_a", "message": "'one' is not of type 'integer'"},
+        {"pointer": "", "message": "Additional properties are not allowed ('z' was unexpected)"},
+    ]

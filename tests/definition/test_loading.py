@@ -118,3 +118,14 @@ def test_the_published_schema_describes_what_is_dumped() -> None:
     assert schema["properties"]["schemaVersion"]["default"] == 1
     assert "timeoutMs" in schema["$defs"]["NodeDefinition"]["properties"]
     assert not Draft202012Validator(schema).is_valid({"nodes": {"a": {"type": "x", "timeoutMs": "soon"}}})
+
+
+@pytest.mark.parametrize("document", [{"nodes": {"": {"type": "input"}}}, {"nodes": [{"id": "", "type": "input"}]}])
+def test_an_empty_node_id_is_refused(document: dict[str, Any]) -> None:
+    """It would be the root scope's: a node inside itself, at which ordering never ends."""
+    result = load_definition(document)
+    assert result.definition is None
+    found = result.diagnostics[0]
+    assert found.code.value == "INVALID_FIELD"
+    assert found.pointer in ("/nodes/", "/nodes/0/id")
+    assert found.hint

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from flowray.engine import events as ev
 from flowray.engine import stimuli as st
@@ -16,6 +16,7 @@ from flowray.engine.commands import (
     CancelTimer,
     Command,
     EndExecution,
+    ExpireWaitpoint,
     PruneOutputs,
     RunNode,
     StartTimer,
@@ -69,9 +70,9 @@ def sleeps(until_ms: int, output: Any = None) -> Reply:
     return Reply(signals=Signals(wait=Wait(until_ms=until_ms, output=output)))
 
 
-def asks(reason: str = "approve?") -> Reply:
+def asks(reason: str = "approve?", **fields: Any) -> Reply:
     """Pause for a person."""
-    return Reply(signals=Signals(pause=Pause(reason=reason)))
+    return Reply(signals=Signals(pause=Pause(reason=reason, **fields)))
 
 
 LOST = Reply(lost=True)
@@ -108,7 +109,7 @@ class Run:
 
     # -- stimuli --------------------------------------------------------------------------------------------------
 
-    def start(self, **inputs: Any) -> Run:
+    def start(self, **inputs: Any) -> Self:
         """Begin."""
         self.send(st.Start(ts=self.now, inputs=inputs))
         return self
@@ -155,6 +156,8 @@ class Run:
             case EndExecution(status):
                 assert self.ended is None
                 self.ended = status
+            case ExpireWaitpoint(waitpoint):
+                self.send(st.WaitExpired(ts=self.now, waitpoint=waitpoint))
             case PruneOutputs():
                 pass
 
@@ -232,7 +235,7 @@ class Run:
             return True
         return False
 
-    def play(self, most_moves: int = 100_000) -> Run:
+    def play(self, most_moves: int = 100_000) -> Self:
         """Go on until it ends or only a person can move it."""
         for _ in range(most_moves):
             if not self.move():

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from flowray.engine import events as ev
 from flowray.engine import stimuli as st
-from flowray.engine.commands import StartChild, StopChild
+from flowray.engine.children import is_waited_for
+from flowray.engine.commands import CancelTimer, StartChild, StartTimer, StopChild
 from flowray.engine.signals import ChildCall, NodeError, Signals, Usage
 from flowray.plan import ExecutionPlan, PlanRetry
 from tests.engine.harness import START_MS, Reply, Run
@@ -118,3 +120,91 @@ def test_no_person_and_no_timer_answers_for_a_child() -> None:
     played = waiting()
     assert played.send(st.WaitAnswered(ts=played.now, instance="call", data="me")) == []
     assert played.state.waiting == {"call": -1}
+
+
+def started(played: Run, key: str = "call#1", child_id: str = "c1") -> list[Any]:
+    """The child is committed."""
+    return played.send(
+        st.ChildStarted(ts=played.now, instance="call", key=key, child_id=child_id, workflow_id="w1", version=3)
+    )
+
+
+def test_r19_start_and_end_of_the_child_stand_in_the_parents_log() -> None:
+    played = waiting()
+    (begun,) = started(played)
+    assert (begun.child_id, begun.workflow_id, begun.version, begun.attempt) == ("c1", "w1", 3, 1)
+    assert played.root()["call"].child_id == "c1"
+    heard = end(played, outputs=1, last_seq=9)
+    assert (heard[0].child_id, heard[0].status, heard[0].last_seq) == ("c1", "completed", 9)
+    assert ev.event_type(heard[1]) == "node.completed"
+
+
+def test_r19_a_start_is_recorded_once_and_before_the_end() -> None:
+    played = waiting()
+    started(played)
+    played.commands.clear()
+    played.crash_and_recover()
+    assert of(played, StartChild) == []
+    assert started(played) == []
+    assert [ev.event_type(event) for event in end(played)][:2] == ["child.ended", "node.completed"]
+    late = waiting()
+    assert [ev.event_type(event) for event in end(late)][:3] == ["child.started", "child.ended", "node.completed"]
+
+
+def test_a_start_that_nobody_waits_for_means_nothing() -> None:
+    played = waiting()
+    assert started(played, key="call#2") == []
+    end(played)
+    assert started(played) == []
+
+
+def test_a_refused_start_fails_the_node_and_there_was_no_child() -> None:
+    played = waiting()
+    cause = NodeError(message="there is no workflow 'w1'", code="NOT_FOUND", hint="look", details={"a": 1})
+    events = end(played, "refused", error=cause)
+    assert ev.event_type(events[0]) == "node.failed"
+    error = played.state.errors[0]
+    assert error.message == "The sub-workflow could not be started: there is no workflow 'w1'"
+    assert (error.code, error.hint, error.details) == ("NOT_FOUND", "look", {"a": 1})
+
+
+def test_the_nodes_timeout_ends_the_wait_cancels_the_child_and_is_retried() -> None:
+    """R14, R19."""
+    played = waiting(timeout_ms=500, retry=PlanRetry(max_attempts=2, initial_delay_ms=10))
+    (timer,) = [command for command in of(played, StartTimer) if command.timer_id.startswith("child:")]
+    assert timer.due_at == played.root()["call"].started_at + 500
+    played.fire_next_timer()
+    assert of(played, StopChild) == [StopChild("call", "call#1", "the node that called it timed out")]
+    assert end(played) == []
+    played.fire_next_timer()
+    played.finish("call")
+    assert [command.key for command in of(played, StartChild)] == ["call#1", "call#2"]
+    played.fire_next_timer()
+    assert (played.ended, played.state.errors[0].code) == ("failed", "NODE_TIMEOUT")
+
+
+def test_r32_the_timer_of_the_wait_survives_its_owner_and_goes_with_the_child() -> None:
+    played = waiting(timeout_ms=500)
+    due_at = of(played, StartTimer)[-1].due_at
+    played.commands.clear()
+    played.crash_and_recover()
+    assert StartTimer("child:1:call", due_at) in of(played, StartTimer)
+    end(played)
+    assert CancelTimer("child:1:call") in of(played, CancelTimer)
+    assert played.send(st.TimerFired(ts=due_at, timer_id="child:1:call")) == []
+
+
+def test_the_outputs_may_stand_under_a_key_of_their_own() -> None:
+    call = ChildCall(workflow_id="w1", output_key="result")
+    played = Run(plan(), {"call": Reply(signals=Signals(child=call))}).start()
+    played.finish("call")
+    end(played, outputs={"n": 1})
+    assert played.output_of("call") == {"result": {"n": 1}}
+
+
+def test_only_the_present_try_is_waited_for() -> None:
+    played = waiting()
+    assert is_waited_for(played.state, StartChild("call", "call#1", CALL))
+    assert not is_waited_for(played.state, StartChild("call", "call#2", CALL))
+    end(played)
+    assert not is_waited_for(played.state, StartChild("call", "call#1", CALL))

@@ -9,7 +9,7 @@ from flowray.engine import stimuli as st
 from flowray.engine.endings import SHORT_BACKOFF_MS
 from flowray.engine.signals import Signals
 from flowray.plan import PlanRetry
-from tests.engine.harness import START_MS, Run, asks, err, items, ok, run, sleeps
+from tests.engine.harness import START_MS, Reply, Run, asks, err, items, ok, run, sleeps
 from tests.engine.plans import PlanMaker
 
 
@@ -162,3 +162,118 @@ def test_r9_an_error_before_finish_fails_the_execution() -> None:
     played.finish("b")
     played.finish("a")
     assert (played.ended, played.outputs) == ("failed", "done")
+
+
+FINISH = Signals(finish=True)
+
+
+def respond(output: str) -> Reply:
+    """What a ``response`` node does."""
+    return ok(output, signals=FINISH)
+
+
+def test_r9_first_by_seq_wins_running_nodes_drain_and_the_rest_is_void() -> None:
+    maker = PlanMaker(max_concurrent_nodes=3).node("early").chain("f", "after").chain("slow", "later").node("g")
+    plan = maker.node("j").edge("early -> j", "later -> j").build()
+    played = Run(plan, {"f": respond("first"), "g": respond("second")}).start()
+    for instance in ("early", "f", "g"):
+        played.finish(instance)
+        assert played.ended is None
+    assert played.state.status.value == "running"
+    played.finish("slow")
+    assert (played.ended, played.outputs) == ("completed", "first")
+    assert played.statuses() == {
+        "early": "completed", "f": "completed", "after": "skipped", "slow": "completed", "later": "skipped",
+        "g": "completed", "j": "skipped",
+    }  # fmt: skip
+    assert played.state.scopes[""].edges == {
+        "e2:early>j": True,
+        "e0:f>after": None,
+        "e1:slow>later": None,
+        "e3:later>j": None,
+    }
+    assert all(event.void for event in played.of_type("node.skipped"))
+
+
+def test_r9_what_waits_or_has_not_started_is_cancelled() -> None:
+    maker = (
+        PlanMaker(max_concurrent_nodes=3).node("w").node("p").node("f").node("queued").node("late").edge("w -> late")
+    )
+    played = Run(maker.build(), {"w": sleeps(START_MS + 60_000), "p": asks(), "f": respond("now")}).start()
+    for instance in ("w", "p"):
+        played.finish(instance)
+    assert "queued" in [call.instance for call in played.pending]
+    played.finish("f")
+    played.finish("queued")
+    assert (played.ended, played.outputs) == ("completed", "now")
+    assert played.statuses() == {
+        "w": "cancelled", "p": "cancelled", "f": "completed", "queued": "completed", "late": "skipped",
+    }  # fmt: skip
+    assert played.state.scopes[""].edges == {"e0:w>late": None}
+
+
+def test_r9_a_ready_node_without_a_slot_never_starts() -> None:
+    plan = PlanMaker(max_concurrent_nodes=1).node("f").node("queued").build()
+    played = run(plan, {"f": respond("now")})
+    assert (played.ended, played.started()) == ("completed", ["f"])
+    assert played.statuses()["queued"] == "cancelled"
+
+
+def test_r9_a_node_that_backs_off_drains_too() -> None:
+    maker = PlanMaker().node("f").node("r", retry=PlanRetry(max_attempts=2))
+    played = Run(maker.build(), {"f": respond("now"), "r": [err(retryable=True), ok("second")]}).start()
+    played.finish("r")
+    played.finish("f")
+    assert played.ended is None
+    played.play()
+    assert (played.outputs, played.statuses()["r"]) == ("now", "completed")
+
+
+@pytest.mark.parametrize("kind", ["loop", "parallel"])
+def test_r9_inside_a_container_its_own_rounds_drain_and_none_follows(kind: str) -> None:
+    maker = PlanMaker()
+    maker = maker.loop("C", max_concurrency=2) if kind == "loop" else maker.parallel("C", max_concurrency=2)
+    plan = maker.node("f", scope="C").node("x", scope="C").edge("f -> x").node("tail").edge("C -> tail").build()
+    script = {
+        "C": items(1, 2, 3),
+        "f": lambda call, seen: respond("from 0") if "[0]" in call.instance else ok("drained"),
+    }
+    played = Run(plan, script).start()
+    played.finish("C")
+    played.finish("C[0]/f")
+    assert played.ended is None
+    played.finish("C[1]/f")
+    assert (played.ended, played.outputs) == ("completed", "from 0")
+    assert played.started() == ["C", "C[0]/f", "C[1]/f"]
+    assert played.statuses() == {"C": "completed", "tail": "skipped"}
+    assert played.of_type("node.completed")[-1].end_reason == "stopped"
+
+
+def test_r9_a_finish_survives_its_owner() -> None:
+    plan = PlanMaker().chain("f", "after").chain("slow", "later").build()
+    played = Run(plan, {"f": respond("kept")}).start()
+    played.finish("f")
+    played.crash_and_recover()
+    assert [call.instance for call in played.pending] == ["slow"]
+    played.play()
+    assert (played.ended, played.outputs) == ("completed", "kept")
+    assert played.statuses() == {"f": "completed", "after": "skipped", "slow": "completed", "later": "skipped"}
+
+
+@pytest.mark.parametrize("how", ["cancel", "fail"])
+def test_r9_cancel_and_a_policy_that_stops_leave_void_edges_and_keep_the_settled(how: str) -> None:
+    maker = PlanMaker(on_failure=OnFailure.CANCEL_RUNNING).chain("a", "b", "c").node("x")
+    played = Run(maker.build(), {"x": err()}).start()
+    played.finish("a")
+    if how == "cancel":
+        played.send(st.CancelRequested(ts=played.now))
+    else:
+        played.finish("x")
+    assert played.ended == ("cancelled" if how == "cancel" else "failed")
+    assert played.state.scopes[""].edges == {"e0:a>b": True, "e1:b>c": None}
+
+
+def test_r9_nothing_is_void_in_an_execution_that_ran_to_its_end() -> None:
+    played = run(PlanMaker().branch("c").chain("a", "b").edge("c x-> a").build(), {"c": err()})
+    assert played.ended == "failed"
+    assert played.state.scopes[""].edges == {"e0:a>b": False, "e1:c>a": False}

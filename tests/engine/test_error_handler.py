@@ -121,3 +121,17 @@ def test_an_early_deadline_timer_means_nothing() -> None:
     played.send(st.Start(ts=START_MS, deadline_ms=START_MS + 5_000))
     assert played.send(st.TimerFired(ts=START_MS + 1, timer_id="deadline")) == []
     assert played.play().ended == "completed"
+
+
+def test_r14_a_deadline_that_has_passed_lets_nothing_begin() -> None:
+    played = Run(plan())
+    played.send(st.Start(ts=START_MS, deadline_ms=START_MS))
+    assert (played.ended, played.of_type("node.started")) == ("timed_out", [])
+
+
+def test_r14_a_deadline_that_passed_while_nobody_drove_lets_nothing_begin_again() -> None:
+    played = Run(plan())
+    played.send(st.Start(ts=START_MS, deadline_ms=START_MS + 5_000))
+    begun = len(played.of_type("node.started"))
+    played.send(st.Recovered(ts=START_MS + 5_000, epoch=2))
+    assert (played.ended, len(played.of_type("node.started"))) == ("timed_out", begun)

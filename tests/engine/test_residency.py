@@ -93,6 +93,24 @@ def test_r36_caches_forget_what_an_iteration_leaves_behind_but_not_its_result() 
     assert dropped == ["L[0]/x.x", "L[1]/x.x"]
 
 
+@pytest.mark.parametrize("results", ["terminal", "all"])
+def test_r36_caches_keep_what_a_result_consists_of_until_the_container_has_ended(results: str) -> None:
+    """A round with several terminals, or a dialect that asks for the whole body: END reads each of their values."""
+    maker = PlanMaker().loop("L", results=results).node("x", scope="L").node("y", scope="L")
+    maker.node("after").edge("L -> after")
+    script = {
+        "L": lambda call, seen: ok({"items": [1, 2]}) if call.sentinel == "open" else ok(None),
+        "x": lambda call, seen: ok(StoredValue(f"{call.instance}.x", 9_999)),
+        "y": lambda call, seen: ok(StoredValue(f"{call.instance}.y", 9_999)),
+        "after": ok(None),
+    }
+    played = Run(maker.build(), script).start()
+    while not any(call.sentinel == "close" for call in played.pending):
+        assert played.move()
+    dropped = [name for command in played.commands if isinstance(command, PruneOutputs) for name in command.payload_ids]
+    assert dropped == []
+
+
 @pytest.mark.parametrize("keep_last", [0, 2])
 def test_keep_last_lets_caches_forget_but_readers_read(keep_last: int) -> None:
     plan = chain(5, policy=f"keepLast({keep_last})", keep_last=keep_last).build()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flowray.engine.events import NodeCompleted, NodeWaiting, encode_events
-from flowray.engine.signals import Usage
+from flowray.engine.signals import ChildCall, Usage
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.eventlog.log import RecordedEvent, number_events
 from flowray.eventlog.sse import (
@@ -114,3 +114,23 @@ def test_a_malformed_last_event_id_is_an_invalid_cursor(text: str) -> None:
     with pytest.raises(FlowrayError) as caught:
         parse_last_event_id(text)
     assert caught.value.code == ErrorCode.INVALID_CURSOR
+
+
+def test_a_selection_shows_as_names_and_stored_exports_as_envelopes() -> None:
+    stored = {"$flowray": "stored", "payload_id": "e1.x", "bytes": 9, "preview": "[1"}
+    body = {"selection": {"run_from": "b", "may_run": {"b": True}, "at_turn": {"a": {"output": stored}}}}
+    assert public_event(RecordedEvent(1, "execution.started", 0, body), "e1")["selection"] == {
+        "run_from": "b", "may_run": ["b"], "at_turn": ["a"],
+    }  # fmt: skip
+    reused = RecordedEvent(2, "node.reused", 0, {"instance": "L", "exports": {"x": stored}})
+    assert public_event(reused, "e1")["exports"] == {
+        "x": {"__truncated": True, "__originalSize": 9, "__preview": "[1"}
+    }  # fmt: skip
+
+
+def test_of_the_call_of_a_child_only_the_workflow_is_shown() -> None:
+    """Its inputs may hold what is masked in ``input``, and a definition is long."""
+    call = ChildCall(workflow_id="w", version=2, inputs={"key": "secret"}, definition={"nodes": {}})
+    event = NodeWaiting(ts=1, instance="c", node_id="c", attempt=1, wait_kind="child", child=call)
+    (recorded,) = number_events(1, encode_events([event]))
+    assert public_event(recorded, "e1")["child"] == {"workflow_id": "w", "version": 2}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from flowray.expressions.references import ReadKind, Reads, Reference, is_bounded, read_roots
@@ -100,3 +102,14 @@ def test_foreign_languages_are_guesses_and_not_bounded() -> None:
 def test_r45_what_may_run_inline(text: str, bounded: bool) -> None:
     assert is_bounded(text) is bounded
     assert read_roots(text, "expression").bounded is bounded
+
+
+def test_a_long_template_takes_time_in_proportion_to_its_length() -> None:
+    def seconds(placeholders: int) -> float:
+        text = "{{inputs.a}}" * placeholders
+        began = time.process_time()
+        assert len(read_roots(text).references) == 1
+        return time.process_time() - began
+
+    # Eight times the length: eight times the time, or 64 times if each placeholder costs what all before it do.
+    assert seconds(32_000) < 32 * max(min(seconds(4_000) for _ in range(3)), 0.005)

@@ -360,3 +360,19 @@ async def test_an_output_above_the_limit_fails_for_output_nodes_and_sentinels_to
     assert error.code == "OUTPUT_TOO_LARGE"
     error = await fail("loop", {"arrayPath": "{{rows}}"}, inputs=inputs, sentinel="open")
     assert error.code == "OUTPUT_TOO_LARGE"
+
+
+async def test_changes_of_variables_are_json_of_their_own() -> None:
+    mine: list[Any] = [1]
+
+    async def odd(node: NodeInput) -> NodeResult:
+        return NodeResult(variables=(VariableOperation("set", "v", object()),))
+
+    async def lists(node: NodeInput) -> NodeResult:
+        return NodeResult(variables=(VariableOperation("set", "v", mine),))
+
+    error = await fail("scripted", {}, registry=types(odd))
+    assert (error.code, "object that is not JSON" in error.message) == ("NODE_FAILED", True)
+    (change,) = (await succeed("scripted", {}, registry=types(lists))).variables
+    mine.append(2)
+    assert change.value == [1]

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import pytest
+
 from flowray.engine.signals import Usage
 from flowray.engine.stimuli import Stimulus, TokensProduced
 from flowray.errors import ErrorCode, FlowrayError
@@ -95,3 +97,26 @@ async def test_messages_and_what_is_missing() -> None:
     assert model.asked[0].messages == [{"role": "user", "content": "hi"}]
     assert "prompt: Required" in (await fail("llm", {})).message
     assert (await fail("llm", {"prompt": "x", "temperature": 9})).code == "INVALID_NODE_CONFIG"
+
+
+@pytest.mark.parametrize(
+    ("config", "sent"),
+    [
+        ({"history": "{{past}}"}, ["sys", "h0", "h1", "h2", "h3", "now"]),
+        ({"conversation": "{{past}}", "memoryType": "none"}, ["sys", "now"]),
+        (
+            {"history": "{{past}}", "memoryType": "sliding_window", "slidingWindowSize": "2"},
+            ["sys", "(3 earlier messages of this conversation are left out.)", "h3", "now"],
+        ),
+        (
+            {"history": "{{past}}", "memoryType": "sliding_window_tokens", "slidingWindowTokens": 29},
+            ["sys", "(4 earlier messages of this conversation are left out.)", "now"],
+        ),
+    ],
+)
+async def test_history_is_cut_to_the_window(config: dict[str, Any], sent: list[str]) -> None:
+    model = chat("ok")
+    past = [{"role": "user", "content": f"h{number}"} for number in range(4)]
+    asked = {"prompt": "now", "systemPrompt": "sys", **config}
+    await output("llm", asked, services=fake_services(chat=model), inputs={"past": past})
+    assert [message["content"] for message in model.asked[0].messages] == sent

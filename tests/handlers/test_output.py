@@ -24,6 +24,8 @@ from tests.handlers.running import fail, output
         ({"value": {"deep": ["{{a.x}}"]}}, {"deep": [1]}),
         ({"fields": ["a", "b", "gone"]}, {"a": {"x": 1}, "b": 2}),
         ({"template": "b is {{b}}", "format": "text"}, "b is 2"),
+        ({"template": "{{b}}"}, "2"),
+        ({"template": "{{a}}"}, '{"x":1}'),
     ],
 )
 async def test_values(config: dict[str, Any], value: Any) -> None:

@@ -18,7 +18,8 @@ from tests.handlers.running import REGISTRY, fail, output
 
 TYPES = {
     "input", "trigger", "output", "conditional", "loop", "parallel", "variable", "transform", "wait", "http", "llm",
-    "comment", "switch", "router", "break", "continue",
+    "comment", "switch", "router", "break", "continue", "response", "shared-memory", "variables", "pause",
+    "humanReview", "subworkflow",
 }  # fmt: skip
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
+from flowray.errors import ErrorCode, FlowrayError
 from flowray.handlers.node_task import NodeTask
-from flowray.handlers.task_names import load_names
+from flowray.handlers.task_names import READ_LIMIT_BYTES, load_names
 from flowray.values import StoredValue, encode_json
 from tests.fakes.services import MemoryPayloads, fake_services
 from tests.handlers.running import output
@@ -39,6 +42,19 @@ async def test_items_are_bound_to_the_names_that_the_author_gave_them() -> None:
     assert names.bound == bound
     config = {"operation": "template", "template": "{{row}}/{{i}}"}
     assert await output("transform", config, bound=bound) == "1/0"
+
+
+async def test_a_task_that_reads_more_than_a_process_bears_fails_before_it_loads_anything() -> None:
+    """The results of a loop, say: 10,000 of 100 KB would be a gigabyte, in a lane that other executions share."""
+    payloads = MemoryPayloads()
+    results = [StoredValue(payload_id=f"e.{number}", bytes=100_000) for number in range(10_000)]
+    given = task(containers={"L": {"results": results}})
+    with pytest.raises(
+        FlowrayError, match="reads 10000 stored values of together 1000000000 bytes; the limit is"
+    ) as no:
+        await load_names(given, fake_services(payloads=payloads), 0)
+    assert (no.value.code, payloads.loads) == (ErrorCode.CONTEXT_LIMIT_EXCEEDED, [])
+    assert no.value.details == {"values": 10_000, "bytes": 1_000_000_000, "limit": READ_LIMIT_BYTES}
 
 
 async def test_payloads_are_loaded_once_wherever_they_stand() -> None:

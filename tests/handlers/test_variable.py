@@ -22,7 +22,7 @@ from tests.handlers.running import fail, output, succeed
         ({"operation": "append", "value": 3}, [1], [1, 3], 3),
         ({"operation": "append", "value": 3}, None, [3], 3),
         ({"operation": "increment"}, 4, 5, 1),
-        ({"operation": "increment", "value": "2.5"}, None, 2.5, "2.5"),
+        ({"operation": "increment", "value": "2.5"}, None, 2.5, 2.5),
         ({"operation": "merge", "value": {"b": 2}}, {"a": 1}, {"a": 1, "b": 2}, {"b": 2}),
     ],
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from flowray.engine.signals import Pause
 from tests.fakes.services import NOW_MS
 from tests.handlers.running import fail, succeed
 
@@ -56,4 +57,7 @@ async def test_what_is_no_time() -> None:
         await fail("wait", {"waitType": "until", "timestamp": "2025-01-01", "timezone": "Mars"})
     ).code == "INVALID_NODE_CONFIG"
     assert "366 days" in (await fail("wait", {"duration": "2000 days"})).message
-    assert (await fail("wait", {"triggerType": "webhook"})).code == "SIGNAL_UNSUPPORTED"
+    signals = (await succeed("wait", {"triggerType": "webhook", "timeoutMs": 5_000})).signals
+    assert signals.pause == Pause(reason="Waiting for a webhook", kind="callback", timeout_ms=5_000)
+    signals = (await succeed("wait", {"waitType": "event", "reason": "paid"})).signals
+    assert signals.pause == Pause(reason="paid", kind="callback")

@@ -10,9 +10,8 @@ from collections.abc import Callable
 
 import httpx
 import pytest
-from ray.util.state import list_actors
 
-from tests.cluster import FlowrayServer, eventually
+from tests.cluster import FlowrayServer, alive_actors, eventually
 from tests.integration.definitions import effects_chain
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(180)]
@@ -21,11 +20,7 @@ NODES = 20
 
 
 def _replica_pid(server: FlowrayServer) -> int:
-    replicas = [
-        actor
-        for actor in list_actors(filters=[("state", "=", "ALIVE")], limit=1_000, detail=True)
-        if actor.class_name.startswith("ServeReplica:flowray")
-    ]
+    replicas = [actor for actor in alive_actors() if actor.class_name.startswith("ServeReplica:flowray")]
     assert len(replicas) == 1
     return int(replicas[0].pid)
 
@@ -48,7 +43,7 @@ def test_a_killed_process_loses_nothing(server: FlowrayServer, world: str, victi
     pid = VICTIMS[victim](server)
     committed_before = _completed(server, execution_id)
     os.kill(pid, signal.SIGKILL)
-    eventually(lambda: not os.path.exists(f"/proc/{pid}") or _is_zombie(pid), 60)
+    eventually(lambda: not os.path.exists(f"/proc/{pid}") or is_zombie(pid), 60)
 
     done = server.finished(execution_id, 120)
     assert (done["status"], done["outputs"]) == ("completed", {"last": f"{prefix}-{NODES - 1:02d}"}), done
@@ -69,7 +64,7 @@ def _completed(server: FlowrayServer, execution_id: str) -> set[str]:
     return {row["instance"] for row in server.nodes(execution_id) if row["status"] == "completed"}
 
 
-def _is_zombie(pid: int) -> bool:
+def is_zombie(pid: int) -> bool:
     try:
         with open(f"/proc/{pid}/stat") as stat:
             return stat.read().rpartition(")")[2].split()[0] == "Z"

@@ -8,21 +8,16 @@ from typing import Any
 import httpx
 import pytest
 import ray
-from ray.util.state import list_actors, list_tasks
 
-from tests.cluster import FlowrayServer, eventually
+from tests.cluster import FlowrayServer, alive_actors, eventually, tasks_in_state
 from tests.integration.definitions import workflow
 
 pytestmark = pytest.mark.ray
 
 
-def _alive_actors() -> list[Any]:
-    return list_actors(filters=[("state", "=", "ALIVE")], limit=1_000, detail=True)
-
-
 def test_actors_bear_names_for_the_reader_and_live_in_processes_of_their_own(server: FlowrayServer) -> None:
     """R41, R48: hub, orchestrator and lane are detached actors in the instance's namespace."""
-    ours = {actor.name: actor for actor in _alive_actors() if actor.ray_namespace == server.config.namespace}
+    ours = {actor.name: actor for actor in alive_actors() if actor.ray_namespace == server.config.namespace}
     kinds = sorted(name.rsplit("-", 1)[0] for name in ours)
     assert kinds == ["hub", "io-lane-0", "orchestrator-0"]
     pids = {actor.pid for actor in ours.values()}
@@ -43,7 +38,7 @@ def test_an_execution_is_a_task_named_by_its_workflow_while_it_runs(server: Flow
     started = server.start(definition)
 
     def seen() -> set[str]:
-        tasks = list_tasks(filters=[("state", "=", "RUNNING")], limit=1_000)
+        tasks = tasks_in_state("RUNNING")
         return {task.name for task in tasks if "quiet afternoon" in task.name}
 
     names = eventually(lambda: seen() if len(seen()) >= 2 else None, 60, every_s=0.2)
@@ -72,13 +67,13 @@ def test_task_nodes_run_in_processes_that_are_neither_ingress_nor_orchestrator(l
 
     def finished_tasks() -> list[Any]:
         wanted = {"node.input:literal shape", "node.transform:literal shape", "node.output:literal shape"}
-        tasks = list_tasks(filters=[("state", "=", "FINISHED")], limit=10_000, detail=True)
+        tasks = tasks_in_state("FINISHED")
         found = [task for task in tasks if task.name in wanted]
         return found if {task.name for task in found} == wanted else []
 
     tasks = eventually(finished_tasks, 60, every_s=0.3)
     assert {task.type for task in tasks} == {"NORMAL_TASK"}
-    dedicated = [actor for actor in _alive_actors() if actor.name == f"execution-{started['id']}"]
+    dedicated = [actor for actor in alive_actors() if actor.name == f"execution-{started['id']}"]
     assert [actor.class_name for actor in dedicated] == ["OrchestratorActor"]
     workers = {task.worker_pid for task in tasks}
     assert dedicated[0].pid not in workers
@@ -142,10 +137,11 @@ def test_a_large_output_reaches_the_next_node_through_the_context_store(server: 
     assert len(str(fetched)) < 50_000
 
 
-def test_a_large_output_leaves_the_context_store_when_nobody_reads_it_any_more(
-    server: FlowrayServer, world: str
-) -> None:
-    """R7, R36: pruned by its readers while the execution goes on, not only at its end; the payload store keeps it."""
+def test_a_large_output_leaves_every_cache_when_nobody_reads_it_any_more(server: FlowrayServer, world: str) -> None:
+    """R7, R36: pruned by its readers while the execution goes on, not only at its end; the payload store keeps it.
+
+    The context store is told at once, the lane with its next call.
+    """
     definition = workflow(
         "read once",
         {
@@ -159,11 +155,13 @@ def test_a_large_output_leaves_the_context_store_when_nobody_reads_it_any_more(
                     "expression": "$length($data.blob)",
                 },
             },
+            "again": {"type": "http", "config": {"method": "GET", "url": f"{world}/slow?ms=1"}},
             "hold": {"type": "http", "config": {"method": "GET", "url": f"{world}/slow?ms=120000"}},
         },
-        [("in", "fetch"), ("fetch", "measure"), ("measure", "hold")],
+        [("in", "fetch"), ("fetch", "measure"), ("measure", "again"), ("again", "hold")],
     )
-    hub = server.actor("hub")
+    hub, lane = server.actor("hub"), server.actor("io-lane")
+    cached = ray.get(lane.facts.remote(), timeout=30)["cached_bytes"]
     before = ray.get(hub.store_statistics.remote(), timeout=30)
     started = server.start(definition)
 
@@ -173,6 +171,7 @@ def test_a_large_output_leaves_the_context_store_when_nobody_reads_it_any_more(
 
     eventually(came_and_went, 60)
     eventually(lambda: server.statuses(started["id"]).get("hold") == "running", 60)
+    assert ray.get(lane.facts.remote(), timeout=30)["cached_bytes"] <= cached
     assert server.cancel(started["id"])["status"] == "cancelled"
     fetched = next(row for row in server.nodes(started["id"]) if row["node_id"] == "fetch")
     assert fetched["status"] == "completed"
@@ -189,13 +188,16 @@ def test_our_metrics_stand_beside_rays_on_its_metrics_port(server: FlowrayServer
     done = server.run(definition, {"x": 1})
     port = ray.nodes()[0]["MetricsExportPort"]
 
-    def exported() -> str:
+    def exported() -> list[str]:
+        """Our lines once all that is wanted is among them: processes report every few seconds, each in its turn."""
         text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=60).text
-        wanted = ("ray_flowray_executions_total", "ray_flowray_nodes_total", "ray_flowray_node_seconds_bucket")
-        return text if all(name in text for name in wanted) else ""
+        ours = [line for line in text.splitlines() if line.startswith("ray_flowray_")]
+        wanted = (
+            ("executions_total", 'status="completed"'),
+            ("nodes_total", 'type="input"', 'lane="inline"'),
+            ("node_seconds_bucket", "le="),
+        )
+        return ours if all(any(all(part in line for part in parts) for line in ours) for parts in wanted) else []
 
-    text = eventually(exported, 60, every_s=1.0)
-    ours = [line for line in text.splitlines() if line.startswith("ray_flowray_")]
-    assert any('status="completed"' in line for line in ours)
-    assert any('type="input"' in line and 'lane="inline"' in line for line in ours)
+    ours = eventually(exported, 60, every_s=1.0)
     assert done["id"] not in "\n".join(ours)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 from flowray.persistence.memory import MemoryStore
+from flowray.persistence.spool import NEAR_BYTES
 from flowray.persistence.writes import Claimed, ClaimExecutions, Fenced, Leased, RenewLease
 from tests.persistence.samples import append, insert, owned, owner, save
 
@@ -47,3 +49,15 @@ def test_what_a_caller_changes_afterwards_does_not_reach_the_store() -> None:
     assert execution is not None
     assert workflow is not None
     assert (execution.inputs, execution.progress, workflow.definition) == ({"items": [1]}, {"total": 1}, {"nodes": {}})
+
+
+def test_many_payloads_do_not_stay_in_memory() -> None:
+    store = MemoryStore()
+    tracemalloc.start()
+    try:
+        ids = [store.payloads.put("e1", str(number), bytes([number]) * 1024 * 1024) for number in range(64)]
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < NEAR_BYTES + 2 * 1024 * 1024
+    assert [store.payloads.get(its_id)[0] for its_id in ids] == list(range(64))

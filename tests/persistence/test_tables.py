@@ -53,7 +53,7 @@ def test_migrations_lead_to_exactly_these_tables_on_postgresql(postgres_url: str
 
 
 def test_every_table_has_a_workspace() -> None:
-    assert len(metadata.tables) == 11
+    assert len(metadata.tables) == 12
     for table in metadata.tables.values():
         assert not table.c.workspace_id.nullable, table.name
 

@@ -105,6 +105,7 @@ def _reply(kind: str, number: int) -> Reply:
         "wait": sleeps(1_000_000 + HOUR_MS + number, number),
         "ask": asks(),
         "terminal": Reply(output=number, signals=type(ok().signals)(is_terminal=True)),
+        "finish": Reply(output=number, signals=type(ok().signals)(finish=True)),
         "port": Reply(output=number, signals=type(ok().signals)(activate_error_port=True)),
     }[kind]
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as some
 
 from flowray.definition.policies import OnFailure
 from flowray.engine import stimuli as st
+from flowray.engine.events import event_type
 from flowray.engine.signals import VariableOperation
 from tests.engine.harness import Run, err, items, ok, route, sleeps
 from tests.engine.plans import PlanMaker
@@ -51,6 +52,7 @@ def test_r1_r3_exactly_what_the_rules_say_runs(case: Case, seed: int) -> None:
     )
     root = played.state.scopes[""]
     assert len(root.edges) == len(played.plan.scopes[""].edges), "every edge is settled"
+    assert None not in root.edges.values(), "an edge is void only where something ended the execution early (R9)"
     assert root.open == 0
     assert not played.state.running
     assert not played.state.waiting
@@ -88,6 +90,36 @@ def test_every_policy_terminates_and_closes_everything(case: Case, seed: int, po
     assert {node.status.value for node in played.root().values()} <= allowed
     if not played.state.errors:
         assert played.statuses() == case.expected()
+
+
+@deep
+@given(case=cases(kinds=(*KINDS, "finish")), seed=some.integers(0, 2**32), crash_at=some.integers(0, 8))
+def test_r9_after_a_finish_nothing_new_starts_and_the_first_by_seq_decides(
+    case: Case, seed: int, crash_at: int
+) -> None:
+    played = play(case, seed)
+    for _ in range(crash_at):
+        played.move()
+    if played.ended is None:
+        played.crash_and_recover()
+    answer_people(played)
+    first = next((n for n, e in enumerate(played.events) if getattr(e, "finish", False)), None)
+    edges = played.state.scopes[""].edges
+    assert len(edges) == len(played.plan.scopes[""].edges)
+    if first is None:
+        assert played.statuses() == case.expected()
+        assert None not in edges.values()
+        return
+    before, after = played.events[: first + 1], played.events[first + 1 :]
+    known = {event.instance for event in before if event_type(event) == "node.started"}
+    assert {event.instance for event in after if event_type(event) == "node.started"} <= known
+    assert played.outputs == before[-1].output
+    assert played.ended == ("failed" if played.state.errors else "completed")
+    assert {e.source for e in played.plan.scopes[""].edges if edges[e.id]} <= {
+        e.instance for e in before if event_type(e) in ("node.completed", "node.failed")
+    }
+    assert not played.state.running
+    assert not played.state.waiting
 
 
 @deep

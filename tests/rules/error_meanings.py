@@ -41,6 +41,14 @@ MEANINGS: dict[ErrorCode, tuple[str, str]] = {
         "A new key for a new request; an unchanged body for a repeat.",
     ),
     E.EXECUTION_ENDED: ("The execution has ended already.", "Nothing is left to steer; read its outcome."),
+    E.EXECUTION_NOT_ENDED: (
+        "Only an execution that has ended can be run again or taken over from.",
+        "Wait for its end, or cancel it.",
+    ),
+    E.INVALID_START_POINT: (
+        "An execution cannot start, or end, at this node.",
+        "`errors[]` names what is missing: pin it, or begin at an earlier node.",
+    ),
     E.UNAUTHORIZED: ("A token is missing, malformed or expired.", "Get a new public token."),
     E.FORBIDDEN: ("The token is for something else.", "Use the token of this execution."),
     E.RATE_LIMITED: ("Too many requests.", "Wait as long as `Retry-After` says."),
@@ -77,13 +85,29 @@ MEANINGS: dict[ErrorCode, tuple[str, str]] = {
     E.PROVIDER_ERROR: ("A provider failed.", "Passing: a retry may help."),
     E.STREAM_INTERRUPTED: ("A stream broke off before its end.", "Follow the execution again from its last event."),
     E.WAITPOINT_TIMEOUT: ("Nobody answered in time.", "Add an error edge, or a longer time-out."),
+    E.VARIABLE_MISMATCH: (
+        "An operation does not fit the present value or the declared type of a variable or shared memory entry.",
+        "Convert the value first (`valueType`), or declare another type.",
+    ),
     E.SIGNAL_UNSUPPORTED: ("A handler asked for something that this release cannot do.", "See docs/features.md."),
     E.OUTPUT_TOO_LARGE: ("One value exceeds 64 MiB.", "Store it elsewhere and pass its address."),
     E.CONTEXT_LIMIT_EXCEEDED: (
-        "All values of an execution together exceed the limit.",
-        "Keep less; the limit is a setting.",
+        "What an execution keeps, or what one node reads of stored values, is together more than the limit.",
+        "Keep less, or read parts: let a loop return less per round. The limit of what is kept is a setting.",
+    ),
+    E.SHARED_MEMORY_LIMIT_EXCEEDED: (
+        "An entry, or all entries of shared memory together, would exceed a limit; the message names it.",
+        "Store less, delete entries, or set `settings.sharedMemory`.",
     ),
     E.ITERATION_LIMIT_EXCEEDED: ("A loop would exceed the system's iterations.", "Raise the limit, or loop over less."),
+    E.CALL_DEPTH_EXCEEDED: (
+        "Sub-workflows call one another deeper than the limit.",
+        "`details.chain` lists the calls; a recursion needs a branch that ends it.",
+    ),
+    E.DESCENDANT_LIMIT_EXCEEDED: (
+        "An execution called more sub-workflows than the limit, those below it included.",
+        "Do the work of several in one, or raise `FLOWRAY_MAX_DESCENDANTS`.",
+    ),
     E.COLLECTION_INVALID: ("What a loop should go over is no list.", "The message shows what it got."),
     E.EXECUTION_TIMEOUT: ("The execution used up its time.", "Raise `settings.timeoutMs` or the deadline."),
     E.EXECUTION_CANCELLED: ("Somebody cancelled the execution.", "`cancel_reason` says why."),

@@ -27,6 +27,7 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "flowray/persistence/sql_owners.py": (STORE_SUITE, "tests/conformance/test_stores.py"),
     "flowray/persistence/sql_reader.py": (STORE_SUITE, "tests/conformance/test_stores.py"),
     "flowray/persistence/sql_transaction.py": (STORE_SUITE, "tests/conformance/test_stores.py"),
+    "flowray/persistence/sql_waitpoints.py": (STORE_SUITE, "tests/conformance/test_stores.py"),
     "flowray/persistence/sql_workflows.py": (STORE_SUITE, "tests/conformance/test_stores.py"),
     "flowray/persistence/stores.py": (DECLARATIONS, "tests/conformance/test_stores.py"),
     "flowray/persistence/migrations/__init__.py": ("named after its folder", "tests/persistence/migrations"),

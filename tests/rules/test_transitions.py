@@ -12,6 +12,7 @@ from flowray.engine import folding
 from flowray.engine import stimuli as st
 from flowray.engine.machine import new_state
 from flowray.engine.signals import ChildCall, NodeError, Signals
+from flowray.engine.start_points import Outcome, Selection
 from flowray.engine.statuses import EXECUTION_TRANSITIONS, NODE_TRANSITIONS, transition
 from flowray.plan import PlanRetry
 from tests.engine.harness import LOST, START_MS, Reply, Run, asks, err, items, ok, route, run, sleeps
@@ -22,7 +23,7 @@ NOT_REACHABLE_YET = {
     ("queued", "delay"), ("queued", "expire"), ("queued", "time_out"), ("queued", "crash"),
     ("delayed", "queue"), ("delayed", "start"), ("delayed", "cancel"), ("delayed", "expire"), ("delayed", "time_out"),
     ("running", "crash"), ("waiting", "crash"), ("paused", "crash"), ("crashed", "redrive"),
-    # People: pause requests while timers run.
+    # What a person's answer sets free runs first: it waits only after that.
     ("paused", "wait"),
     # Notebook: run-until cancels what was not reached.
     ("node pending", "cancel"),
@@ -42,6 +43,15 @@ def play_everything() -> None:
     _timed_out()
     _stopped()
     _deadlines_and_children()
+    _taken_over()
+
+
+def _taken_over() -> None:
+    played = Run(PlanMaker().chain("a", "b").node("h").edge("a error-> h").build())
+    failure = NodeError(message="boom", code="X")
+    given = {"a": Outcome(handles=("error",), failed=True, error=failure), "b": Outcome()}
+    played.send(st.Start(ts=START_MS, selection=Selection(given=given)))
+    assert played.play().ended == "completed"
 
 
 def _deadlines_and_children() -> None:
@@ -79,6 +89,10 @@ def _waiting_and_paused() -> None:
         failing.finish("bad")
         failing.send(st.WaitAnswered(ts=failing.now, instance="p"))
         assert failing.ended == "failed"
+
+    held = run(PlanMaker().node("p").build(), {"p": asks()})
+    held.send(st.PauseRequested(ts=held.now))
+    assert held.state.status.value == "paused"
 
 
 def _cancelled() -> None:

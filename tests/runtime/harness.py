@@ -15,12 +15,14 @@ from flowray.engine.plan_index import PlanIndex
 from flowray.engine.signals import NodeError, Signals, Wait
 from flowray.engine.state import ExecutionState
 from flowray.handlers.node_task import NodeTask
+from flowray.handlers.registry import default_registry
 from flowray.persistence.journal import DirectJournal
 from flowray.persistence.memory import MemoryStore
 from flowray.persistence.records import ExecutionRecord, InboxRecord
 from flowray.persistence.stores import Committer, Journal
 from flowray.persistence.writes import AnyResult, AnyWrite, AppendEvents, InsertExecution, InsertInbox, RegisterOwner
 from flowray.plan import ExecutionPlan, plan_hash, plan_to_json
+from flowray.runtime.child_starts import ChildLimits
 from flowray.runtime.driver import Driver
 from flowray.runtime.live import LiveExecution
 from flowray.runtime.orchestrator import Orchestrator
@@ -299,19 +301,27 @@ class House:
         journal: Journal | None = None,
         only: str | None = None,
         publish: Callable[..., None] | None = None,
+        child_limits: ChildLimits | None = None,
     ) -> None:
         self.store, self.clock = store, clock
         self.published = publish or Published()
-        identity = OwnerIdentity(id=owner_id, kind="test", generation="g")
+        self.poked: list[tuple[str, tuple[str, ...]]] = []
+        identity = OwnerIdentity(id=owner_id, kind="test", generation="g", actor_name=f"actor-{owner_id}")
         self.orchestrator = Orchestrator(
-            identity, journal or DirectJournal(store), store, self.published, clock, clock, only=only
-        )
+            identity, journal or DirectJournal(store), store, self.published, clock, clock, only=only,
+            node_types=default_registry(plugins=False).node_types, child_limits=child_limits,
+            poke=lambda actor_name, execution_ids: self.poked.append((actor_name, tuple(execution_ids))),
+        )  # fmt: skip
         self.executor = ScriptedExecutor(script)
         attach(self.orchestrator.driver, self.executor)
+        self.orchestrator.driver._children = self.orchestrator._children
         self.orchestrator._lease.register()
 
-    def start(self, plan: ExecutionPlan, *execution_ids: str, **inputs: Any) -> list[AnyResult]:
-        records = [record_of(plan, its_id, inputs=inputs, owner_id=None) for its_id in execution_ids or ("e1",)]
+    def start(
+        self, plan: ExecutionPlan, *execution_ids: str, deadline_at: int | None = None, **inputs: Any
+    ) -> list[AnyResult]:
+        more = {"inputs": inputs, "deadline_at": deadline_at, "owner_id": None}
+        records = [record_of(plan, its_id, **more) for its_id in execution_ids or ("e1",)]
         results = self.orchestrator.insert_and_start(records, plan_to_json(plan))
         self.settle()
         return results
@@ -321,7 +331,11 @@ class House:
         self.settle()
 
     def settle(self) -> None:
+        """Turn, and start and stop children, until nothing moves."""
         settle(self.orchestrator.driver, self.clock)
+        while jobs := self.orchestrator._children._more():
+            self.orchestrator._children.work(jobs)
+            settle(self.orchestrator.driver, self.clock)
 
     def tick(self, ms: int) -> None:
         self.clock.now += ms

@@ -136,3 +136,74 @@ async def test_r20_the_error_handler_tells_what_failed() -> None:
     async with bench() as desk:
         row = await desk.run(plan)
         assert (row.status, row.outputs) == ("failed", {"alarm": "bad: COLLECTION_INVALID"})
+
+
+async def test_r9_a_response_ends_the_execution_and_gives_its_outputs() -> None:
+    config = {"data": {"name": "{{name}}"}, "status": 201, "headers": {"X-Trace": "1"}}
+    nodes = {
+        "in": {"type": "input", "config": {"inputName": "name"}},
+        "answer": {"type": "response", "config": config},
+        "late": {"type": "wait", "config": {"duration": 3_600_000}},
+        "after": template("never"),
+        "out": output("never"),
+    }
+    plan = compiled(nodes, "in -> answer", "in -> late", "answer -> after", "late -> out")
+    async with bench() as desk:
+        row = await desk.run(plan, name="Ada")
+        assert row.status == "completed"
+        assert row.outputs == {
+            "data": {"name": "Ada"}, "status": 201, "headers": {"Content-Type": "application/json", "X-Trace": "1"},
+        }  # fmt: skip
+        ended = {event.body.get("node_id"): event.type for event in await desk.events(row.id)}
+        assert (ended["after"], ended["out"], ended["late"]) == ("node.skipped", "node.skipped", "node.cancelled")
+
+
+async def test_r17_shared_memory_of_branches_is_read_and_found_afterwards() -> None:
+    nodes = {
+        "in": {"type": "input", "config": {"inputName": "topics"}},
+        "each": {"type": "parallel", "config": {"collection": "{{topics}}"}},
+        "keep": {
+            "type": "shared-memory",
+            "config": {"operation": "set", "key": "topic_{{parallel.index}}", "value": "about {{parallel.item}}"},
+        },
+        "log": {
+            "type": "shared-memory",
+            "config": {"operation": "append", "key": "log", "value": "{{parallel.item}};"},
+        },
+        "find": {"type": "shared-memory", "config": {"operation": "search", "searchQuery": "about fish", "topK": 1}},
+        "out": output("{{find.results[0].key}}: {{shared.topic_1}}, {{shared.log}}"),
+    }
+    plan = compiled(
+        nodes, "in -> each", "each parallel-body-> keep", "keep -> log", "each parallel-exit-> find", "find -> out"
+    )
+    async with bench() as desk:
+        row = await desk.run(plan, topics=["dogs", "fish", "cats"])
+        assert row.outputs == {"result": "topic_1: about fish, dogs;fish;cats;"}
+
+
+async def test_a_limit_of_shared_memory_is_an_error_that_names_it() -> None:
+    nodes = {
+        "in": {"type": "input", "config": {}},
+        "keep": {"type": "shared-memory", "config": {"operation": "store", "key": "k", "value": "x" * 100}},
+    }
+    plan = compiled(nodes, "in -> keep", settings={"sharedMemory": {"maxValueBytes": 50}})
+    async with bench() as desk:
+        row = await desk.run(plan)
+        assert row.status == "failed"
+        assert (row.error["code"], row.error["message"]) == (
+            "SHARED_MEMORY_LIMIT_EXCEEDED", "the entry 'k' would have 102 bytes; the limit is 50",
+        )  # fmt: skip
+
+
+async def test_a_declared_variable_keeps_its_type() -> None:
+    nodes = {
+        "in": {"type": "input", "config": {"inputName": "n"}},
+        "set": {"type": "variable", "config": {"variableName": "count", "value": "{{n}}"}},
+        "out": output("{{var.count}}"),
+    }
+    plan = compiled(nodes, "in -> set", "set -> out", variables={"count": {"type": "number", "default": 0}})
+    async with bench() as desk:
+        assert (await desk.run(plan, n=5)).outputs == {"result": 5}
+        failed = await desk.run(plan, n="five")
+        assert failed.error["code"] == "VARIABLE_MISMATCH"
+        assert "it is declared number and would become string" in failed.error["message"]

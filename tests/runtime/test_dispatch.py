@@ -10,10 +10,10 @@ from flowray.engine import stimuli as st
 from flowray.handlers.node_task import NodeTask
 from flowray.handlers.task_names import load_names
 from flowray.plan import DialectSemantics, ExecutionPlan, PlanResources
-from flowray.runtime.dispatch import idempotency_key, stream_name
+from flowray.runtime.dispatch import DEADLINE_GRACE_MS, idempotency_key, stream_name
 from tests.engine.plans import PlanMaker
 from tests.fakes.services import fake_services
-from tests.runtime.harness import SILENT, START_MS, Desk, succeeded
+from tests.runtime.harness import SILENT, START_MS, Desk, live_of, succeeded
 from tests.runtime.workflows import compiled
 
 
@@ -152,3 +152,13 @@ def test_r6_a_reference_that_only_runs_later_or_never_is_known() -> None:
     nodes = {"t": {"type": "transform", "config": reading}, "later": plain, "never": plain}
     task = dispatched(compiled(nodes, "t -> later"), {"t": SILENT}, "t")
     assert set(task.known) == {"later", "never"}
+
+
+def test_r14_the_lane_stops_only_what_the_engine_has_not_stopped_at_the_deadline() -> None:
+    desk = Desk({"a": SILENT})
+    live = live_of(desk.store, PlanMaker().node("a").build(), deadline_at=START_MS + 500)
+    desk.driver.own(live, st.Start(ts=START_MS, deadline_ms=START_MS + 500))
+    desk.settle()
+    assert desk.task("a").deadline_ms == START_MS + 500 + DEADLINE_GRACE_MS
+    desk.tick(500)
+    assert (desk.row().status, desk.executor.stopped) == ("timed_out", [("e1", "a", 1)])

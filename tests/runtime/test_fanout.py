@@ -6,6 +6,7 @@ import asyncio
 import threading
 
 from flowray.eventlog.log import RecordedEvent
+from flowray.eventlog.tail import PushedEvents
 from flowray.persistence.memory import MemoryStore
 from flowray.persistence.writes import AppendEvents
 from flowray.runtime.fanout import Fanout
@@ -63,6 +64,21 @@ async def test_a_push_that_overlaps_with_what_was_read_is_delivered_once() -> No
     log.append("execution.failed")
     assert shown(await anext(stream)) == [(3, "execution.failed")]
     await stream.aclose()
+
+
+async def test_a_watch_hears_of_whatever_it_looks_at_and_of_nothing_else() -> None:
+    fanout = Fanout()
+    watch = fanout.watch()
+    watch._reader = PushedEvents(silence_s=0.001)
+    watch.look_at(["e1", "e2"])
+    fanout.publish("e2", 1, bodies("a"))
+    assert await watch.wait() is True
+    watch.look_at(["e1"])
+    assert fanout.followed() == 1
+    watch.close()
+    fanout.publish("e1", 1, bodies("a"))
+    assert await watch.wait() is False
+    assert fanout.followed() == 0
 
 
 async def test_several_readers_follow_side_by_side_and_leave_one_by_one() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from flowray.engine.events import TERMINAL_EVENTS
+from flowray.errors import ErrorCode, FlowrayError
 from flowray.eventlog.log import RecordedEvent
 from flowray.handlers.registry import NodeRegistry, default_registry
 from flowray.handlers.services import ChatChunk, ChatRequest, HttpRequest, HttpResponse, Payloads, Services
@@ -17,6 +18,7 @@ from flowray.persistence.memory import MemoryStore
 from flowray.persistence.records import ExecutionRecord, InboxRecord
 from flowray.persistence.writes import Inserted
 from flowray.plan import ExecutionPlan, plan_hash, plan_to_json
+from flowray.runtime.child_starts import ChildLimits
 from flowray.runtime.identifiers import new_id
 from flowray.runtime.local import LocalRuntime
 from flowray.values import INLINE_LIMIT_BYTES, StoredValue, as_value, decode_json, encode_json
@@ -95,7 +97,10 @@ class Bench:
 
 @asynccontextmanager
 async def bench(
-    registry: NodeRegistry | None = None, store: MemoryStore | None = None, **services: Any
+    registry: NodeRegistry | None = None,
+    store: MemoryStore | None = None,
+    child_limits: ChildLimits | None = None,
+    **services: Any,
 ) -> AsyncIterator[Bench]:
     store = store or MemoryStore()
 
@@ -103,7 +108,8 @@ async def bench(
         return fake_services(payloads=payloads, **services)
 
     known = registry or default_registry(plugins=False)
-    runtime = LocalRuntime(store, store, store.payloads, known, make, {"database": "memory"})
+    facts = {"database": "memory"}
+    runtime = LocalRuntime(store, store, store.payloads, known, make, facts, child_limits)
     runtime.start_threads()
     try:
         yield Bench(store, runtime)
@@ -373,3 +379,20 @@ def test_a_runtime_that_was_never_started_can_be_closed() -> None:
         return fake_services(payloads=payloads)
 
     LocalRuntime(store, store, store.payloads, default_registry(plugins=False), make).stop()
+
+
+class AwayAfterward(MemoryStore):
+    """A store whose inboxes cannot be read."""
+
+    def inbox(self, execution_id: str) -> list[InboxRecord]:
+        raise FlowrayError(ErrorCode.DATABASE_UNAVAILABLE, "could not read the inbox", retryable=True)
+
+
+async def test_r35_a_request_that_is_durable_is_not_answered_with_an_error() -> None:
+    """Waking the owner is best effort: its sweep finds the row."""
+    nodes = {"in": {"type": "input", "config": {}}, "nap": {"type": "wait", "config": {"duration": 3_600_000}}}
+    store = AwayAfterward()
+    async with bench(store=store) as desk:
+        (execution_id,) = await desk.start(compiled(nodes, "in -> nap"))
+        await desk.cancel(execution_id)
+        assert [row.kind for row in MemoryStore.inbox(store, execution_id)] == ["cancel"]

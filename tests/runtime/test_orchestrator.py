@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from flowray.engine import events as ev
+from flowray.engine.start_points import Outcome, Selection, selection_to_json
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.persistence.journal import DirectJournal, ThreadJournal
 from flowray.persistence.memory import MemoryStore
@@ -404,3 +405,24 @@ def test_an_orchestrator_with_its_threads_runs_and_stops() -> None:
     orchestrator.stop()
     journal.close()
     assert store.owners() == []
+
+
+# -- a part of a plan ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("owner_id", ["o1", None])
+def test_what_is_chosen_before_the_start_holds_whoever_starts_it(owner_id: str | None) -> None:
+    """R43: by the owner that it was inserted for, or by one that finds it."""
+    town = Town()
+    selection = Selection(run_from="b", run_until="b", may_run={"b": True}, given={"a": Outcome(output={"n": 1})})
+    record = record_of(CHAIN, owner_id=owner_id, selection=selection_to_json(selection))
+    house = town.house(script={"b": 2})
+    if owner_id is None:
+        town.store.commit([InsertExecution(record=record, plan=plan_to_json(CHAIN))])
+        house.orchestrator.sweep()
+    else:
+        house.orchestrator.insert_and_start([record], plan_to_json(CHAIN))
+    house.settle()
+    assert house.executor.instances == ["b"]
+    assert (town.row().status, town.row().outputs, town.row().selection) == ("completed", {"b": 2}, None)
+    assert town.log()[:2] == ["execution.started", "node.reused"]

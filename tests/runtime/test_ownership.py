@@ -12,6 +12,7 @@ import pytest
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.persistence.journal import DirectJournal
 from flowray.persistence.memory import MemoryStore
+from flowray.persistence.records import OwnerRecord
 from flowray.persistence.writes import RegisterOwner, ReleaseOwner
 from flowray.runtime.ownership import LEASE_MS, MARGIN_MS, Lease, OwnerIdentity
 from tests.runtime.harness import Clock
@@ -185,3 +186,16 @@ def test_an_owner_that_the_store_refuses_does_not_begin(monkeypatch: pytest.Monk
     with pytest.raises(FlowrayError, match="o1 was not registered"):
         world.lease.register()
     assert not world.lease.is_trusted()
+
+
+def test_a_process_starts_although_its_predecessors_cannot_be_read() -> None:
+    """Raising here would end an actor in its constructor, from which Ray starts none anew."""
+    world = World(actor_name="orchestrator-0")
+
+    class Away(MemoryStore):
+        def owners(self) -> list[OwnerRecord]:
+            raise FlowrayError(ErrorCode.DATABASE_UNAVAILABLE, "could not read owners", retryable=True)
+
+    world.lease._reader = Away()
+    world.lease.register()
+    assert world.lease.is_trusted()

@@ -132,7 +132,9 @@ async def test_a_forgotten_value_makes_room_and_is_read_again() -> None:
     store = Store(a=four_hundred, b=four_hundred, c=four_hundred)
     payloads = cached(store)
     await payloads.load("a")
+    assert payloads.held_bytes == 400
     payloads.forget(["a", "never there"])
+    assert payloads.held_bytes == 0
     for payload_id in ("b", "c", "b", "c", "a"):
         await payloads.load(payload_id)
     assert store.reads == ["a", "b", "c", "a"]

@@ -7,6 +7,7 @@ from typing import Any
 from flowray.definition.policies import OnFailure
 from flowray.engine import stimuli as st
 from flowray.engine.signals import NodeError, Usage
+from flowray.engine.start_points import Outcome, Selection
 from flowray.plan import ExecutionPlan, PlanRetry
 from flowray.runtime.projection import error_body, node_logs, row_changes, usage_body, waiting_for
 from flowray.values import StoredValue
@@ -23,7 +24,7 @@ def logs(run: Run, first_seq: int = 1) -> dict[str, Any]:
 
 
 def changes(run: Run, *, with_progress: bool = False) -> dict[str, Any]:
-    return row_changes(run.index, run.state, run.events, with_progress)
+    return row_changes(run.index, "e1", run.state, run.events, with_progress)
 
 
 RETRY = PlanRetry(max_attempts=3, initial_delay_ms=10, codes=("E",))
@@ -119,7 +120,7 @@ def test_what_is_waited_for() -> None:
     run = Run(plan, {"t": sleeps(START_MS + 9_000_000), "p": asks("ok?"), "r": err("E")}).start()
     for node in ("t", "p", "r"):
         run.finish(node)
-    found = {entry["node_id"]: entry for entry in waiting_for(run.index, run.state)}
+    found = {entry["node_id"]: entry for entry in waiting_for(run.index, "e1", run.state)}
     assert sorted(found) == ["p", "t"]
     assert (found["t"]["kind"], found["t"]["expires_at"], found["t"]["reason"]) == (
         "time",
@@ -127,8 +128,8 @@ def test_what_is_waited_for() -> None:
         "Sleep",
     )
     assert (found["p"]["kind"], found["p"]["expires_at"], found["p"]["reason"]) == ("person", None, "ok?")
-    assert found["t"]["waitpoint_id"] == "t#1"
-    assert changes(run)["waiting_for"] == waiting_for(run.index, run.state)
+    assert found["t"]["waitpoint_id"] == "e1:t#1"
+    assert changes(run)["waiting_for"] == waiting_for(run.index, "e1", run.state)
 
 
 def test_a_wait_that_was_cancelled_is_waited_for_no_longer() -> None:
@@ -147,3 +148,25 @@ def test_error_and_usage_bodies() -> None:
     body = error_body(NodeError(message="m", code="C", node_id="n", attempt=2, details={"a": 1}, hint="h"))
     assert (body["node_id"], body["attempt"], body["details"], body["hint"]) == ("n", 2, {"a": 1}, "h")
     assert usage_body(Usage(1, 2))["cost"] is None
+
+
+def test_what_is_taken_over_has_a_row_that_says_so() -> None:
+    """R53: no attempt ran here, but its outcome can be looked at."""
+    failure = NodeError(message="boom", code="X", node_id="b")
+    given = {
+        "a": Outcome(output={"n": 1}), "p": Outcome(output=5, pinned=True),
+        "b": Outcome(output={"code": "X"}, handles=("error",), failed=True, error=failure),
+    }  # fmt: skip
+    run = Run(PlanMaker().node("a").node("p").node("b").node("c").edge("b error-> c").build())
+    run.send(st.Start(ts=START_MS, selection=Selection(run_from="c", may_run={"c": True}, given=given)))
+    run.play()
+    rows = logs(run)
+    shown = {log.node_id: (log.status, log.success, log.lane, log.output) for log in rows.values()}
+    assert shown["a"] == ("completed", True, "reused", {"n": 1})
+    assert shown["p"] == ("completed", True, "pinned", 5)
+    assert shown["b"] == ("failed", False, "reused", None)
+    assert rows["a#0"].ended_at == START_MS
+    row = changes(run)
+    assert (row["selection"], row["progress"]["percent"]) == (None, 100)
+    assert [error["code"] for error in row["handled_errors"]] == ["X"]
+    assert "selection" not in changes(played(PlanMaker().node("a").build(), {}))

@@ -62,3 +62,25 @@ def test_a_running_one_can_be_looked_at_and_cancelled(session: LocalSession) -> 
     with pytest.raises(FlowrayError) as caught:
         execution.result()
     assert caught.value.code is ErrorCode.EXECUTION_CANCELLED
+
+
+def test_it_runs_again_from_a_node_with_what_was_before_it(session: LocalSession) -> None:
+    """R53."""
+    workflow = Workflow("Steps")
+    first = workflow.node("in", "input", input_name="x")
+    double = workflow.node("double", "transform", operation="custom", expression="x * 2")
+    first >> double >> workflow.node("out", "output", output_name="y", value="{{double}}")
+    done = workflow.run({"x": 4}, session=session)
+    again = done.rerun(from_node="out", pins={"double": 100}).wait()
+    assert (again.outputs, again._record()["rerun_of"]) == ({"y": 100}, done.id)
+    assert [row["lane"] for row in again.logs() if row["node_id"] != "out"] == ["reused", "pinned"]
+    assert (done.rerun({"x": 5}).wait().outputs, done.rerun(until_node="double").wait().outputs) == (
+        {"y": 10}, {"double": 8},
+    )  # fmt: skip
+    definition = workflow.to_dict()
+    definition["nodes"]["double"]["config"]["expression"] = "x * 3"
+    edited = done.rerun(from_node="double", definition=definition).wait()
+    assert edited.outputs == {"y": 12}
+    with pytest.raises(FlowrayError) as caught:
+        done.rerun(from_node="nowhere")
+    assert caught.value.code is ErrorCode.INVALID_START_POINT

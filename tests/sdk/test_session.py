@@ -1,7 +1,8 @@
 import pytest
 
+from flowray.compiler.documents import compile_document
 from flowray.errors import DefinitionError, ErrorCode, FlowrayError, InputError
-from flowray.sdk.session import LocalSession, compile_document
+from flowray.sdk.session import LocalSession
 
 ECHO = {
     "schemaVersion": 1,

@@ -8,6 +8,7 @@ import sys
 import time
 from collections import Counter
 
+from tests.simulation.coverage import CONSTRUCTS
 from tests.simulation.world import simulate
 
 
@@ -22,11 +23,13 @@ def main() -> int:
     steps, broken, compared = 0, 0, 0
     began, used = time.perf_counter(), time.process_time()
     statuses: Counter[str] = Counter()
+    reached: Counter[str] = Counter()
     for seed in range(start, start + options.seeds):
         report = simulate(seed, options.tell)
         steps += report.steps
         compared += report.compared
         statuses.update(report.statuses)
+        reached.update(report.reached)
         if options.tell:
             print(*report.story, sep="\n")
         if report.violations:
@@ -40,6 +43,7 @@ def main() -> int:
         f"({options.seeds / used:.0f} and {steps / used:.0f} per CPU second); "
         f"{compared} executions held against the reference; ended {dict(sorted(statuses.items()))}"
     )
+    print("reached by so many seeds:", ", ".join(f"{what} {reached[what]}" for what in sorted(CONSTRUCTS)))
     return 1 if broken else 0
 
 

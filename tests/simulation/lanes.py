@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flowray.engine import stimuli as st
-from flowray.engine.signals import NodeError, Pause, Signals, VariableOperation, Wait
 from flowray.handlers.node_task import NodeTask
 from flowray.runtime.lane import signed
-from flowray.values import Json
-from tests.simulation.ledger import nonces
-from tests.simulation.reference import canonical, digest, item, success_handles
-from tests.simulation.workflows import FAILURE_CODE, Behaviour
+from tests.simulation.behaving import Attempts, Payloads
+from tests.simulation.workflows import Behaviour
 
 if TYPE_CHECKING:
     from tests.simulation.process import Process
     from tests.simulation.world import World
 
 Key = tuple[str, str, int]
-PLAIN = Signals()
 
 
 class Attempt:
@@ -42,7 +37,10 @@ class Lanes:
     def __init__(self, world: World) -> None:
         self.world = world
         self.attempts: dict[tuple[str, Key], Attempt] = {}
-        self._nonce = 0
+        self.payloads = Payloads()
+        world.ledger.whole = self.payloads.whole
+        self.pruned: set[str] = set()
+        self._results = Attempts(self.payloads, world.ledger.made)
 
     def run(self, owner: Process, task: NodeTask) -> None:
         """Begin an attempt."""
@@ -58,7 +56,7 @@ class Lanes:
             return
         if task.timeout_ms is not None:
             self._say_started(attempt)
-        result = self._result(task, behaviour)
+        result = self._results.result(world.workflow(task), task, world.now)
         at = self._stream(attempt, behaviour) if task.streams and not task.sentinel else 0
         takes = at + world.delay(0, world.rng.choice((2, 50, 1_500, 5_000)))
         world.later(takes, None, partial(self._finish, attempt, result))
@@ -132,64 +130,6 @@ class Lanes:
         for (lane_id, key), attempt in self.attempts.items():
             if lane_id == owner.lane_id and key[0] == execution_id:
                 attempt.stopped = True
-
-    # -- what attempts do -----------------------------------------------------------------------------------------
-
-    def _result(self, task: NodeTask, behaviour: Behaviour) -> st.AnyStimulus:
-        kind = behaviour.kind(task.instance)
-        if kind == "fail" or (kind == "flaky" and not task.sentinel and task.tries <= behaviour.failures):
-            error = NodeError(message="as it was to be", code=FAILURE_CODE, retryable=kind == "flaky")
-            return st.AttemptFailed(ts=self.world.now, instance=task.instance, attempt=task.attempt, error=error)
-        if task.sentinel:
-            return self._success(task, self._answer(task, behaviour))
-        output = self._output(task, behaviour)
-        variables = (VariableOperation("increment", "n", 1),) if behaviour.counts else ()
-        return self._success(task, output, self._signals(task, kind, behaviour, output), variables)
-
-    def _answer(self, task: NodeTask, behaviour: Behaviour) -> dict[str, Any]:
-        """What a sentinel says."""
-        mode = self.world.plan(task).containers[task.node_id].mode
-        if task.sentinel == "condition":
-            return {"continue": task.round < (behaviour.goes_on if mode == "forEach" else behaviour.size)}
-        if mode in ("while", "doWhile", "count"):
-            return {"total": behaviour.size if mode == "count" else None}
-        return {"items": [item(task.instance, index) for index in range(behaviour.size)]}
-
-    def _success(
-        self, task: NodeTask, output: Json, signals: Signals = PLAIN, variables: Sequence[VariableOperation] = ()
-    ) -> st.AttemptSucceeded:
-        return st.AttemptSucceeded(
-            ts=self.world.now, instance=task.instance, attempt=task.attempt, output=output, signals=signals,
-            variables=tuple(variables),
-        )  # fmt: skip
-
-    def _output(self, task: NodeTask, behaviour: Behaviour) -> dict[str, Any]:
-        """``v`` depends on the workflow only; ``n`` is new each time, ``r`` are those of the results it rests on."""
-        read = [task.outputs.get(name) for name in behaviour.reads]
-        around = next(iter(task.containers.values()), {}) if task.containers else {}
-        self._nonce += 1
-        self.world.ledger.made[self._nonce] = _key(task)
-        value = digest(task.instance, [canonical(value) for value in read], around.get("item"))
-        return {"v": value, "n": self._nonce, "r": nonces(read)}
-
-    def _signals(self, task: NodeTask, kind: str, behaviour: Behaviour, output: Json) -> Signals:
-        match kind:
-            case "wait":
-                return Signals(wait=Wait(until_ms=self.world.now + behaviour.wait_ms, output=output))
-            case "ask":
-                return Signals(pause=Pause(reason="approve?"))
-            case "finish":
-                return Signals(finish=True)
-            case "port":
-                return Signals(activate_error_port=True)
-            case "break" | "continue":
-                return Signals(loop_control=kind)
-            case "terminal":
-                return Signals(is_terminal=True)
-            case "x" | "y" | "xy" | "none":
-                handles = success_handles(self.world.node(task), kind) or ()
-                return Signals(selected_routes=handles[:-1])
-        return Signals()
 
 
 def _hearer(owner: Process) -> Process:

@@ -5,24 +5,29 @@ from __future__ import annotations
 import logging
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
+from flowray.definition.node_type import Role
 from flowray.definition.policies import OnFailure
 from flowray.engine import events as ev
+from flowray.engine.instances import parent_of_scope
 from flowray.engine.plan_index import PlanIndex
 from flowray.engine.replay import replay
 from flowray.engine.state import ExecutionState
 from flowray.engine.statuses import TERMINAL_EXECUTION
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.handlers.node_task import NodeTask
+from flowray.plan import ExecutionPlan
+from tests.simulation.behaving import Payloads
 from tests.simulation.ledger import nonces
-from tests.simulation.reference import Reference, canonical
-from tests.simulation.workflows import FAILURE_CODE
+from tests.simulation.reference import Reference, Verdict, canonical
+from tests.simulation.workflows import EXPECTED_CODES, Workflow
 
 if TYPE_CHECKING:
-    from tests.simulation.world import Run, World
+    from tests.simulation.runs import Run
+    from tests.simulation.world import World
 
 
 class Laws:
@@ -32,12 +37,20 @@ class Laws:
         self._world = world
         self._effects: Counter[tuple[str, str, int]] = Counter()
         self._tries: dict[tuple[str, str], set[int]] = {}
+        self._answers: dict[str, object] = {}
         self.compared = 0
+
+    def answered(self, waitpoint_id: str, data: object) -> None:
+        """An answer was accepted, which is a promise (R25)."""
+        if waitpoint_id in self._answers:
+            self._world.violation(f"R25 {waitpoint_id}: a second answer was accepted")
+        self._answers[waitpoint_id] = data
 
     # -- outward acts -----------------------------------------------------------------------------------------------
 
     def dispatched(self, task: NodeTask) -> None:
         """An attempt leaves its owner (L1, L2, R23, R24)."""
+        self._reads(task)
         known = self._world.ledger.of(task.execution_id)
         name = f"{task.execution_id} {task.instance}#{task.attempt}"
         if task.sentinel or not self._world.node(task).waits_for_commit:
@@ -52,13 +65,33 @@ class Laws:
             self._world.violation(f"R23 {name}: dispatched under epoch {task.epoch} in the days of {row.epoch}")
         if task.instance in known.ended:
             self._world.violation(f"L2 {name}: runs although its end is durable")
-        if any(nonce not in known.nonces for value in task.outputs.values() for nonce in nonces(value)):
+        rests_on = self._world.lanes.payloads.whole(task.outputs)
+        if any(nonce not in known.nonces for value in rests_on.values() for nonce in nonces(value)):
             self._world.violation(f"R23 {name}: an effect rests on a result that is not durable")
         key = (task.execution_id, task.instance, task.attempt)
         self._effects[key] += 1
         if self._effects[key] > 1:
             self._world.violation(f"L2 {name}: one attempt had its effect {self._effects[key]} times")
         self._tries.setdefault(key[:2], set()).add(task.tries)
+
+    def _reads(self, task: NodeTask) -> None:
+        """What an attempt is given: nothing that was pruned (R7), and of the branches beside its own nothing (R17)."""
+        world, name = self._world, f"{task.execution_id} {task.instance}#{task.attempt}"
+        workflow = world.workflow(task)
+        given = world.lanes.payloads.ids([task.outputs, task.containers])
+        gone = [payload_id for payload_id in world.lanes.pruned.intersection(given) if not self._forgets(payload_id)]
+        if gone:
+            world.violation(f"R7 {name}: reads {gone}, which were pruned")
+        scopes = dict(enclosing(task.instance))
+        for writer in task.variables["log"]:
+            for container, number in enclosing(writer):
+                if scopes.get(container, number) != number and is_isolating(workflow.plan, container):
+                    world.violation(f"R17 {name}: sees what {writer} did beside it")
+
+    def _forgets(self, payload_id: str) -> bool:
+        """Whether a value belongs to an execution that keeps only its last ones near: others are read again."""
+        owner = self._world.run(payload_id.removeprefix("copy of ").partition("/")[0])
+        return owner.workflow.plan.settings.keep_last is not None
 
     def published(self, execution_id: str, first_seq: int, events: Sequence[ev.AnyEvent]) -> None:
         """Events reach readers (L1, L3): exactly as they are durable, under their numbers."""
@@ -81,14 +114,17 @@ class Laws:
                 "undispatched": [task.instance for task in driver._to_run],
                 "timers": driver._timers.next_due(),
                 "failures": process.orchestrator._failures,
+                "jobs": not process.orchestrator._children._jobs.empty(),
             }
             if any(left.values()):
                 world.violation(f"L8 {process.owner_id} has left { ({k: v for k, v in left.items() if v}) }")
         running = [key for key, attempt in world.lanes.attempts.items() if not (attempt.stopped or attempt.over)]
         if running := [key for key in running if key[0] in {process.lane_id for process in world.living()}]:
             world.violation(f"L8 attempts still run: {running}")
-        for run in world.runs:
+        for run in world.all_runs():
             self._execution(run)
+        self._children()
+        self._promises()
 
     def _execution(self, run: Run) -> None:
         world, known, row = self._world, self._world.ledger.of(run.id), self._world.row(run.id)
@@ -109,13 +145,59 @@ class Laws:
             world.violation(f"L8 {run.id} ended with something open")
         if row.status == "crashed":
             world.violation(f"{run.id} crashed: {row.crash_reason}")
+        began = {instance.partition("/")[0].partition("[")[0] for instance, _ in known.started}
+        if run.part is not None and not began <= run.part:
+            world.violation(f"R54 {run.id} ran {began - run.part}, which it was to take over")
         if run.cancelled and row.status != "cancelled":
             world.violation(f"R35 {run.id} ended {row.status} although its cancellation was accepted")
-        for (execution_id, instance), tries in self._tries.items():
-            if execution_id == run.id and len(tries) > 1 + known.retries.get(instance, 0):
-                world.violation(f"R31 {run.id} {instance}: tries {tries} after {known.retries.get(instance)} failures")
-        if not run.cancelled and not run.workflow.timed and known.codes <= {FAILURE_CODE}:
+        self._tries_of(run.id)
+        timed = run.workflow.timed or row.deadline_at is not None
+        if not run.cancelled and not timed and self._codes(run.id) <= EXPECTED_CODES:
             self._compare(run, folded)
+
+    def _tries_of(self, execution_id: str) -> None:
+        retries = self._world.ledger.of(execution_id).retries
+        for (its_id, instance), tries in self._tries.items():
+            if its_id == execution_id and len(tries) > 1 + retries.get(instance, 0):
+                self._world.violation(f"R31 {its_id} {instance}: tries {tries} after {retries.get(instance)} failures")
+
+    def _children(self) -> None:
+        """Every call has one child, which nobody but its caller cancels, and which has no longer time than it (R19)."""
+        world = self._world
+        called: dict[tuple[str, str], str] = {}
+        for row in world.ledger.executions():
+            if row.parent_id is None:
+                continue
+            key, parent = (row.parent_id, row.parent_key or ""), world.row(row.parent_id)
+            if key in called:
+                world.violation(f"R19 {key} has two children, {called[key]} and {row.id}")
+            called[key] = row.id
+            if parent.deadline_at is not None and (row.deadline_at is None or row.deadline_at > parent.deadline_at):
+                world.violation(f"R19 {row.id} may run longer than its caller")
+            known = world.ledger.of(parent.id)
+            codes = known.codes | known.codes_tried
+            by_people = any(run.cancelled and run.parent for run in world.all_runs())
+            if ErrorCode.EXECUTION_CANCELLED in codes and not by_people:
+                world.violation(f"R19 a child of {parent.id} was cancelled, although it was waited for")
+            ended = known.children.get(row.id, "") is not None or ErrorCode.NODE_TIMEOUT in codes
+            if not ended and parent.status == "completed" and not world.run(parent.id).workflow.timed:
+                world.violation(f"R19 {parent.id} completed without the end of {row.id}")
+
+    def _promises(self) -> None:
+        """An answer that was accepted is the one that counts, wherever an execution went on to its own end (R25)."""
+        for waitpoint_id, data in self._answers.items():
+            execution_id = waitpoint_id.partition(":")[0]
+            known, row = self._world.ledger.of(execution_id), self._world.row(execution_id)
+            if waitpoint_id in known.answers:
+                if known.answers[waitpoint_id] != data:
+                    self._world.violation(f"R25 {waitpoint_id}: {known.answers[waitpoint_id]} counts, not {data}")
+            elif row.status == "completed" and not known.finished:
+                self._world.violation(f"R25 {waitpoint_id}: its answer {data} was lost")
+
+    def _codes(self, execution_id: str) -> set[str]:
+        """Of all errors that ended a node of an execution, or of one below it."""
+        below = [row.id for row in self._world.ledger.executions() if row.parent_id == execution_id]
+        return self._world.ledger.of(execution_id).codes.union(*(self._codes(child) for child in below))
 
     def _log_stands(self, run: Run) -> None:
         """Readers see 1 to n, and every byte as it was when it became durable (L3)."""
@@ -127,19 +209,53 @@ class Laws:
 
     def _compare(self, run: Run, state: ExecutionState) -> None:
         """Faults change nothing of what a workflow comes to (R1 to R12, L4)."""
-        status, statuses, outputs = Reference(run.workflow).evaluate()
+        if run.parent is not None and state.status.value == "cancelled":
+            return  # Nobody waits for it any more; what its caller comes to says whether that is right.
+        rules = Reference(run.workflow, run.given).evaluate()
         self.compared += 1
-        if state.status.value != status:
-            self._world.violation(f"{run.id} ended {state.status.value}; by the rules it is {status}")
+        if state.status.value != rules.status:
+            self._world.violation(f"{run.id} ended {state.status.value}; by the rules it is {rules.status}")
             return
-        if status == "failed" and run.workflow.plan.settings.on_failure is not OnFailure.RUN_INDEPENDENT:
+        if rules.status == "failed" and run.workflow.plan.settings.on_failure is not OnFailure.RUN_INDEPENDENT:
             return  # What else had run by then depends on time.
-        found = {node_id: node.status.value for node_id, node in state.scopes[""].nodes.items()}
-        if found != statuses:
-            wrong = {key: (status, statuses[key]) for key, status in found.items() if status != statuses[key]}
-            self._world.violation(f"{run.id}: (found, by the rules) {wrong}")
-        elif canonical(state.outputs) != outputs:
-            self._world.violation(f"{run.id}: outputs {canonical(state.outputs)}; by the rules {outputs}")
+        for wrong in differences(run.workflow, state, rules, self._world.lanes.payloads):
+            self._world.violation(f"{run.id}: {wrong}")
+
+
+def differences(workflow: Workflow, state: ExecutionState, rules: Verdict, payloads: Payloads) -> Iterator[str]:
+    """What of an ended state is not as the reference says."""
+    found = {node_id: node.status.value for node_id, node in state.scopes[""].nodes.items()}
+    if found != rules.statuses:
+        wrong = {key: (status, rules.statuses[key]) for key, status in found.items() if status != rules.statuses[key]}
+        yield f"(found, by the rules) {wrong}"
+        return
+    outputs = canonical(payloads.whole(state.outputs))
+    if outputs != rules.outputs:
+        yield f"outputs {outputs}; by the rules {rules.outputs}"
+    if any(lives is None for lives in state.scopes[""].edges.values()):
+        yield "R9 an edge is void although nothing ended the execution early"
+    if workflow.loose:
+        return
+    made: dict[str, list[str]] = {"count": [], "log": [], "set": []}
+    for change, instance in rules.changes:
+        made[change].append(instance)
+    if state.variables["n"] != len(made["count"]) or sorted(state.variables["log"]) != sorted(made["log"]):
+        yield f"R17 variables {state.variables}; by the rules {made}"
+    if state.variables["s"] not in made["set"] and (made["set"] or state.variables["s"] is not None):
+        yield f"R17 {state.variables['s']!r} was set; by the rules one of {made['set']}"
+
+
+def enclosing(instance: str) -> Iterator[tuple[str, int]]:
+    """The container instances around an instance, each with the number of the scope that it lies in."""
+    while "/" in instance:
+        instance, number = parent_of_scope(instance.rpartition("/")[0])
+        yield instance, number
+
+
+def is_isolating(plan: ExecutionPlan, container: str) -> bool:
+    """Whether the scopes of a container instance may not see each other's variables (R17)."""
+    node_id = container.rpartition("/")[2]
+    return plan.nodes[node_id].role is Role.PARALLEL or plan.containers[node_id].max_concurrency != 1
 
 
 class UnexpectedErrors(logging.Handler):

@@ -15,12 +15,15 @@ from flowray.persistence.stores import Reader
 from flowray.runtime.driver import IDLE_S
 from flowray.runtime.orchestrator import SWEEP_S, Orchestrator
 from flowray.runtime.ownership import LEASE_MS, OwnerIdentity
+from tests.simulation.callees import ChildJobs
 from tests.simulation.journal import SimulatedJournal, away
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
 MOST_NESTING = 3
+FAR_MS = 3_600_000
+"""A timer beyond this does not keep a simulation from being at rest."""
 
 
 class Killed(BaseException):
@@ -48,10 +51,13 @@ class Process:
         self.orchestrator = Orchestrator(
             OwnerIdentity(id=owner_id, kind="simulated", generation="g", actor_name=f"slot-{slot}"),
             SimulatedJournal(self), _reader(self), self._publish, self._now_ms, lambda: world.now + 77_777,
-            on_lost=self._lost,
+            on_lost=self._lost, poke=self._poke,
         )  # fmt: skip
+        children = self.orchestrator._children
+        self._jobs = ChildJobs(self, children)
+        self.orchestrator.child_starter._plans = world.callees  # type: ignore[assignment]
         self.driver = self.orchestrator.driver
-        self.driver._executor = _Executor(self)
+        self.driver._executor, self.driver._children = _Executor(self), children
         self._turn_planned = False
         self._in_turn = False
         self._timer_turn_at: int | None = None
@@ -157,6 +163,20 @@ class Process:
         """A lane reports."""
         self.driver.post(execution_id, stimulus)
 
+    def _poke(self, actor_name: str, execution_ids: Sequence[str]) -> None:
+        """Tell another actor to look into inboxes; the sweep makes up for what it does not hear."""
+        other = self.world.slots[int(actor_name.removeprefix("slot-"))]
+        if not self.world.strikes(0.1):
+            self.world.later(self.world.delay(0, 3), other, lambda: other.wake(execution_ids))
+
+    def wake(self, execution_ids: Sequence[str]) -> None:
+        """What its actor is told; a wake-up that fails is not repeated: the sweep makes up for it."""
+        if self.ready:
+            try:
+                self.orchestrator.wake(execution_ids)
+            except FlowrayError:
+                return
+
     def _plan_turn(self) -> None:
         if not self._turn_planned and not self.driver._messages.empty():
             self._turn_planned = True
@@ -185,6 +205,7 @@ class Process:
             return False
         self._plan_timers()
         self._plan_turn()
+        self._jobs.plan()
         return True
 
     def _plan_timers(self) -> None:
@@ -195,7 +216,8 @@ class Process:
         if due_at is None or (self._timer_turn_at is not None and self._now_ms() < self._timer_turn_at <= due_at):
             return
         self._timer_turn_at = due_at
-        self.world.later(max(due_at - self._now_ms(), 1), self, self._timer_turn)
+        delay_ms = max(due_at - self._now_ms(), 1)
+        self.world.later(delay_ms, self, self._timer_turn, periodic=delay_ms > FAR_MS)
 
     def _timer_turn(self) -> None:
         self._timer_turn_at = None
@@ -238,7 +260,7 @@ class _Executor:
         self._process.world.lanes.stop(self._process, (execution_id, instance, attempt))
 
     def prune(self, payload_ids: Sequence[str]) -> None:
-        """The simulated lanes keep no cache."""
+        self._process.world.lanes.pruned.update(payload_ids)
 
     def drop(self, execution_id: str) -> None:
         self._process.world.lanes.drop(self._process, execution_id)

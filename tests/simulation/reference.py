@@ -1,4 +1,4 @@
-"""What a workflow must come to, by a slow and plain reading of the rules (R1, R3, R4, R6, R8, R11, R12). No engine."""
+"""What a workflow must come to, by a slow and plain reading of R1 to R6, R8, R11, R12, R17, R19, R20. No engine."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import Any
 
 from flowray.definition.node_type import Role
 from flowray.definition.policies import ErrorStrategy, JoinRule
+from flowray.engine.iteration import IMPLICIT_ITERATION_LIMIT
 from flowray.engine.plan_index import IMPLICIT
-from flowray.plan import ROOT, ExecutableNode, PlanEdge
-from tests.simulation.workflows import FAILURE_CODE, Behaviour, Workflow
+from flowray.plan import ROOT, Container, ExecutableNode, PlanEdge
+from tests.simulation.workflows import EXPECTED_CODES, FAILURE_CODE, Behaviour, Workflow
 
 NOTHING = object()
 ALL_BUT_ERROR = None
 FAILURE = f"!{FAILURE_CODE}"
+NEVER_ON_SUCCESS = ("error", "goto")
 
 Handles = tuple[str, ...] | None
 
@@ -45,6 +47,7 @@ class Frame:
     fired: set[str] = field(default_factory=set)
     left: bool = False
     again: bool = False
+    changed: list[str] = field(default_factory=list)
 
     @property
     def failed(self) -> bool:
@@ -67,33 +70,57 @@ def canonical(value: Any) -> Any:
         if "v" in value:
             return value["v"]
         if "code" in value and "message" in value:
-            return f"!{value['code']}"
+            # Which of several failures came first depends on time, and with it the code of what they lie in.
+            return FAILURE if value["code"] in EXPECTED_CODES else f"!{value['code']}"
         return {name: canonical(part) for name, part in value.items()}
     return [canonical(part) for part in value] if isinstance(value, list) else value
 
 
-class Reference:
-    """Evaluates one workflow, recursively, in plan order."""
+@dataclass
+class Verdict:
+    """How an execution must end: its status, that of each root node, its outputs; what must have happened to variables,
+    as ``(change, instance)`` in any order.
+    """
 
-    def __init__(self, workflow: Workflow) -> None:
+    status: str
+    statuses: dict[str, str]
+    outputs: Any
+    changes: list[tuple[str, str]]
+
+
+class Reference:
+    """Evaluates one workflow, recursively, in plan order. ``given``: what its caller gave it."""
+
+    def __init__(self, workflow: Workflow, given: Any = None) -> None:
         self.workflow = workflow
+        self.given = given
+        self.handling = False
         self.plan = workflow.plan
         self.exit_edges = {
             edge.id: edge for scope in self.plan.scopes.values() for edge in scope.edges if edge.origin is not None
         }
         self.back_edges = [edge for container in self.plan.containers.values() for edge in container.repeats]
 
-    def evaluate(self) -> tuple[str, dict[str, str], Any]:
-        """``(status of the execution, status by root node, its outputs)``."""
+    def evaluate(self) -> Verdict:
+        """What the workflow comes to."""
         root = self._scope(Frame(ROOT, ""))
         statuses = {node_id: outcome.status for node_id, outcome in root.outcomes.items()}
-        return "failed" if root.failed else "completed", statuses, self._outputs(root)
+        changes = [
+            (change, instance)
+            for instance in root.changed
+            for change in self.workflow.behaviours[instance.rpartition("/")[2]].changes
+        ]
+        return Verdict("failed" if root.failed else "completed", statuses, self._outputs(root), changes)
 
     def _scope(self, frame: Frame) -> Frame:
+        """Nodes in plan order; the error handler's path stands behind all others, and so sees how they ended (R20)."""
         plan = self.plan.scopes[frame.scope]
+        handler = self.plan.settings.error_handler
         for node_id in plan.nodes:
             incoming = [edge for edge in plan.edges if edge.target == node_id]
-            if self._runs(self.plan.nodes[node_id], node_id in plan.starts, incoming, frame):
+            is_start = frame.failed if node_id == handler else node_id in plan.starts
+            self.handling |= node_id == handler
+            if self._runs(self.plan.nodes[node_id], is_start, incoming, frame):
                 outcome = self._run(frame, self.plan.nodes[node_id])
             else:
                 outcome = Outcome("skipped")
@@ -121,9 +148,27 @@ class Reference:
         kind = behaviour.kind(instance)
         if kind == "fail" or (kind == "flaky" and behaviour.failures >= node.retry.max_attempts):
             return self._failure(node, FAILURE)
+        value = digest(instance, [self._read(frame, name) for name in behaviour.reads], frame.item, self.given)
+        if kind == "call":
+            return self._call(node, behaviour, value)
+        if kind == "ask" and self.handling:
+            return self._failure(node, FAILURE)  # Nobody may be asked there.
+        if kind == "ask":
+            return Outcome("completed", canonical(answer_of(instance)), success_handles(node, kind))
         frame.left |= kind == "break"
-        value = digest(instance, [self._read(frame, name) for name in behaviour.reads], frame.item)
+        if kind != "wait":
+            frame.changed.append(instance)
         return Outcome("completed", value, success_handles(node, kind))
+
+    def _call(self, node: ExecutableNode, behaviour: Behaviour, given: Any) -> Outcome:
+        """What another workflow comes to (R19)."""
+        callee = self.workflow.callees.get(behaviour.calls)
+        if callee is None:
+            return self._failure(node, FAILURE)
+        rules = Reference(callee, given).evaluate()
+        if rules.status != "completed":
+            return self._failure(node, FAILURE)
+        return Outcome("completed", rules.outputs, ALL_BUT_ERROR)
 
     def _failure(self, node: ExecutableNode, value: Any, results: Any = NOTHING) -> Outcome:
         plan = self.plan
@@ -136,6 +181,8 @@ class Reference:
             return Outcome("completed", value if results is NOTHING else results, handles)
         if node.on_error is ErrorStrategy.FALLBACK:
             return Outcome("completed", node.fallback_value, handles)
+        if node.on_error is ErrorStrategy.GOTO and any(edge.handle == "goto" for edge in leaving):
+            return Outcome("failed", value, ("goto",))
         return Outcome("failed", value, (), unhandled=True)
 
     def _container(self, frame: Frame, node: ExecutableNode, behaviour: Behaviour, instance: str) -> Outcome:
@@ -148,41 +195,50 @@ class Reference:
         last: dict[str, Any] = {}
         fired: set[str] = set()
         failed = False
+        first: list[Any] = []
         sequential = node.role is Role.LOOP and plan.max_concurrency == 1
         if plan.asks_each_round:
             rounds = min(rounds, behaviour.goes_on)
         if plan.mode == IMPLICIT:
-            rounds = 1_000  # It goes on as long as an edge back lives.
-        left = False
+            rounds = IMPLICIT_ITERATION_LIMIT  # It goes on as long as an edge back lives.
+        left = endless = False
         for index in range(rounds):
-            if plan.max_concurrency == 1 and (failed or fired or left):
+            if plan.max_concurrency == 1 and (failed or fired or left or (plan.aggregation == "first" and first)):
                 break
             inner = Frame(node.id, f"{instance}[{index}]", frame, before=last if sequential else {})
             inner.item = item(instance, index) if plan.mode in ("forEach", "collection") else None
             self._scope(inner)
-            results.append(self._result(inner, plan.terminals, plan.item_failure))
+            frame.changed += inner.changed
+            results.append(self._result(inner, plan))
+            first += [] if inner.failed else [results[-1]]
             failed = failed or (inner.failed and plan.item_failure == "fail")
             fired |= inner.fired
             left = inner.left or (plan.mode == IMPLICIT and not inner.again)
+            endless = plan.mode == IMPLICIT and inner.again and not (failed or fired or left)
             if node.role is Role.LOOP or index == 0:
                 last = inner.values()
         frame.exports.update(last)
-        if not failed:
-            return Outcome("completed", results, ALL_BUT_ERROR, exits=frozenset(fired))
+        endless = endless and len(results) == IMPLICIT_ITERATION_LIMIT
+        if not failed and not endless and not behaviour.fails_closing:
+            output = aggregated(plan.aggregation, results, first)
+            output = {"results": output} if plan.results == "all" else output
+            return Outcome("completed", output, ALL_BUT_ERROR, exits=frozenset(fired))
         outcome = self._failure(node, FAILURE, results)
         if outcome.status == "completed":
             outcome.exits = frozenset(fired)  # The error is handled (R11), and the exit was taken all the same.
         return outcome
 
-    def _result(self, frame: Frame, terminals: tuple[str, ...], policy: str) -> Any:
+    def _result(self, frame: Frame, plan: Container) -> Any:
         """The value of the only node that ran and that nothing followed, an object if several did, or null (R12)."""
         if frame.failed:
-            return None if policy == "continue" else {"error": FAILURE}
+            return None if plan.item_failure == "continue" else {"error": FAILURE}
+        if plan.results == "all":
+            return [outcome.value for outcome in frame.outcomes.values() if outcome.value is not NOTHING]
         edges = self.plan.scopes[frame.scope].edges
         ran = {}
         for node_id, outcome in frame.outcomes.items():
             out = [edge for edge in edges if edge.source == node_id and edge.kind != "ordering"]
-            is_terminal = node_id in terminals or all(edge.handle == "error" for edge in out)
+            is_terminal = node_id in plan.terminals or all(edge.handle in NEVER_ON_SUCCESS for edge in out)
             followed = any(edge.id in frame.live for edge in out)
             if outcome.status == "completed" and is_terminal and not followed:
                 ran[node_id] = outcome.value
@@ -222,6 +278,23 @@ class Reference:
         return {node_id: outcome.value for node_id, outcome in completed.items() if node_id not in led}
 
 
+def answer_of(instance: str) -> dict[str, Any]:
+    """What a person says when an instance asks, and what counts if nobody says anything in time."""
+    return {"v": digest("answer", instance)}
+
+
+def aggregated(aggregation: str, results: list[Any], first: list[Any]) -> Any:
+    """The output of a container; ``first`` has the results of rounds that did not fail, in the order of their ends."""
+    match aggregation:
+        case "merge":
+            return {str(number): result for number, result in enumerate(results)}
+        case "reduce":
+            return {"reduced": digest(results)}
+        case "first":
+            return first[0] if first else None
+    return results
+
+
 def item(instance: str, index: int) -> int:
     """An element of the collection of a container instance."""
     return digest(instance, index) % 1_000
@@ -239,7 +312,7 @@ def success_handles(node: ExecutableNode, kind: str) -> Handles:
 
 
 def _handle_lives(handle: str, handles: Handles) -> bool:
-    return handle != "error" if handles is ALL_BUT_ERROR else handle in handles
+    return handle not in NEVER_ON_SUCCESS if handles is ALL_BUT_ERROR else handle in handles
 
 
 def _lives(edge: PlanEdge, outcome: Outcome) -> bool:

@@ -14,15 +14,17 @@ from random import Random
 from flowray.engine.statuses import TERMINAL_EXECUTION
 from flowray.handlers.node_task import NodeTask
 from flowray.persistence.records import ExecutionRecord
-from flowray.plan import ExecutableNode, ExecutionPlan
+from flowray.plan import ExecutableNode
+from tests.simulation.callees import Callees
+from tests.simulation.coverage import reached
 from tests.simulation.lanes import Lanes
 from tests.simulation.laws import Laws, UnexpectedErrors
 from tests.simulation.ledger import Ledger
 from tests.simulation.outside import Outside
 from tests.simulation.process import Process
+from tests.simulation.runs import START_MS, Run
 from tests.simulation.workflows import Behaviour, Workflow, random_workflow
 
-START_MS = 1_700_000_000_000
 NO_PID = 10_000_000
 """Above what any system hands out: whoever looks for such a process finds it dead."""
 
@@ -37,18 +39,8 @@ HEARTBEAT_MS = 6_000
 
 
 @dataclass
-class Run:
-    """One execution of a simulation. ``cancelled``: its cancellation was accepted."""
-
-    id: str
-    workflow: Workflow
-    cancelled: bool = False
-    started: bool = False
-
-
-@dataclass
 class Report:
-    """What a seed came to. ``digest`` covers every log, byte by byte."""
+    """What a seed came to. ``digest`` covers every log, byte by byte; ``reached``: see ``coverage``."""
 
     seed: int
     steps: int
@@ -56,6 +48,7 @@ class Report:
     digest: str
     statuses: dict[str, int]
     compared: int
+    reached: set[str] = field(default_factory=set)
     violations: list[str] = field(default_factory=list)
     story: list[str] = field(default_factory=list)
 
@@ -80,8 +73,10 @@ class World:
         self.laws = Laws(self)
         self.lanes = Lanes(self)
         self.outside = Outside(self)
-        self.runs = [Run(f"e{number}", random_workflow(self.rng)) for number in range(self.rng.choice((1, 1, 1, 2, 3)))]
+        names = [f"e{number}" for number in range(self.rng.choice((1, 1, 1, 2, 3)))]
+        self.runs = [Run(name, random_workflow(self.rng, name)) for name in names]
         self._by_id = {run.id: run for run in self.runs}
+        self.callees = Callees(run.workflow for run in self.runs)
         self._lives = 0
         self.slots: list[Process] = [self._spawn(slot) for slot in range(self.rng.choice((1, 2, 2, 2, 3)))]
 
@@ -151,17 +146,37 @@ class World:
 
     # -- look-ups -----------------------------------------------------------------------------------------------------
 
-    def plan(self, task: NodeTask) -> ExecutionPlan:
-        """The plan of a task's execution."""
-        return self._by_id[task.execution_id].workflow.plan
+    def add(self, run: Run) -> None:
+        """One more execution."""
+        self.runs.append(run)
+        self._by_id[run.id] = run
+
+    def run(self, execution_id: str) -> Run:
+        """An execution: one of ``runs``, or a child of one, known from its row."""
+        found = self._by_id.get(execution_id)
+        if found is None:
+            row = self.row(execution_id)
+            callee = self.run(str(row.parent_id)).workflow.callees[str(row.workflow_id)]
+            found = Run(execution_id, callee, started=True, parent=row.parent_id, given=row.inputs["given"])
+            self._by_id[execution_id] = found
+        return found
+
+    def all_runs(self) -> list[Run]:
+        """Every execution that there is, children after their parents."""
+        rows = self.ledger.executions()
+        return [self.run(row.id) for row in sorted(rows, key=lambda row: row.depth)]
+
+    def workflow(self, task: NodeTask) -> Workflow:
+        """What a task's execution runs."""
+        return self.run(task.execution_id).workflow
 
     def node(self, task: NodeTask) -> ExecutableNode:
         """The node of a task."""
-        return self.plan(task).nodes[task.node_id]
+        return self.workflow(task).plan.nodes[task.node_id]
 
     def behaviour(self, task: NodeTask) -> Behaviour:
         """What a task's node does."""
-        return self._by_id[task.execution_id].workflow.behaviours[task.node_id]
+        return self.workflow(task).behaviours[task.node_id]
 
     def row(self, execution_id: str) -> ExecutionRecord:
         """The row of an execution."""
@@ -225,28 +240,25 @@ class World:
             self._step()
 
     def _answer_people(self) -> bool:
-        """Cancel what only a person can move. False if something else stands still."""
-        paused = [run for run in self.runs if self.row(run.id).status == "paused" and self.row(run.id).waiting_for]
-        for run in paused:
-            self.outside.cancel(run, 9)
-        return bool(paused)
+        """Let people act on what only they can move. False if something else stands still."""
+        paused = [run.id for run in self.all_runs() if self.row(run.id).status == "paused"]
+        return sum(self.outside.act(execution_id) for execution_id in paused) > 0
 
     def _all_ended(self) -> bool:
-        rows = [self.ledger.store.execution_by_id(run.id) for run in self.runs]
-        return all(row is not None and row.status in TERMINAL_EXECUTION for row in rows)
+        if not all(run.started for run in self.runs):
+            return False
+        return all(row.status in TERMINAL_EXECUTION for row in self.ledger.executions())
 
     def _report(self) -> Report:
         log = hashlib.blake2b()
         statuses: dict[str, int] = {}
-        for run in self.runs:
-            for batch in self.ledger.batches(run.id):
+        for row in self.ledger.executions():
+            for batch in self.ledger.batches(row.id):
                 log.update(batch.events)
-            row = self.ledger.store.execution_by_id(run.id)
-            status = "unknown" if row is None else row.status
-            statuses[status] = statuses.get(status, 0) + 1
+            statuses[row.status] = statuses.get(row.status, 0) + 1
         return Report(
             self.seed, self.steps, self.now - START_MS, log.hexdigest(), statuses, self.laws.compared,
-            self.violations, self.story or [],
+            reached(self), self.violations, self.story or [],
         )  # fmt: skip
 
 

@@ -85,6 +85,7 @@ const NODE_STATUSES = new Set(["ready", "running", "waiting", "completed", "fail
 
 function applyNode(state, what, event) {
   if (what === "token") { addText(state, event); return; }
+  if (what === "reused") what = event.failed ? "failed" : "completed";
   const status = NODE_STATUS[what] ?? what;
   if (!NODE_STATUSES.has(status)) return;
   const node = nodeOf(state, event.node_id);

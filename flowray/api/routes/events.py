@@ -10,17 +10,23 @@ from starlette.responses import Response
 from flowray import wire
 from flowray.api.answers import EVENT_STREAM, JSON, chosen_type, event_stream, json_answer
 from flowray.api.context import ApiContext, Context
+from flowray.api.family_stream import family_frames, family_log, family_page
 from flowray.api.openapi import answers, stream_answer
 from flowray.api.parameters import After, LastEventId, LongLimit, Token, split_names
 from flowray.api.routes.executions import check_token
 from flowray.api.streaming import EventFilter, EventFrames, execution_frames, has_lost_cursor, is_over
 from flowray.api.text_stream import TextStreamFrames, has_ended, is_stream_of
 from flowray.errors import ErrorCode, FlowrayError
+from flowray.eventlog.family import CURSOR
 from flowray.eventlog.sse import parse_last_event_id, public_event
 from flowray.persistence.records import ExecutionRecord
 
 router = APIRouter(prefix="/v1", tags=["events"])
 
+EventsAfter = Annotated[
+    str, Query(pattern=f"^{CURSOR}$", description="Begin after the event with this seq; with children, its cursor.")
+]
+Children = Annotated[bool, Query(description="With the events of the executions that it has called.")]
 Types = Annotated[list[str] | None, Query(description="Only these event types; ends and resets always come.")]
 NodeIds = Annotated[list[str] | None, Query(description="Only events of these nodes.")]
 
@@ -40,7 +46,8 @@ async def follow_events(
     execution_id: str,
     request: Request,
     context: Context,
-    after: After = 0,
+    after: EventsAfter = "0",
+    children: Children = False,
     types: Types = None,
     node_id: NodeIds = None,
     limit: LongLimit = 500,
@@ -48,16 +55,23 @@ async def follow_events(
     last_event_id: LastEventId = None,
 ) -> Response:
     """Server-sent events, from the first or after ``Last-Event-ID``, live until the terminal event; a comment every 10
-    seconds while nothing happens. ``Accept: application/json`` answers one page instead."""
+    seconds while nothing happens. ``Accept: application/json`` answers one page instead. ``children=1`` puts in
+    the events of the executions that it called, each with its own ``execution_id`` and ``seq``."""
     check_token(context, token, execution_id)
     record = await context.execution(execution_id)
-    after = _cursor(last_event_id, after)
     wanted = EventFilter(frozenset(split_names(types)), frozenset(split_names(node_id)))
-    if chosen_type(request, (EVENT_STREAM, JSON)) == JSON:
-        return await _page(context, record, after, wanted, limit)
-    if is_over(record, after):
+    as_page = chosen_type(request, (EVENT_STREAM, JSON)) == JSON
+    if children:
+        log = await family_log(context, record, last_event_id or after)
+        if as_page:
+            return json_answer(await family_page(context, record, log, wanted, limit))
+        return Response(status_code=204) if log.ended else event_stream(family_frames(context, record, log, wanted))
+    seq = parse_last_event_id(last_event_id or after)
+    if as_page:
+        return await _page(context, record, seq, wanted, limit)
+    if is_over(record, seq):
         return Response(status_code=204)
-    return event_stream(execution_frames(context, record, after, EventFrames(record.id, wanted)))
+    return event_stream(execution_frames(context, record, seq, EventFrames(record.id, wanted)))
 
 
 @router.get(

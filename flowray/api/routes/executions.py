@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -13,7 +13,7 @@ from flowray.api.answers import json_answer
 from flowray.api.bodies import read_model
 from flowray.api.context import ApiContext, Context, accepted
 from flowray.api.openapi import answers, body_of
-from flowray.api.parameters import Cursor, Limit, Token, split_names
+from flowray.api.parameters import Cursor, Limit, Token, as_ms, split_names
 from flowray.api.plan_answers import WithLayout, plan_answer
 from flowray.api.views import ValueResolver, execution_view, page_view
 from flowray.engine.statuses import TERMINAL_EXECUTION, ExecutionStatus
@@ -34,6 +34,7 @@ async def list_executions(
     status: Statuses = None,
     workflow_id: Annotated[str | None, Query()] = None,
     batch_id: Annotated[str | None, Query()] = None,
+    parent_id: Annotated[str | None, Query(description="Only what this execution has called.")] = None,
     created_after: Annotated[datetime | None, Query(description="ISO 8601; UTC if it names no offset.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
@@ -44,7 +45,8 @@ async def list_executions(
         status=_statuses(status),
         workflow_id=workflow_id,
         batch_id=batch_id,
-        created_after=_as_ms(created_after),
+        parent_id=parent_id,
+        created_after=as_ms(created_after),
         limit=limit,
         cursor=cursor,
     )
@@ -57,7 +59,23 @@ async def list_executions(
 async def get_execution(execution_id: str, context: Context, token: Token = None) -> Response:
     """Status, progress, outputs, errors, and what it waits for."""
     check_token(context, token, execution_id)
-    return json_answer(await full_execution(context, await context.execution(execution_id)))
+    body = await full_execution(context, await context.execution(execution_id))
+    if token is not None:
+        # A public token is the right to read, and those of waitpoints are the right to steer.
+        body["waiting_for"] = [{**entry, "token": None} for entry in body["waiting_for"]]
+    return json_answer(body)
+
+
+@router.get(
+    "/executions/{execution_id}/children",
+    summary="List what it has called",
+    responses=answers({200: wire.ExecutionPage}, 400, 404),
+)
+async def list_children(execution_id: str, context: Context, limit: Limit = 50, cursor: Cursor = None) -> Response:
+    """Executions of its sub-workflows, newest first; what those have called stands with them."""
+    record = await context.execution(execution_id)
+    page = await context.read(context.directory.reader.executions, parent_id=record.id, limit=limit, cursor=cursor)
+    return json_answer(page_view(page, (execution_view(child, to_wire(child.outputs)) for child in page.data)))
 
 
 @router.get(
@@ -128,7 +146,7 @@ async def cancel_execution(execution_id: str, request: Request, context: Context
 
 async def full_execution(context: ApiContext, record: ExecutionRecord) -> dict[str, Any]:
     """The execution with its stored outputs resolved, as far as an answer may be large."""
-    resolver = ValueResolver(record.id, context.directory.load_payload, context.options.max_answer_bytes)
+    resolver = ValueResolver(record.payload_owner, context.directory.load_payload, context.options.max_answer_bytes)
     return execution_view(record, await resolver.resolve(record.outputs))
 
 
@@ -148,9 +166,3 @@ def _statuses(given: list[str] | None) -> tuple[str, ...]:
                 hint=f"one of {', '.join(status.value for status in ExecutionStatus)}",
             )
     return names
-
-
-def _as_ms(moment: datetime | None) -> int | None:
-    if moment is None:
-        return None
-    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1_000)

@@ -54,7 +54,7 @@ async def list_attempts(
         cursor=cursor,
     )
     resolver = ValueResolver(
-        record.id, context.directory.load_payload, context.options.max_answer_bytes, SHOWN_VALUE_BYTES
+        record.payload_owner, context.directory.load_payload, context.options.max_answer_bytes, SHOWN_VALUE_BYTES
     )
     rows = [attempt_view(log, await resolver.resolve(log.output, envelope=True)) for log in page.data]
     return json_answer(page_view(page, rows))
@@ -78,7 +78,7 @@ async def get_output(
     record = await context.execution(execution_id)
     log = await _latest_log(context, record.id, instance, attempt)
     value = as_value(log.output)
-    resolver = ValueResolver(record.id, context.directory.load_payload, budget_bytes=sys.maxsize)
+    resolver = ValueResolver(record.payload_owner, context.directory.load_payload, budget_bytes=sys.maxsize)
     if isinstance(value, StoredValue) and resolver.owns(value):
         # Its text is the answer: no need to read and write it again.
         return _ranged(await context.directory.load_payload(value.payload_id), range_)

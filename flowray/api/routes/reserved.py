@@ -11,17 +11,10 @@ from flowray.errors import ErrorCode, FlowrayError
 router = APIRouter(prefix="/v1", tags=["reserved"])
 
 RESERVED: tuple[tuple[str, str, str], ...] = (
-    ("POST", "/executions/{execution_id}/pause", "pausing executions"),
-    ("POST", "/executions/{execution_id}/resume", "resuming executions"),
-    ("POST", "/executions/{execution_id}/rerun", "running executions again"),
     ("POST", "/executions/{execution_id}/redrive", "driving crashed executions again"),
-    ("GET", "/executions/{execution_id}/children", "sub-workflows"),
     ("DELETE", "/executions/{execution_id}", "deleting executions"),
     ("PATCH", "/executions/{execution_id}", "changing labels and metadata"),
-    ("GET", "/waitpoints", "waitpoints"),
-    ("POST", "/waitpoints", "waitpoints"),
-    ("GET", "/waitpoints/{token}", "waitpoints"),
-    ("POST", "/waitpoints/{token}/complete", "waitpoints"),
+    ("POST", "/waitpoints", "waitpoints of no execution"),
     ("GET", "/workflows/{workflow_id}/versions", "workflow versions"),
     ("GET", "/workflows/{workflow_id}/versions/{version}", "workflow versions"),
     ("GET", "/triggers", "triggers"),

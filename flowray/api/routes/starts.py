@@ -15,12 +15,14 @@ from flowray.api.error_responses import BodyError
 from flowray.api.openapi import answers, body_of
 from flowray.api.parameters import IdempotencyKey, Strict, Wait
 from flowray.api.routes.executions import full_execution
+from flowray.api.start_points import past_execution, select_by_options
 from flowray.api.starting import (
     StartedExecution,
     WorkflowSource,
     check_options,
     fit_inputs,
     idempotency_key,
+    in_version,
     make_record,
     request_hash,
     start_executions,
@@ -107,11 +109,12 @@ async def _start(
         "inputs": body.inputs,
         "options": body.options.model_dump(mode="json", exclude={"idempotency_key"}),
     }
-    record = make_record(
-        context, source, fit_inputs(source, body.inputs), body.options, key=key, body_hash=request_hash(asked)
-    )
+    past = await past_execution(context, body.options)
+    inputs = fit_inputs(source, body.inputs if past is None else {**past.inputs, **body.inputs})
+    record = make_record(context, source, inputs, body.options, key=key, body_hash=request_hash(asked))
+    record = await select_by_options(context, record, source.compiled.plan, body.options, past)
     (started,) = await start_executions(context, [record], source.compiled.plan_bytes)
-    return await _answer(request, context, started, workflow_id, wait)
+    return await answer_start(request, context, started, workflow_id, wait)
 
 
 async def load_source(
@@ -123,15 +126,17 @@ async def load_source(
     if workflow is None:
         compiled = await context.compiler.document(definition, trigger=options.trigger)
     else:
+        workflow = await in_version(context, workflow, options.version)
         compiled = await context.compiler.stored(workflow.hash, workflow.definition, options.trigger)
     if strict:
         compiled.refuse_unknown_types()
     return WorkflowSource(compiled, workflow)
 
 
-async def _answer(
+async def answer_start(
     request: Request, context: ApiContext, started: StartedExecution, workflow_id: str | None, wait: float | None
 ) -> Response:
+    """202 with the execution's id, or what the caller prefers: its outcome after ``wait`` seconds, or its events."""
     headers = {"Location": execution_url(started.id)}
     if started.replayed:
         headers["Idempotent-Replayed"] = "true"

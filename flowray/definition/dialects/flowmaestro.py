@@ -82,6 +82,7 @@ def from_canvas(document: dict[str, Any], diagnostics: Diagnostics) -> dict[str,
                 DiagnosticCode.INVALID_FIELD,
                 "A node of a list needs a text id.",
                 pointer=pointer("nodes", index, "id"),
+                hint="Edges name nodes by it.",
             )
             continue
         if node_id in nodes:

@@ -255,7 +255,6 @@ def _wait(block: SimBlock, document: SimDocument, texts: BlockTexts, report: Blo
 
 
 def _variables(block: SimBlock, document: SimDocument, texts: BlockTexts, report: BlockReport) -> Config:
-    report.unsupported("variables", "One block sets several variables; no node type for that is installed yet.")
     return {
         "assignments": [
             {
@@ -274,7 +273,7 @@ def _subworkflow(block: SimBlock, document: SimDocument, texts: BlockTexts, repo
     inputs = mapping if isinstance(mapping, dict) else {}
     if "input" in params:
         inputs = {**inputs, "input": texts.field("input", params["input"])}
-    return {"workflowId": params.get("workflowId"), "inputs": inputs}
+    return {"workflowId": params.get("workflowId"), "inputs": inputs, "outputKey": "result"}
 
 
 def _human(block: SimBlock, document: SimDocument, texts: BlockTexts, report: BlockReport) -> Config:

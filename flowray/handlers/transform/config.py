@@ -37,7 +37,7 @@ class TransformConfig(NodeConfig):
     mode: str | None = Field(None, description="javascript or jsonata, where the expression leaves it open.")
     sources: list[Any] | None = Field(None, description="Names or references to merge or flatten.")
     merge_data: Any = Field(None, description="An object to merge over the input, or its JSON text.")
-    template: str | None = None
+    template: Any = Field(None, description="Text; a template that is one whole reference keeps its type.")
     operations: list[Any] | None = Field(None, description="[{type: set, path, value}], or names of aggregates.")
     path: str | None = Field(None, description="Path to extract.")
     initial_value: Any = Field(None, description="Start of a reduce; without it, the first item.")
@@ -75,6 +75,6 @@ def _inferred(given: dict[str, Any]) -> str:
         ("sources", "merge"),
         ("expression", "custom"),
     ):
-        if given.get(field):
+        if given.get(field) not in (None, "", [], {}):
             return operation
     return "passthrough"

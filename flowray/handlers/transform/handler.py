@@ -141,7 +141,7 @@ async def _extract(node: NodeInput, config: TransformConfig) -> Json:
 
 async def _template(node: NodeInput, config: TransformConfig) -> Json:
     # ``template`` was filled with the rest of the config; ``expression`` belongs to the handler.
-    filled = config.template if config.template is not None else fill(config.expression, node)
+    filled = config.template if node.raw_config.get("template") is not None else fill(config.expression, node)
     return ops.json_if_it_looks_so(filled) if isinstance(filled, str) else filled
 
 

@@ -9,6 +9,7 @@ from flowray.definition.policies import Lane as LaneName
 from flowray.handlers.registry import NodeRegistry
 from flowray.handlers.services import Payloads, Services
 from flowray.persistence.stores import Storage
+from flowray.runtime.child_starts import ChildLimits
 from flowray.runtime.on_ray import names
 
 
@@ -30,6 +31,7 @@ class RuntimeConfig:
     lanes: int = 1
     lane_override: LaneName | None = None
     dedicated: bool = False
+    child_limits: ChildLimits | None = None
 
     @property
     def namespace(self) -> str:

@@ -32,7 +32,7 @@ from flowray.persistence.writes import (
     decode_results,
     encode_writes,
 )
-from flowray.runtime.fanout import Fanout
+from flowray.runtime.fanout import Fanout, FanoutWatch
 from flowray.runtime.on_ray import names
 from flowray.runtime.on_ray.config import RuntimeConfig
 
@@ -115,16 +115,19 @@ class RayDirectory:
     async def request(self, record: InboxRecord) -> AnyResult:
         """Put a request into the inbox, then wake the owner; a lost wake-up is made up for by the owner's sweep."""
         (result,) = await self.write([InsertInbox(record=record)])
-        execution = await asyncio.to_thread(self.reader.execution_by_id, record.execution_id)
+        try:
+            await self._wake(record.execution_id)
+        except (FlowrayError, RayError) as error:
+            logger.info("flowray: the owner of %s was not woken: %s", record.execution_id, error)
+        return result
+
+    async def _wake(self, execution_id: str) -> None:
+        execution = await asyncio.to_thread(self.reader.execution_by_id, execution_id)
         owners = {owner.id: owner for owner in await asyncio.to_thread(self.reader.owners)}
         owner = owners.get(execution.owner_id or "") if execution is not None else None
         name = owner.actor_name if owner is not None else names.orchestrator_name(self._config.build, 0)
         if name is not None:
-            try:
-                (await self._find(name)).wake.remote([record.execution_id])
-            except (FlowrayError, RayError) as error:
-                logger.info("flowray: the owner of %s was not woken: %s", record.execution_id, error)
-        return result
+            (await self._find(name)).wake.remote([execution_id])
 
     # -- reading --------------------------------------------------------------------------------------------------
 
@@ -132,9 +135,17 @@ class RayDirectory:
         """Events as they are committed, pushed by the token stream, completed from the log."""
         return self._fanout.follow(self.reader.events, execution_id, after)
 
+    def watch(self) -> FanoutWatch:
+        """A word when any of several executions may have gone on."""
+        return self._fanout.watch()
+
     async def load_payload(self, payload_id: str) -> bytes:
         """The JSON text of a stored value."""
         return await asyncio.to_thread(self._payloads.get, payload_id)
+
+    async def keep_payload(self, execution_id: str, data: bytes) -> str:
+        """Keep a large value for an execution."""
+        return await asyncio.to_thread(self._payloads.put, execution_id, "start", data)
 
     async def info(self) -> dict[str, Any]:
         """Facts for GET /info, with the actors that answer now."""

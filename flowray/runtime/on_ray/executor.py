@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import itertools
 import logging
+import threading
+from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import ray
 from ray import ObjectRef
 from ray.actor import ActorHandle
+from ray.exceptions import ActorDiedError
 
 from flowray.definition.policies import Lane as LaneName
 from flowray.engine import stimuli as st
@@ -20,9 +24,15 @@ from flowray.runtime.loop_lane import LoopLane
 from flowray.runtime.on_ray.collector import Collector
 from flowray.runtime.on_ray.metrics import Metrics
 from flowray.runtime.on_ray.task_lane import ServicesFactory, submit
-from flowray.values import StoredValue
+from flowray.runtime.payload_cache import CachedPayloads
 
 logger = logging.getLogger(__name__)
+
+MAX_UNREAD = 10_000
+"""Values that an idle lane is to forget with its next call. What is beyond that goes by its cache's size."""
+
+ASK_AGAIN_S = 0.2
+"""How long after a lane could not be reached it is asked again whether it is back; Ray takes a second to say so."""
 
 Key = tuple[str, str, int]
 """``(execution id, instance, attempt)``."""
@@ -36,6 +46,7 @@ class RayExecutor:
         owner_id: str,
         driver: Driver,
         inline: LoopLane,
+        inline_cache: CachedPayloads,
         lanes: Callable[[], Sequence[ActorHandle[Any]]],
         services_factory: ServicesFactory,
         metrics: Metrics,
@@ -46,6 +57,7 @@ class RayExecutor:
         self._owner_id = owner_id
         self._driver = driver
         self._inline = inline
+        self._inline_cache = inline_cache
         self._lanes = lanes
         self._services_factory = services_factory
         self._metrics = metrics
@@ -57,6 +69,9 @@ class RayExecutor:
         self._listening: set[ActorHandle[Any]] = set()
         self._tasks: dict[Key, ObjectRef[Report]] = {}
         self._in_lane: dict[Key, ActorHandle[Any]] = {}
+        self._unread: dict[ActorHandle[Any], deque[str]] = {}
+        self._absent: dict[ActorHandle[Any], dict[Key, NodeTask]] = {}
+        self._lock = threading.Lock()
 
     def start(self) -> None:
         """Start the threads and listen to the lanes that are there."""
@@ -93,6 +108,7 @@ class RayExecutor:
     def stop(self, execution_id: str, instance: str, attempt: int) -> None:
         """Stop one attempt wherever it runs: cancel first; a task that does not stop is killed (R49)."""
         key = (execution_id, instance, attempt)
+        self._forget_waiting(lambda waiting: waiting == key)
         reference = self._tasks.pop(key, None)
         if reference is not None:
             ray.cancel(reference, force=True)
@@ -102,11 +118,17 @@ class RayExecutor:
         self._inline.stop(execution_id, instance, attempt)
 
     def prune(self, payload_ids: Sequence[str]) -> None:
-        """Tell the context store what nobody reads any more."""
+        """Tell the context store what nobody reads any more, and each io lane with its next call."""
         self._prune(payload_ids)
+        self._inline.soon(self._inline_cache.forget, payload_ids)
+        before = self._unread
+        self._unread = {lane: before.get(lane) or deque(maxlen=MAX_UNREAD) for lane in self._lanes()}
+        for unread in self._unread.values():
+            unread.extend(payload_ids)
 
     def drop(self, execution_id: str) -> None:
         """Forget an execution that has ended here; stop what of it may still run."""
+        self._forget_waiting(lambda waiting: waiting[0] == execution_id)
         for key in [key for key in self._tasks if key[0] == execution_id]:
             ray.cancel(self._tasks.pop(key), force=True)
         for key in [key for key in self._in_lane if key[0] == execution_id]:
@@ -122,7 +144,7 @@ class RayExecutor:
         if self._override is not None:
             return self._override
         lane = LaneName(task.lane)
-        if lane is LaneName.INLINE and any(isinstance(value, StoredValue) for value in task.outputs.values()):
+        if lane is LaneName.INLINE and task.reads_stored_values:
             # A large value is read where nobody else has to wait for it (R36).
             return LaneName.IO
         return lane
@@ -148,6 +170,7 @@ class RayExecutor:
         if not lanes:
             self._lost([(t.execution_id, t.instance, t.attempt) for t in tasks], "there is no io lane")
             return
+        lanes = [lane for lane in lanes if lane not in self._absent] or lanes
         shares: dict[int, list[NodeTask]] = {}
         for task in tasks:
             shares.setdefault(next(self._turns) % len(lanes), []).append(task)
@@ -155,11 +178,16 @@ class RayExecutor:
             self._call_lane(lanes[number], share)
 
     def _call_lane(self, lane: ActorHandle[Any], tasks: list[NodeTask]) -> None:
-        self._listen(lane)
         keys = [(task.execution_id, task.instance, task.attempt) for task in tasks]
+        with self._lock:
+            if lane in self._absent:
+                self._absent[lane].update(zip(keys, tasks, strict=True))
+                return
+        self._listen(lane)
         for key in keys:
             self._in_lane[key] = lane
-        reference: ObjectRef[int] = lane.run.options(name=_call_name(tasks)).remote(self._owner_id, tasks)
+        unread = tuple(self._unread.pop(lane, ()))
+        reference: ObjectRef[int] = lane.run.options(name=_call_name(tasks)).remote(self._owner_id, tasks, unread)
 
         def on_ready(_: Any, error: BaseException | None) -> bool:
             if error is not None:
@@ -180,9 +208,10 @@ class RayExecutor:
                 self._received(report)
                 return True
             self._listening.discard(lane)
-            if not isinstance(error, StopIteration):
+            if isinstance(error, StopIteration):
+                self._listen(lane)
+            else:
                 self._lane_failed(lane, type(error).__name__, None)
-            self._listen(lane)
             return False
 
         self._collector.watch(lane.reports.remote(self._owner_id), on_report)
@@ -195,12 +224,46 @@ class RayExecutor:
 
     def _lane_failed(self, lane: ActorHandle[Any], reason: str, keys: list[Key] | None) -> None:
         """The lane's process died, or a call to it was lost: what it held starts again as new attempts (R39)."""
+        self._await_return(lane)
         lost = [key for key, holder in self._in_lane.items() if holder == lane and (keys is None or key in keys)]
         for key in lost:
             self._in_lane.pop(key, None)
         if lost:
             logger.warning("flowray: a lane failed (%s); %d attempts start again", reason, len(lost))
             self._lost(lost, f"its io lane died ({reason})")
+
+    def _await_return(self, lane: ActorHandle[Any]) -> None:
+        """Send it nothing until it answers: what it cannot take would count as lost again and again, and fail (R39)."""
+        with self._lock:
+            if lane in self._absent:
+                return
+            self._absent[lane] = {}
+        self._ask(lane)
+
+    def _ask(self, lane: ActorHandle[Any]) -> None:
+        self._collector.watch(lane.facts.remote(), partial(self._asked, lane))
+
+    def _asked(self, lane: ActorHandle[Any], _: Any, error: BaseException | None) -> bool:
+        if error is not None and not isinstance(error, ActorDiedError):
+            again = threading.Timer(ASK_AGAIN_S, self._ask, [lane])
+            again.daemon = True
+            again.start()
+            return False
+        with self._lock:
+            waiting = self._absent.pop(lane)
+        if error is None:
+            self._listen(lane)
+            if waiting:
+                self._call_lane(lane, list(waiting.values()))
+        elif waiting:
+            self._lost(list(waiting), "its io lane is gone for good")
+        return False
+
+    def _forget_waiting(self, is_meant: Callable[[Key], bool]) -> None:
+        with self._lock:
+            for waiting in self._absent.values():
+                for key in [key for key in waiting if is_meant(key)]:
+                    del waiting[key]
 
     def _lost(self, keys: Sequence[Key], reason: str) -> None:
         now = self._now_ms()

@@ -1,7 +1,8 @@
 """The hub actor of the small profile: supervisor, context-store shard and token stream in one process (R48).
 
 Each concurrency group has a thread and an event loop of its own, so a slow role does not hold up the others; each role
-is touched from its own group only.
+is touched from its own group only. Ray keeps no record of the calls to store and stream: there are several for each
+node, of 3 KB each, and they would push the nodes' own out of the dashboard.
 """
 
 from __future__ import annotations
@@ -52,45 +53,45 @@ class Hub:
 
     # -- context store --------------------------------------------------------------------------------------------
 
-    @ray.method(concurrency_group="store")
+    @ray.method(concurrency_group="store", enable_task_events=False)
     async def store_put(self, execution_id: str, payload_id: str, data: bytes) -> None:
         """Keep a large value."""
         self._store.put(execution_id, payload_id, data)
 
-    @ray.method(concurrency_group="store")
+    @ray.method(concurrency_group="store", enable_task_events=False)
     async def store_refs(self, payload_ids: Sequence[str]) -> list[ObjectRef[bytes] | None]:
         """References to large values."""
         return self._store.refs(payload_ids)
 
-    @ray.method(concurrency_group="store")
+    @ray.method(concurrency_group="store", enable_task_events=False)
     async def store_prune(self, payload_ids: Sequence[str]) -> None:
         """No pending node reads these."""
         self._store.prune(payload_ids)
 
-    @ray.method(concurrency_group="store")
+    @ray.method(concurrency_group="store", enable_task_events=False)
     async def store_drop(self, execution_ids: Sequence[str]) -> None:
         """These executions have ended."""
         self._store.drop(execution_ids)
 
-    @ray.method(concurrency_group="store")
+    @ray.method(concurrency_group="store", enable_task_events=False)
     async def store_statistics(self) -> dict[str, int]:
         """``{values, bytes, hits, misses}``."""
         return self._store.statistics()
 
     # -- token stream ---------------------------------------------------------------------------------------------
 
-    @ray.method(concurrency_group="stream")
+    @ray.method(concurrency_group="stream", enable_task_events=False)
     async def publish(self, batches: list[PushedBatch]) -> None:
         """Relay committed events to the Serve replicas."""
         self._stream.publish(batches)
 
-    @ray.method(concurrency_group="stream")
+    @ray.method(concurrency_group="stream", enable_task_events=False)
     async def subscribe(self, subscriber_id: str) -> AsyncIterator[list[PushedBatch]]:
         """Committed events of all executions, as they come."""
         async for batches in self._stream.subscribe(subscriber_id):
             yield batches
 
-    @ray.method(concurrency_group="stream")
+    @ray.method(concurrency_group="stream", enable_task_events=False)
     async def stream_statistics(self) -> dict[str, Any]:
         """``{subscribers, relayed, dropped, pid}``."""
         return {**self._stream.statistics(), "pid": os.getpid()}

@@ -21,7 +21,7 @@ class IoLane:
 
     def __init__(self, name: str, config: RuntimeConfig) -> None:
         self._name = name
-        registry, services = lane_services(config)
+        registry, services, self._payloads = lane_services(config)
         self._lane = Lane(registry, services, system_now_ms)
         self._warming: asyncio.Task[None] | None = None
         self._warm_up = services.warm_up
@@ -29,8 +29,12 @@ class IoLane:
     def __repr__(self) -> str:
         return "IoLane"
 
-    async def run(self, owner_id: str, tasks: Sequence[NodeTask]) -> int:
-        """Run attempts; returns when all have ended. Results leave through ``reports``."""
+    async def run(self, owner_id: str, tasks: Sequence[NodeTask], unread: Sequence[str] = ()) -> int:
+        """Run attempts; returns when all have ended. Results leave through ``reports``.
+
+        ``unread``: stored values that nobody reads any more, to be forgotten first.
+        """
+        self._payloads.forget(unread)
         return await self._lane.run(owner_id, tasks)
 
     async def reports(self, owner_id: str) -> AsyncIterator[Report]:
@@ -48,7 +52,12 @@ class IoLane:
             self._lane.drop(execution_id)
 
     async def facts(self) -> dict[str, Any]:
-        """``{name, pid, in_flight}``; also the readiness check. The first one loads what the first nodes will need."""
+        """``{name, pid, in_flight, cached_bytes}``; also the readiness check. The first loads what nodes will need."""
         if self._warming is None:
             self._warming = asyncio.ensure_future(self._warm_up())
-        return {"name": self._name, "pid": os.getpid(), "in_flight": self._lane.in_flight()}
+        return {
+            "name": self._name,
+            "pid": os.getpid(),
+            "in_flight": self._lane.in_flight(),
+            "cached_bytes": self._payloads.held_bytes,
+        }

@@ -82,11 +82,12 @@ class OrchestratorActor:
             actor_id=context.get_actor_id(),
             log_location=f"worker-{context.get_worker_id()}",
         )
+        registry, services, payloads = lane_services(config)
         self._orchestrator = Orchestrator(
             identity, self._journal, storage.reader, self._committed, system_now_ms, monotonic_ms,
-            only=execution_id, on_lost=_leave_to_ray,
+            only=execution_id, on_lost=_leave_to_ray, on_rest=self._ended, node_types=registry.node_types,
+            child_limits=config.child_limits, poke=self._poke,
         )  # fmt: skip
-        registry, services = lane_services(config)
         self._executor = RayExecutor(
             owner_id=identity.id,
             driver=self._orchestrator.driver,
@@ -96,6 +97,7 @@ class OrchestratorActor:
                 self._orchestrator.driver.post_many,
                 "flowray-inline",
             ),
+            inline_cache=payloads,
             lanes=self._lanes,
             services_factory=partial(task_services, config),
             metrics=metrics(),
@@ -155,6 +157,13 @@ class OrchestratorActor:
         if kind in ev.TERMINAL_EVENTS:
             counted.execution_ended(kind.partition(".")[2])
             self._ended(execution_id)
+
+    def _poke(self, actor_name: str, execution_ids: Sequence[str]) -> None:
+        """Best effort: an owner that does not hear of a row in an inbox finds it with its next sweep (R25)."""
+        try:
+            ray.get_actor(actor_name, namespace=self._config.namespace).wake.remote(list(execution_ids))
+        except ValueError:
+            logger.info("flowray: %s is gone; whoever takes its executions over reads their inboxes", actor_name)
 
     def _prune(self, payload_ids: Sequence[str]) -> None:
         """Best effort: what the context store keeps too long goes by its size, or with its execution."""

@@ -12,11 +12,11 @@ from flowray.runtime.on_ray.shard_client import ShardClient
 from flowray.runtime.payload_cache import CachedPayloads, NoShard
 
 
-def lane_services(config: RuntimeConfig) -> tuple[NodeRegistry, Services]:
-    """For a long-lived process."""
+def lane_services(config: RuntimeConfig) -> tuple[NodeRegistry, Services, CachedPayloads]:
+    """For a long-lived process, which forgets values of its cache when it is told to."""
     shard = ShardClient(config.namespace, config.build)
     payloads = CachedPayloads(config.storage_factory().payloads, shard)
-    return config.registry_factory(), config.services_factory(payloads)
+    return config.registry_factory(), config.services_factory(payloads), payloads
 
 
 def task_services(config: RuntimeConfig) -> tuple[NodeRegistry, Services, Callable[[], int]]:

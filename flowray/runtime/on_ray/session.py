@@ -16,6 +16,8 @@ ENVIRONMENT = {
     "RAY_preload_python_modules": "flowray.runtime.on_ray.preload",
     # An id in a metric label would make one time series per execution.
     "RAY_metric_cardinality_level": "recommended",
+    # Ray keeps about 4 KB of each of its last 100,000 tasks, for the dashboard. The last 20,000 are enough to look at.
+    "RAY_task_events_max_num_task_in_gcs": "20000",
     # Serve silences nothing of ours by sending its usage report: there is no network to send it to.
     "RAY_USAGE_STATS_ENABLED": "0",
     # A Serve shutdown otherwise waits 30 s for requests that a local server does not have.

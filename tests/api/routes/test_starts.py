@@ -77,8 +77,8 @@ async def test_bad_input_malformed_json(http: httpx.AsyncClient, execute: str) -
 @pytest.mark.parametrize(
     "later",
     [
-        {"delay_ms": 5}, {"ttl_ms": 5}, {"priority": 1}, {"deadline": "2030-01-01T00:00:00Z"}, {"pins": {}},
-        {"concurrency_key": "k"}, {"callback_url": "http://x"}, {"run_from": "in"}, {"run_until": "out"},
+        {"delay_ms": 5}, {"ttl_ms": 5}, {"priority": 1}, {"concurrency_key": "k"},
+        {"callback_url": "http://x"},
     ],
 )  # fmt: skip
 async def test_options_of_later_releases_are_501_and_not_ignored(
@@ -90,11 +90,32 @@ async def test_options_of_later_releases_are_501_and_not_ignored(
     assert next(iter(later)) in answer.json()["detail"]
 
 
-async def test_only_the_present_version_can_be_asked_for(http: httpx.AsyncClient, execute: str) -> None:
-    statuses = [
-        (await http.post(execute, json={**ADA, "options": {"version": version}})).status_code for version in (1, 0, 2)
-    ]
-    assert statuses == [202, 501, 404]
+@pytest.mark.parametrize("moment", ["2030-01-01T00:00:00Z", "2030-01-01T01:00:00+01:00", "2030-01-01T00:00:00"])
+async def test_r14_the_deadline_is_absolute_and_shown(http: httpx.AsyncClient, execute: str, moment: str) -> None:
+    started = (await http.post(execute, json={**ADA, "options": {"deadline": moment}})).json()
+    shown = (await http.get(f"/v1/executions/{started['id']}")).json()
+    assert shown["deadline"] == "2030-01-01T00:00:00.000Z"
+
+
+async def test_a_deadline_that_is_no_time_is_refused(http: httpx.AsyncClient, execute: str) -> None:
+    answer = await http.post(execute, json={**ADA, "options": {"deadline": "soon"}})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/options/deadline")
+
+
+async def test_any_version_that_was_saved_can_be_asked_for(
+    http: httpx.AsyncClient, execute: str, workflow: dict[str, Any]
+) -> None:
+    await http.put(f"/v1/workflows/{workflow['id']}", json={**GREET, "name": "newer"})
+    statuses, ran = [], []
+    for version in (1, 2, None, 0, 3):
+        body = {**ADA, "options": {"version": version}}
+        answer = await http.post(execute, json=body)
+        statuses.append(answer.status_code)
+        if answer.status_code == 202:
+            row = (await http.get(f"/v1/executions/{answer.json()['id']}")).json()
+            ran.append((row["workflow_version"], row["workflow_name"]))
+    assert statuses == [202, 202, 202, 404, 404]
+    assert ran == [(1, "greet"), (2, "newer"), (2, "newer")]
 
 
 async def test_an_unknown_trigger_is_refused(http: httpx.AsyncClient, execute: str) -> None:

@@ -139,7 +139,7 @@ def test_an_old_router_chooses_among_what_follows_it() -> None:
 
 def test_sub_workflows_and_people() -> None:
     assert config("workflow", workflowId="w1", inputMapping='{"a": "<start.a>"}') == {
-        "workflowId": "w1", "inputs": {"a": "{{s.a ?? '' | string}}"},
+        "workflowId": "w1", "inputs": {"a": "{{s.a ?? '' | string}}"}, "outputKey": "result",
     }  # fmt: skip
     assert config("human_in_the_loop", inputFormat=[{"name": "ok", "type": "boolean"}], operation="human") == {
         "fields": [{"name": "ok", "type": "boolean"}]

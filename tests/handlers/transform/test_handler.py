@@ -54,6 +54,10 @@ CONTEXT: dict[str, Any] = {
         ({"transformType": "template", "template": "About {{topic}}"}, "About ray"),
         ({"transformType": "template", "template": '{"t": "{{topic}}"}'}, {"t": "ray"}),
         ({"operation": "template", "expression": '{"r": ${left}}'}, {"r": {"x": 1}}),
+        ({"operation": "template", "template": "{{right.y}}"}, 3),
+        ({"operation": "template", "template": "{{left}}"}, {"x": 1}),
+        ({"operation": "template", "template": "{{gone}}"}, None),
+        ({"template": "{{left.x - 1}}"}, 0),
         (
             {"transformType": "aggregate", "inputData": "rows", "field": "n", "operations": ["sum", "count"]},
             {"sum": 6, "count": 3},

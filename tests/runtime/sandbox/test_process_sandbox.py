@@ -77,10 +77,10 @@ async def test_runaway_jsonata_times_out_and_the_pool_lives(
     ],
 )
 async def test_runaway_and_wrong_javascript(sandbox: ProcessSandbox, function: str, code: str) -> None:
-    limit_ms = 300 if code == "EXPRESSION_TIMEOUT" else 3_000
+    limit_ms = 300 if code == "EXPRESSION_TIMEOUT" else 60_000
     error = await failing(sandbox.javascript(function, [], limit_ms))
     assert error.code == code
-    assert await sandbox.javascript("() => 1", [], 1_000) == 1
+    assert await sandbox.javascript("() => 1", [], 60_000) == 1
 
 
 async def test_wrong_jsonata(sandbox: ProcessSandbox) -> None:

@@ -106,6 +106,18 @@ def _create_workflows() -> None:
         sa.PrimaryKeyConstraint("workspace_id", "id", name="pk_workflows"),
     )
     op.create_index("ix_workflows_workspace_id_created_at_id", "workflows", ["workspace_id", "created_at", "id"])
+    op.create_table(
+        "workflow_versions",
+        sa.Column("workspace_id", sa.Text(), server_default="default", nullable=False),
+        sa.Column("workflow_id", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("hash", sa.Text(), nullable=False),
+        sa.Column("definition", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("created_by", sa.Text()),
+        sa.PrimaryKeyConstraint("workspace_id", "workflow_id", "version", name="pk_workflow_versions"),
+    )
 
 
 def _create_executions() -> None:
@@ -133,7 +145,11 @@ def _create_executions() -> None:
         sa.Column("metadata", sa.Text(), nullable=False),
         sa.Column("trigger", sa.Text()),
         sa.Column("parent_id", sa.Text()),
+        sa.Column("parent_key", sa.Text()),
+        sa.Column("root_id", sa.Text()),
+        sa.Column("depth", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("rerun_of", sa.Text()),
+        sa.Column("selection", sa.Text()),
         sa.Column("batch_id", sa.Text()),
         sa.Column("deadline_at", sa.BigInteger()),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
@@ -149,6 +165,8 @@ def _create_executions() -> None:
         sa.Column("recoveries", sa.Integer(), nullable=False),
         sa.Column("crash_reason", sa.Text()),
         sa.Column("cancel_reason", sa.Text()),
+        sa.Column("pause", sa.Text()),
+        sa.Column("wake_at", sa.BigInteger()),
         sa.Column("idempotency_key", sa.Text()),
         sa.Column("request_hash", sa.Text()),
         sa.Column("engine_version", sa.Text(), nullable=False),
@@ -180,6 +198,20 @@ def _create_executions() -> None:
         postgresql_where=sa.text("parent_id IS NOT NULL"),
     )
     op.create_index("ix_executions_plan", "executions", ["plan_hash"])
+    op.create_index(
+        "ix_executions_wake",
+        "executions",
+        ["wake_at"],
+        sqlite_where=sa.text("wake_at IS NOT NULL"),
+        postgresql_where=sa.text("wake_at IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_executions_root",
+        "executions",
+        ["root_id"],
+        sqlite_where=sa.text("root_id IS NOT NULL"),
+        postgresql_where=sa.text("root_id IS NOT NULL"),
+    )
     op.create_index("ix_executions_status", "executions", ["workspace_id", "status", "created_at", "id"])
     op.create_index(
         "uq_executions_idempotency",
@@ -290,6 +322,7 @@ def _create_waitpoints() -> None:
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("execution_id", sa.Text()),
         sa.Column("instance", sa.Text()),
+        sa.Column("node_id", sa.Text()),
         sa.Column("token", sa.Text()),
         sa.Column("token_hash", sa.Text()),
         sa.Column("kind", sa.Text(), nullable=False),

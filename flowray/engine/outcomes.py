@@ -1,0 +1,108 @@
+"""How each root node of a recorded execution ended, in a form in which another execution can take it over.
+
+Reads a log; what is taken over is decided by ``start_planning``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from flowray.engine import events as ev
+from flowray.engine.folding import apply, error_output
+from flowray.engine.instances import split_instance
+from flowray.engine.plan_index import ERROR_HANDLE, GOTO_HANDLE, PlanIndex
+from flowray.engine.scope_variables import visible_variables
+from flowray.engine.signals import VariableOperation
+from flowray.engine.start_points import Outcome
+from flowray.engine.state import ExecutionState, work_done
+
+
+@dataclass
+class PastRun:
+    """A recorded execution. ``outcomes`` of root nodes, in the order in which they ended.
+
+    ``skipped``: nodes that had their turn and were not to run. ``failed``: nodes whose failure nothing handled. What is
+    in none of them was never decided: the execution stopped before.
+    """
+
+    index: PlanIndex
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    skipped: set[str] = field(default_factory=set)
+    failed: set[str] = field(default_factory=set)
+
+    def is_decided(self, node_id: str) -> bool:
+        """Whether the node's end is known."""
+        return node_id in self.outcomes or node_id in self.skipped or node_id in self.failed
+
+
+def read_run(index: PlanIndex, commits: Iterable[bytes]) -> PastRun:
+    """Fold a log (the JSON arrays of its commits) and note how its root nodes ended. Costs as much as a recovery.
+
+    Raises msgspec.ValidationError for a commit that this flowray cannot read.
+    """
+    reading = _Reading(index)
+    for commit in commits:
+        for event in ev.decode_events(commit):
+            reading.note(event)
+            apply(index, reading.state, event)
+        work_done(reading.state)
+    return reading.past
+
+
+class _Reading:
+    """A log on its way: looks at each event before it is folded, while what it ends is still there."""
+
+    def __init__(self, index: PlanIndex) -> None:
+        self.index = index
+        self.state = ExecutionState()
+        self.past = PastRun(index)
+        self.changes: dict[str, list[VariableOperation]] = {}
+
+    def note(self, event: ev.AnyEvent) -> None:
+        """Collect what happens to variables anywhere; keep the end of a root node."""
+        if isinstance(event, ev.NodeCompleted | ev.NodeReused | ev.NodeFailed | ev.NodeCancelled):
+            self._note_changes(event)
+        if not isinstance(event, ev.NodeEvent) or "/" in event.instance:
+            return
+        match event:
+            case ev.NodeCompleted():
+                self._end(event, Outcome(output=event.output, handles=event.handles, error=event.handled_error))
+            case ev.NodeReused():
+                outcome = Outcome(
+                    output=event.output, handles=event.handles, failed=event.failed, error=event.error,
+                    exports=event.exports, exits=event.exits,
+                )  # fmt: skip
+                self._end(event, outcome)
+            case ev.NodeFailed(routed=True):
+                has_error_edge = self.index.nodes[event.node_id].has_error_edge
+                handles = (ERROR_HANDLE if has_error_edge else GOTO_HANDLE,)
+                outcome = Outcome(output=error_output(event.error), handles=handles, failed=True, error=event.error)
+                self._end(event, outcome)
+            case ev.NodeFailed():
+                self.past.failed.add(event.node_id)
+            case ev.NodeSkipped(void=False):
+                self.past.skipped.add(event.node_id)
+
+    def _end(self, event: ev.NodeEvent, outcome: Outcome) -> None:
+        container = self.state.containers.get(event.instance)
+        exports, exits = outcome.exports, outcome.exits
+        if container is not None:
+            exports, exits = container.last, tuple(container.exits) if not outcome.failed else ()
+        self.past.outcomes[event.node_id] = Outcome(
+            output=outcome.output, handles=outcome.handles, failed=outcome.failed, error=outcome.error,
+            variables=tuple(self.changes.pop(event.node_id, ())), exports=exports, exits=exits,
+        )  # fmt: skip
+
+    def _note_changes(self, event: ev.NodeEvent) -> None:
+        """What an end does to the execution's own variables. Isolated scopes do it when their container ends (R17)."""
+        scope, node_id = split_instance(event.instance)
+        if visible_variables(self.state, scope) is not self.state.variables:
+            return
+        operations = list(getattr(event, "variables", ()))
+        container = self.state.containers.get(event.instance)
+        changes = container.changes if container is not None else {}
+        for number in sorted(changes):
+            operations += changes[number]
+        if operations:
+            self.changes.setdefault((self.index.chains[node_id] or (node_id,))[0], []).extend(operations)

@@ -1,0 +1,52 @@
+"""Waitpoints in SQL: opened and closed in the commits of their executions (R30), found by id or by token."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import bindparam, update
+
+from flowray.persistence.rows import to_row
+from flowray.persistence.sql_transaction import Transaction
+from flowray.persistence.tables import waitpoints
+from flowray.persistence.writes import AppendEvents
+
+OPEN = "open"
+
+_CLOSE = (
+    update(waitpoints)
+    .where(waitpoints.c.id == bindparam("its_id"), waitpoints.c.status == OPEN)
+    .values(
+        status=bindparam("new_status"),
+        completed_at=bindparam("ts"),
+        completed_by=bindparam("new_by"),
+        data=bindparam("new_data", type_=waitpoints.c.data.type),
+    )
+)
+
+_CLOSE_ALL = (
+    update(waitpoints)
+    .where(waitpoints.c.execution_id == bindparam("its_execution"), waitpoints.c.status == OPEN)
+    .values(status="cancelled", completed_at=bindparam("ts"))
+)
+
+
+def record_waitpoints(tx: Transaction, writes: Sequence[AppendEvents]) -> None:
+    """What accepted appends open and close. A waitpoint that is there already keeps its token."""
+    opened = [
+        {**to_row(record), "workspace_id": tx.standings[write.execution_id].workspace_id}
+        for write in writes
+        for record in write.waitpoints
+    ]
+    if opened:
+        tx.connection.execute(tx.insert(waitpoints), opened)
+    closed = [
+        {"its_id": end.id, "new_status": end.status, "ts": write.ts, "new_by": end.by, "new_data": end.data}
+        for write in writes
+        for end in write.closed_waitpoints
+    ]
+    if closed:
+        tx.connection.execute(_CLOSE, closed)
+    ended = [{"its_execution": write.execution_id, "ts": write.ts} for write in writes if write.close_waitpoints]
+    if ended:
+        tx.connection.execute(_CLOSE_ALL, ended)

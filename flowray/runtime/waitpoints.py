@@ -1,0 +1,159 @@
+"""Waitpoints between the engine and what is kept: ids, tokens, rows, and requests in the inbox as stimuli (R25, R30).
+
+An answer and the end of the time to give one are inbox rows with one dedupe key: the database decides which came first,
+and an answer that was accepted is never lost to a timer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from flowray.engine import events as ev
+from flowray.engine import stimuli as st
+from flowray.persistence.records import InboxRecord, WaitpointClosing, WaitpointRecord
+from flowray.runtime.identifiers import new_token
+from flowray.values import Json
+
+ANSWER = "complete"
+EXPIRY = "expire"
+PAUSE = "pause"
+RESUME = "resume"
+
+DEFAULT_TIMEOUT_MS = 7 * 86_400_000
+"""How long a waitpoint stays open if its node does not say."""
+
+OPEN = "open"
+
+
+def waitpoint_id(execution_id: str, key: str) -> str:
+    """The id of a waitpoint, from its execution and its key there: never from the clock (R30)."""
+    return f"{execution_id}:{key}"
+
+
+def key_of(execution_id: str, waitpoint_id: str) -> str:
+    """Undo ``waitpoint_id``."""
+    return waitpoint_id.removeprefix(f"{execution_id}:")
+
+
+def token_hash(token: str) -> str:
+    """Under which a token is looked up."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def prepared(stimulus: st.AnyStimulus) -> st.AnyStimulus:
+    """A result that asks for an answer gets its token, and a time unless it has one. The engine knows no chance."""
+    if not isinstance(stimulus, st.AttemptSucceeded) or stimulus.signals.pause is None:
+        return stimulus
+    pause = stimulus.signals.pause
+    pause = msgspec.structs.replace(
+        pause,
+        token=pause.token or new_token(),
+        timeout_ms=DEFAULT_TIMEOUT_MS if pause.timeout_ms is None else pause.timeout_ms,
+    )
+    return msgspec.structs.replace(stimulus, signals=msgspec.structs.replace(stimulus.signals, pause=pause))
+
+
+# -- rows of a commit ---------------------------------------------------------------------------------------------
+
+
+def opened(execution_id: str, events: Iterable[ev.AnyEvent]) -> tuple[WaitpointRecord, ...]:
+    """The waitpoints at which these events begin to wait."""
+    waiting = (event for event in events if isinstance(event, ev.NodeWaiting) and event.pause is not None)
+    return tuple(_record(execution_id, event) for event in waiting)
+
+
+def _record(execution_id: str, event: ev.NodeWaiting) -> WaitpointRecord:
+    pause = event.pause
+    assert pause is not None
+    return WaitpointRecord(
+        id=waitpoint_id(execution_id, event.waitpoint),
+        execution_id=execution_id,
+        instance=event.instance,
+        node_id=event.node_id,
+        token=pause.token,
+        token_hash=token_hash(pause.token),
+        kind=pause.kind,
+        status=OPEN,
+        reason=pause.reason,
+        prompt=pause.prompt,
+        expected_input=pause.expected_input,
+        created_at=event.ts,
+        expires_at=event.due_at,
+    )
+
+
+def closed(execution_id: str, events: Iterable[ev.AnyEvent]) -> tuple[WaitpointClosing, ...]:
+    """The waitpoints that these events close."""
+    return tuple(
+        WaitpointClosing(
+            id=waitpoint_id(execution_id, event.waitpoint), status=event.status, data=event.data, by=event.by
+        )
+        for event in events
+        if isinstance(event, ev.WaitpointClosed)
+    )
+
+
+# -- rows of the inbox --------------------------------------------------------------------------------------------
+
+
+def answer_row(
+    row_id: str,
+    execution_id: str,
+    waitpoint_id: str,
+    data: Json,
+    *,
+    now_ms: int,
+    by: str | None = None,
+    variables: dict[str, Any] | None = None,
+) -> InboxRecord:
+    """An answer. The first row with its dedupe key counts."""
+    return InboxRecord(
+        id=row_id,
+        execution_id=execution_id,
+        kind=ANSWER,
+        waitpoint_id=waitpoint_id,
+        data={"data": data, "variables": variables or {}},
+        by=by,
+        received_at=now_ms,
+        dedupe_key=_dedupe_key(waitpoint_id),
+    )
+
+
+def expiry_row(execution_id: str, key: str, now_ms: int) -> InboxRecord:
+    """The end of a waitpoint's time; the same row for whoever notices it."""
+    its_id = waitpoint_id(execution_id, key)
+    return InboxRecord(
+        id=f"expired:{its_id}",
+        execution_id=execution_id,
+        kind=EXPIRY,
+        waitpoint_id=its_id,
+        received_at=now_ms,
+        dedupe_key=_dedupe_key(its_id),
+    )
+
+
+def _dedupe_key(waitpoint_id: str) -> str:
+    return f"waitpoint:{waitpoint_id}"
+
+
+def stimulus_of(row: InboxRecord, now_ms: int) -> st.AnyStimulus | None:
+    """What a row of one of these kinds means to the engine; None for any other kind."""
+    data: dict[str, Any] = row.data if isinstance(row.data, dict) else {}
+    key = key_of(row.execution_id, row.waitpoint_id or "")
+    match row.kind:
+        case "complete":
+            return st.WaitAnswered(
+                ts=now_ms, waitpoint=key, data=data.get("data"), by=row.by, variables=data.get("variables") or {}
+            )
+        case "expire":
+            return st.WaitExpired(ts=now_ms, waitpoint=key)
+        case "pause":
+            return st.PauseRequested(ts=now_ms, reason=data.get("reason") or "Paused by user", by=row.by)
+        case "resume":
+            return st.ResumeRequested(ts=now_ms, variables=data.get("variables") or {}, by=row.by)
+        case _:
+            return None
