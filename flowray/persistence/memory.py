@@ -131,7 +131,8 @@ class MemoryStore(MemoryReader):
     def _insert_execution(self, write: InsertExecution) -> AnyResult:
         record = from_row(ExecutionRecord, msgspec.to_builtins(write.record))
         if (present := self._tables.executions.get(record.id)) is not None:
-            return Inserted(id=record.id, status=present.status)
+            mine = (present.owner_id, present.epoch) == (record.owner_id, record.epoch)
+            return Inserted(id=record.id, status=present.status, elsewhere=not mine)
         if write.parent_epoch is not None:
             parent = self._tables.executions.get(str(record.parent_id))
             if parent is None or parent.epoch != write.parent_epoch or parent.status in TERMINAL_EXECUTION:

@@ -26,7 +26,10 @@ from flowray.persistence.writes import (
     Pending,
 )
 
-_IDENTITY = (executions.c.id, executions.c.status, executions.c.epoch, executions.c.last_seq, executions.c.request_hash)
+_IDENTITY = (
+    executions.c.id, executions.c.status, executions.c.epoch, executions.c.last_seq, executions.c.request_hash,
+    executions.c.owner_id,
+)  # fmt: skip
 
 _PLANS_PRESENT = select(plans.c.hash).where(plans.c.hash.in_(bindparam("hashes", expanding=True)))
 _BY_ID = select(*_IDENTITY).where(executions.c.id.in_(bindparam("ids", expanding=True)))
@@ -112,7 +115,8 @@ def _inserted(tx: Transaction, write: InsertExecution, *, all_new: bool, found: 
     if (row := found.get(record.id)) is not None:
         # New, or a repeat of what an unacknowledged commit wrote: ids are never used twice.
         tx.standings[record.id] = Standing(record.workspace_id, row["status"], row["epoch"], row["last_seq"])
-        return Inserted(id=record.id, status=row["status"])
+        mine = (row["owner_id"], row["epoch"]) == (record.owner_id, record.epoch)
+        return Inserted(id=record.id, status=row["status"], elsewhere=not mine)
     key = {
         "workspace_id": record.workspace_id,
         "workflow_id": record.workflow_id or "",

@@ -189,10 +189,15 @@ class Saved(Result, tag="saved", frozen=True):
 
 
 class Inserted(Result, tag="inserted", frozen=True):
-    """A new row stands. ``status`` is the execution's."""
+    """The row stands: it is new, or a repeat of one whose acknowledgement was lost. ``status`` is the execution's.
+
+    ``elsewhere``: it stood already and is not (or no longer) the given owner's under the given epoch. Who inserted it
+    must not drive it: a late write of a dead owner and its repeat at another one are both first epochs (R22).
+    """
 
     id: str
     status: str = ""
+    elsewhere: bool = False
 
 
 class Existing(Result, tag="existing", frozen=True):

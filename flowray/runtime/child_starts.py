@@ -165,7 +165,8 @@ class ChildStarter:
         for (call, insert), result in zip(inserts, results, strict=True):
             if isinstance(result, Inserted):
                 self._found(call, insert.record)
-                begun.append(insert.record)
+                if not result.elsewhere:
+                    begun.append(insert.record)
             elif isinstance(result, Refused):
                 self.refuse(call, FlowrayError(ErrorCode.INTERNAL, f"its row was refused: {result.detail}"))
             # Fenced: the parent has another owner, who sees to its children.

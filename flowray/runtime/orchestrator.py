@@ -140,7 +140,8 @@ class Orchestrator:
         owned = [self.owned_record(record) for record in records]
         results = self._journal.commit([InsertExecution(record=record, plan=plan) for record in owned])
         reached(CrashPoint.START_DURABLE)
-        self.begin([record for record, result in zip(owned, results, strict=True) if isinstance(result, Inserted)])
+        pairs = zip(owned, results, strict=True)
+        self.begin([row for row, result in pairs if isinstance(result, Inserted) and not result.elsewhere])
         return results
 
     def begin(self, records: Sequence[ExecutionRecord]) -> None:

@@ -306,6 +306,16 @@ def test_lost_acknowledgement_a_repeated_group_is_recognised(stores: Stores) -> 
     assert (stores.execution(), stores.reader.events.read("e1"), stores.reader.inbox("e1")) == before
 
 
+def test_r22_an_insert_that_another_owner_repeats_says_whose_the_execution_is(stores: Stores) -> None:
+    """A late write of a dead owner, and the same start at another: both would be its first epoch."""
+    assert stores.one(owned()) == Inserted(id="e1", status="queued")
+    assert stores.one(owned()) == Inserted(id="e1", status="queued")
+    assert stores.one(owned(owner_id="o2")) == Inserted(id="e1", status="queued", elsewhere=True)
+    assert stores.execution().owner_id == "o1"
+    stores.commit(owner(), append(release=True, changes={"status": "completed"}))
+    assert stores.one(owned()) == Inserted(id="e1", status="completed", elsewhere=True)
+
+
 def test_a_repeat_with_other_events_is_fenced(stores: Stores) -> None:
     """Two owners that believe in the same epoch: the second is not mistaken for a repeat of the first."""
     stores.commit(owned(), append())

@@ -92,6 +92,16 @@ def test_l2_a_start_that_is_asked_for_again_begins_nothing_again() -> None:
     assert town.log().count("execution.started") == 1
 
 
+def test_r22_a_start_whose_row_another_owner_wrote_is_not_driven_here() -> None:
+    """Its insert was late, its caller has gone to the next owner, whose insert finds the row there."""
+    town = Town()
+    first, second = town.house(script={"a": SILENT}), town.house("o2", script={"a": SILENT})
+    for house in (first, second):
+        (result,) = house.start(CHAIN)
+        assert isinstance(result, Inserted)
+    assert (first.executor.instances, second.executor.instances) == (["a"], [])
+
+
 def test_r25_a_cancellation_right_after_the_start_is_not_lost() -> None:
     """The driver has not yet looked at its queue: the rows follow the begin through it."""
     town = Town()
