@@ -26,7 +26,9 @@ class LlmStream:
 
 @dataclass
 class NodeState:
-    """All instances of one node. ``counts`` by status; ``scopes`` and ``total``: iterations, ended and in all."""
+    """All instances of one node. ``counts`` by status; ``scopes`` and ``total``: iterations, ended and in all.
+    ``completed``: an instance has completed, whatever the others do.
+    """
 
     instances: dict[str, str] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
@@ -34,6 +36,7 @@ class NodeState:
     handles: set[str] = field(default_factory=set)
     scopes: int = 0
     total: int | None = None
+    completed: bool = False
 
     @property
     def status(self) -> str:
@@ -65,6 +68,8 @@ class LiveState:
     output: Any = None
     last_seq: int = 0
     nodes: dict[str, NodeState] = field(default_factory=dict)
+    _running: dict[str, None] = field(default_factory=dict, repr=False, compare=False)
+    """Ids of the nodes that run, in the order in which they began: looking for one costs nothing, however many."""
 
     @property
     def is_paused(self) -> bool:
@@ -130,14 +135,21 @@ class LiveState:
         node.instances[instance] = status
         node.counts[status] += 1
         node.attempt = event.get("attempt") or node.attempt
-        if status == "running":
-            self.current_node = node_id
-        elif self.current_node == node_id and node.status != "running":
-            self.current_node = next((one for one, state in self.nodes.items() if state.status == "running"), None)
+        self._move(node_id, node, status)
         if status == "completed":
             node.handles |= set(event.get("handles") or ())
-            if node_id not in self.completed_nodes:
+            if not node.completed:
+                node.completed = True
                 self.completed_nodes.append(node_id)
+
+    def _move(self, node_id: str, node: NodeState, status: str) -> None:
+        if status == "running":
+            self.current_node = node_id
+            self._running[node_id] = None
+        elif node_id in self._running and not node.counts["running"]:
+            del self._running[node_id]
+            if self.current_node == node_id:
+                self.current_node = next(iter(self._running), None)
 
     def _scope(self, what: str, event: Mapping[str, Any]) -> None:
         node = self.nodes.setdefault(event["node_id"], NodeState())

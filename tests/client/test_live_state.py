@@ -1,6 +1,6 @@
 from typing import Any
 
-from flowray.client.live_state import LiveState
+from flowray.client.live_state import LiveState, NodeState
 
 
 def state_of(*events: dict[str, Any]) -> LiveState:
@@ -52,6 +52,32 @@ def test_a_node_of_a_loop_shows_its_most_telling_instance_and_how_far_it_is() ->
     assert state.badges() == {"each": "1/3", "x": "1/2"}
     state.apply([{"seq": 6, **node("completed", "x", instance="each[1]/x")}])
     assert state.statuses()["x"] == "completed"
+
+
+def test_the_current_node_is_the_last_to_begin_and_then_the_first_that_still_runs() -> None:
+    state = state_of(*(node("started", node_id) for node_id in "abc"), node("completed", "a"))
+    assert state.current_node == "c"
+    state.apply([{"seq": 5, **node("completed", "c")}])
+    assert state.current_node == "b"
+    state.apply([{"seq": 6, **node("failed", "b")}])
+    assert state.current_node is None
+
+
+def test_an_event_costs_the_same_however_many_nodes_there_are() -> None:
+    """A long chain is followed event by event: looking through all its nodes for each would take minutes."""
+
+    class Counting(dict[str, NodeState]):
+        looks = 0
+
+        def items(self) -> Any:
+            Counting.looks += 1
+            return super().items()
+
+    state = LiveState(nodes=Counting())
+    for number in range(50):
+        state.apply([{"seq": 2 * number + 1, **node("started", f"n{number}")}])
+        state.apply([{"seq": 2 * number + 2, **node("completed", f"n{number}")}])
+    assert (state.completed_nodes, Counting.looks) == ([f"n{number}" for number in range(50)], 0)
 
 
 def test_a_retry_waits_and_says_which_attempt_it_is() -> None:
