@@ -137,6 +137,7 @@ class Ledger:
         if not taken <= source.nonces:
             self._violation(f"R54 {execution_id}: {event['instance']} takes over what never was: {taken}")
         known.nonces |= taken
+        known.codes |= source.codes  # What chance did to the source, such as a time-out, is taken over as well.
         known.reused.add(event["instance"])
 
     def _note_start(self, execution_id: str, known: Durable, event: dict[str, Any]) -> None:
