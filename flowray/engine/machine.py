@@ -81,6 +81,16 @@ def _start(turn: Turn, stimulus: st.Start) -> None:
             _reuse(turn, "", node_id, outcome)
 
 
+def _ended_by_timeout(turn: Turn) -> bool:
+    """End the execution if its active time is used up. A timer set before it waited is early: that does not count."""
+    deadline = active_deadline(turn)
+    if turn.state.status is not ExecutionStatus.RUNNING or deadline is None or turn.ts < deadline:
+        return False
+    stop_open(turn, "execution timed out")
+    end_timed_out(turn, f"The execution ran longer than its timeout of {turn.index.plan.settings.timeout_ms} ms")
+    return True
+
+
 def _start_clock(turn: Turn) -> None:
     deadline = active_deadline(turn)
     if deadline is not None and turn.state.status is ExecutionStatus.RUNNING:
@@ -157,11 +167,7 @@ def _attempt_started(turn: Turn, stimulus: st.AttemptStarted) -> None:
 
 def _timer(turn: Turn, stimulus: st.TimerFired) -> None:
     if stimulus.timer_id == EXECUTION_TIMER:
-        deadline = active_deadline(turn)
-        if turn.state.status is not ExecutionStatus.RUNNING or deadline is None or turn.ts < deadline:
-            return  # It was set before the execution waited; waiting does not count (R14).
-        stop_open(turn, "execution timed out")
-        end_timed_out(turn, f"The execution ran longer than its timeout of {turn.index.plan.settings.timeout_ms} ms")
+        _ended_by_timeout(turn)
     elif stimulus.timer_id == DEADLINE_TIMER:
         _ended_by_deadline(turn)
     elif stimulus.timer_id.startswith(children.TIMER):
@@ -182,7 +188,7 @@ def _recovered(turn: Turn, stimulus: st.Recovered) -> None:
     state = turn.state
     if state.status is ExecutionStatus.QUEUED:
         return
-    if _ended_by_deadline(turn):
+    if _ended_by_deadline(turn) or _ended_by_timeout(turn):
         return
     _start_clock(turn)
     for instance, attempt in list(state.running.items()):

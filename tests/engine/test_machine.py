@@ -223,6 +223,12 @@ def test_r14_execution_timeout() -> None:
     assert "5000 ms" in played.of_type("execution.timed_out")[0].error.message
 
 
+def test_r14_a_time_that_ran_out_while_nobody_drove_lets_nothing_begin_again() -> None:
+    played = Run(PlanMaker(timeout_ms=5_000).chain("a", "b").build()).start()
+    played.send(st.Recovered(ts=START_MS + 5_000, epoch=2))
+    assert (played.ended, len(played.of_type("node.started"))) == ("timed_out", 1)
+
+
 def test_r14_waiting_does_not_count_as_active_time() -> None:
     played = Run(PlanMaker(timeout_ms=5_000).chain("w", "a").build(), {"w": sleeps(START_MS + 60_000)}).start()
     played.now += 1_000

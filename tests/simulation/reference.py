@@ -213,7 +213,8 @@ class Reference:
             first += [] if inner.failed else [results[-1]]
             failed = failed or (inner.failed and plan.item_failure == "fail")
             fired |= inner.fired
-            left = inner.left or (plan.mode == IMPLICIT and not inner.again)
+            broken = inner.left and node.role is Role.LOOP  # In a branch of a parallel it ends nothing more.
+            left = broken or (plan.mode == IMPLICIT and not inner.again)
             endless = plan.mode == IMPLICIT and inner.again and not (failed or fired or left)
             if node.role is Role.LOOP or index == 0:
                 last = inner.values()
