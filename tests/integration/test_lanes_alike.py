@@ -1,14 +1,21 @@
-"""L6: one workflow in every lane of Ray, and in one process without Ray: the same events but for time and place."""
+"""L5, L6: one workflow in every lane of Ray, in one process without Ray, and with its caches killed all the time: the
+same events but for time and place.
+"""
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
+import ray
+from ray.exceptions import RayError
 
 from flowray.definition.policies import Lane
 from flowray.eventlog.sse import public_event
-from tests.cluster import FlowrayServer
+from tests.cluster import FlowrayServer, eventually
 from tests.integration.definitions import workflow
 from tests.runtime.test_local import bench
 from tests.runtime.workflows import compiled
@@ -111,3 +118,50 @@ async def test_l6_all_inline_all_io_all_task_and_in_process_tell_the_same(server
         found = story([event for event in server.events(started["id"]) if event["type"] != "stream.end"])
         other = {name: (told.get(name), found.get(name)) for name in told | found if told.get(name) != found.get(name)}
         assert other == {}, (lane, other)
+
+
+@contextmanager
+def the_hub_dies_all_the_time(server: FlowrayServer) -> Iterator[list[int]]:
+    """Kills the context store, every 10 ms; yields how often, in a list of one."""
+    hub, enough, deaths = server.actor("hub"), threading.Event(), [0]
+
+    def kill() -> None:
+        while not enough.wait(0.01):
+            ray.kill(hub, no_restart=False)
+            deaths[0] += 1
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        yield deaths
+    finally:
+        enough.set()
+        killer.join()
+        eventually(lambda: alive(server), 120, every_s=0.5)
+
+
+def alive(server: FlowrayServer) -> bool:
+    try:
+        return server.pid("hub") > 0
+    except RayError:
+        return False
+
+
+def test_l5_a_context_of_nothing_and_a_store_that_always_dies_change_nothing(server: FlowrayServer) -> None:
+    """R7, R16, R36: every value above a few bytes spills, and the store near the lanes is a cache that may be gone."""
+    unlimited = server.run(workflow("unlimited", nodes(Lane.IO), EDGES), INPUTS)
+    limits = {"context": {"maxTotalBytes": 0}}
+    with the_hub_dies_all_the_time(server) as deaths:
+        limited = server.run(workflow("limited", nodes(Lane.IO), EDGES, settings=limits), INPUTS, 120)
+    assert deaths[0] > 0
+    assert (limited["status"], limited["outputs"]) == ("completed", unlimited["outputs"]), limited["error"]
+    assert types_by_instance(server, limited["id"]) == types_by_instance(server, unlimited["id"])
+
+
+def types_by_instance(server: FlowrayServer, execution_id: str) -> dict[str, list[str]]:
+    """By instance, the types of its events in order. Where an output lies is not told."""
+    told: dict[str, list[str]] = {}
+    for event in server.events(execution_id):
+        if event["type"] not in ("stream.end", "execution.recovered"):
+            told.setdefault(str(event.get("instance", "")), []).append(event["type"])
+    return told

@@ -131,8 +131,12 @@ class Process:
             raise Killed
 
     def stop(self) -> None:
-        """As by SIGSTOP: for less than a lease, or for so long that somebody else takes over."""
-        self.paused_until = self.world.now + self.world.delay(50, self.world.rng.choice((500, 15_000, 40_000)))
+        """As by SIGSTOP: for less than a lease, or for so long that somebody else takes over.
+
+        A second stop never shortens the first: what the process has to do waits in the queue for that one's end.
+        """
+        until = self.world.now + self.world.delay(50, self.world.rng.choice((500, 15_000, 40_000)))
+        self.paused_until = max(self.paused_until, until)
 
     # -- acting ---------------------------------------------------------------------------------------------------
 
