@@ -145,6 +145,15 @@ def tasks_in_state(state: str) -> list[Any]:
     return list_tasks(_gcs_address(), filters=[("state", "=", state)], limit=10_000, detail=True)
 
 
+def is_gone(pid: int) -> bool:
+    """Whether a process has ended, if only its parent has not yet heard of it."""
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
 def _gcs_address() -> str:
     address: str = ray.get_runtime_context().gcs_address
     return address

@@ -16,11 +16,10 @@ import httpx
 import pytest
 
 from flowray.runtime.crash_points import CrashPoint
-from tests.cluster import FlowrayServer, eventually
+from tests.cluster import FlowrayServer, eventually, is_gone
 from tests.hostile.on_ray import traps_of
 from tests.hostile.traps import Traps
 from tests.integration.definitions import workflow
-from tests.integration.test_kills import is_zombie
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
 
@@ -91,7 +90,7 @@ def test_a_death_at_a_crash_point_loses_nothing(
     _answer(server, execution_id)
     done = server.finished(execution_id, 120)
     pid = eventually(lambda: traps.sprung(point))
-    eventually(lambda: not os.path.exists(f"/proc/{pid}") or is_zombie(pid))
+    eventually(lambda: is_gone(pid))
 
     assert (done["status"], done["outputs"]) == ("completed", {"y": f"{prefix}-last/yes"}), done
     events = server.events(execution_id)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from tests.cluster import FlowrayServer, alive_actors, eventually
+from tests.cluster import FlowrayServer, alive_actors, eventually, is_gone
 from tests.integration.definitions import effects_chain
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(180)]
@@ -43,7 +43,7 @@ def test_a_killed_process_loses_nothing(server: FlowrayServer, world: str, victi
     pid = VICTIMS[victim](server)
     committed_before = _completed(server, execution_id)
     os.kill(pid, signal.SIGKILL)
-    eventually(lambda: not os.path.exists(f"/proc/{pid}") or is_zombie(pid), 60)
+    eventually(lambda: is_gone(pid), 60)
 
     done = server.finished(execution_id, 120)
     assert (done["status"], done["outputs"]) == ("completed", {"last": f"{prefix}-{NODES - 1:02d}"}), done
@@ -62,11 +62,3 @@ def test_a_killed_process_loses_nothing(server: FlowrayServer, world: str, victi
 
 def _completed(server: FlowrayServer, execution_id: str) -> set[str]:
     return {row["instance"] for row in server.nodes(execution_id) if row["status"] == "completed"}
-
-
-def is_zombie(pid: int) -> bool:
-    try:
-        with open(f"/proc/{pid}/stat") as stat:
-            return stat.read().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
-        return True

@@ -9,7 +9,7 @@ import httpx
 import pytest
 import ray
 
-from tests.cluster import FlowrayServer, alive_actors, eventually, tasks_in_state
+from tests.cluster import FlowrayServer, alive_actors, eventually, is_gone, tasks_in_state
 from tests.integration.definitions import workflow
 
 pytestmark = pytest.mark.ray
@@ -78,6 +78,7 @@ def test_task_nodes_run_in_processes_that_are_neither_ingress_nor_orchestrator(l
     workers = {task.worker_pid for task in tasks}
     assert dedicated[0].pid not in workers
     assert os.getpid() not in workers
+    eventually(lambda: is_gone(dedicated[0].pid), 60, every_s=0.3)
 
 
 def test_tokens_pass_through_the_stream_actor(server: FlowrayServer) -> None:

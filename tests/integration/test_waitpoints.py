@@ -13,9 +13,8 @@ from sqlalchemy import Engine
 
 from flowray.bootstrap import open_engine
 from flowray.persistence.sql_reader import SqlReader
-from tests.cluster import FlowrayServer, eventually
+from tests.cluster import FlowrayServer, eventually, is_gone
 from tests.integration.definitions import workflow
-from tests.integration.test_kills import is_zombie
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(180)]
 
@@ -61,7 +60,7 @@ def _owner(engine: Engine, execution_id: str) -> str | None:
 def _kill_orchestrator(server: FlowrayServer) -> None:
     pid = server.pid("orchestrator")
     os.kill(pid, signal.SIGKILL)
-    eventually(lambda: not os.path.exists(f"/proc/{pid}") or is_zombie(pid), 60)
+    eventually(lambda: is_gone(pid), 60)
 
 
 def test_r30_answers_survive_the_death_of_the_orchestrator(server: FlowrayServer, world: str) -> None:

@@ -9,10 +9,10 @@ import time
 import uuid
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import ray
-from ray.actor import ActorHandle, exit_actor
+from ray.actor import ActorHandle
 
 from flowray.engine import events as ev
 from flowray.handlers.handler import system_now_ms
@@ -210,10 +210,14 @@ class OrchestratorActor:
         await asyncio.to_thread(self._journal.close)
 
     async def leave(self) -> None:
-        """End a dedicated orchestrator after its execution."""
+        """End a dedicated orchestrator after its execution.
+
+        By a kill, for good: an actor that exits by itself first waits for the calls that it has made, and the lanes'
+        reports never end.
+        """
         await asyncio.sleep(5)
         await self.retire()
-        cast(Any, exit_actor)()
+        await asyncio.to_thread(ray.kill, self._me)
 
     def _find_hub(self) -> ActorHandle[Any] | None:
         if self._hub is None:
