@@ -80,12 +80,19 @@ EDGES = [
 
 
 def story(events: list[dict[str, Any]]) -> dict[str, list[Any]]:
-    """By instance, what happened to it in order: types, and whatever is not time, place or a stored value's name."""
+    """By instance, what happened to it in order: types, and whatever is not time, place or a stored value's name.
+
+    What a container tells of a scope stands under the scope: which of several branches ends first is time.
+    """
     told: dict[str, list[Any]] = {}
     for event in events:
         said = {name: plain(value) for name, value in event.items() if name not in PLACE}
-        told.setdefault(str(event.get("instance", "")), []).append(said)
+        told.setdefault(place_of(event), []).append(said)
     return told
+
+
+def place_of(event: dict[str, Any]) -> str:
+    return str(event.get("scope") or event.get("instance", ""))
 
 
 def plain(value: Any) -> Any:
@@ -163,5 +170,5 @@ def types_by_instance(server: FlowrayServer, execution_id: str) -> dict[str, lis
     told: dict[str, list[str]] = {}
     for event in server.events(execution_id):
         if event["type"] not in ("stream.end", "execution.recovered"):
-            told.setdefault(str(event.get("instance", "")), []).append(event["type"])
+            told.setdefault(place_of(event), []).append(event["type"])
     return told
