@@ -36,7 +36,7 @@ async def pause_execution(execution_id: str, request: Request, context: Context)
     paused on request already, 409 if it has ended."""
     body = await read_model(request, wire_waiting.PauseRequest)
     record = await _active(context, execution_id)
-    if await _is_held(context, record):
+    if await _is_held(context, execution_id):
         return json_answer(await full_execution(context, record))
     await _request(context, execution_id, PAUSE, {"reason": body.reason})
     return json_answer(await full_execution(context, await context.execution(execution_id)), 202)
@@ -55,7 +55,7 @@ async def resume_execution(execution_id: str, request: Request, context: Context
     several waitpoints are open and none is named, or if it has ended."""
     body = await read_model(request, wire_waiting.ResumeRequest)
     record = await _active(context, execution_id)
-    held = await _is_held(context, record)
+    held = await _is_held(context, execution_id)
     target = await _target(context, record, body, held)
     if target is None and not held:
         if body.context_updates:
@@ -80,10 +80,14 @@ async def _active(context: ApiContext, execution_id: str) -> ExecutionRecord:
     return record
 
 
-async def _is_held(context: ApiContext, record: ExecutionRecord) -> bool:
-    """Whether it is paused on request once everything in its inbox has been folded."""
-    held = record.pause is not None
-    for row in await context.read(context.directory.reader.inbox, record.id):
+async def _is_held(context: ApiContext, execution_id: str) -> bool:
+    """Whether it is paused on request once everything in its inbox has been folded.
+
+    The inbox first: what is folded before the second look shows there, what is folded after it was in the inbox.
+    """
+    rows = await context.read(context.directory.reader.inbox, execution_id)
+    held = (await context.execution(execution_id)).pause is not None
+    for row in rows:
         if row.kind in (PAUSE, RESUME):
             held = row.kind == PAUSE
     return held

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.api.local_server import INPUT, LocalServer, output
 from tests.integration.definitions import workflow
 
@@ -61,6 +63,23 @@ async def test_a_resume_right_after_the_pause_is_not_lost(server: LocalServer) -
         assert (await server.http.post(f"/v1/executions/{its_id}/{action}")).status_code == 202
     await server.complete(token, None)
     assert (await server.with_status(its_id, "completed"))["outputs"] == {"y": 1}
+
+
+async def test_a_pause_that_is_folded_while_a_resume_looks_is_not_overlooked(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The resume looks at the execution, then the pause is folded, then the resume finds nothing in the inbox."""
+    nodes = {"in": INPUT, "hook": {"type": "wait", "config": {"waitType": "webhook"}}, "out": output("1")}
+    its_id = await server.start(workflow("pause", nodes, [("in", "hook"), ("hook", "out")]))
+    await server.until(its_id, lambda now: now["waiting_for"])
+    reader = server.runtime.reader
+    looks = [reader.execution(its_id)]
+    assert (await server.http.post(f"/v1/executions/{its_id}/pause")).status_code == 202
+    await server.with_status(its_id, "paused")
+    now = reader.execution
+    monkeypatch.setattr(reader, "execution", lambda *asked: looks.pop() if looks else now(*asked))
+    assert (await server.http.post(f"/v1/executions/{its_id}/resume")).status_code == 202
+    await server.with_status(its_id, "waiting")
 
 
 async def test_r56_what_cannot_be_done_in_which_state(server: LocalServer) -> None:
