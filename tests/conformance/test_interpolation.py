@@ -17,6 +17,7 @@ from flowray.expressions.evaluator import evaluate_condition
 from flowray.expressions.names import Names
 from flowray.expressions.references import read_roots
 from flowray.expressions.template import FillOptions, TemplateWarning, fill, fill_json, fill_text
+from tests.conformance.judging import ALLOWED_DEVIATING
 from tests.corpus import CORPUS, golden, needs_corpus
 
 pytestmark = [needs_corpus, pytest.mark.corpus]
@@ -41,8 +42,6 @@ UTILITY_DEVIATIONS: dict[str, tuple[Any, str]] = {
     '[null, "===", null]': (True, "JSON has no undefined: the record compares null with undefined, both null here"),
 }
 
-LIMIT = 0.05
-
 
 def _shown(call: Callable[[], Any]) -> Any:
     try:
@@ -56,7 +55,10 @@ def _same(left: Any, right: Any) -> bool:
 
 
 def _judge(
-    title: str, records: list[tuple[str, Any, Any]], deviations: dict[str, tuple[Any, str]], limit: float = LIMIT
+    title: str,
+    records: list[tuple[str, Any, Any]],
+    deviations: dict[str, tuple[Any, str]],
+    limit: float = ALLOWED_DEVIATING,
 ) -> None:
     """Assert every (key, expected, ours); print the counts."""
     passed, deviating, wrong, used = 0, 0, [], set()

@@ -23,12 +23,12 @@ from flowray.engine.statuses import ExecutionStatus, NodeStatus
 from flowray.engine.stimuli import CancelRequested, PauseRequested, ResumeRequested, WaitAnswered
 from flowray.handlers.collection import as_count, as_items
 from flowray.plan import ExecutionPlan, PlanRetry
+from tests.conformance.judging import ALLOWED_DEVIATING
 from tests.corpus import golden, needs_corpus
 from tests.engine.harness import Reply, Run, err, ok, route
 
 Case = dict[str, Any]
 
-ALLOWED_DEVIATING = 0.05
 ROLES = {
     "input": Role.SOURCE, "files": Role.SOURCE, "output": Role.OUTPUT, "conditional": Role.BRANCH,
     "switch": Role.BRANCH, "router": Role.BRANCH, "loop": Role.LOOP,

@@ -22,13 +22,13 @@ from flowray.engine.outputs import progress
 from flowray.engine.signals import Signals
 from flowray.engine.statuses import NodeStatus
 from flowray.plan import PlanRetry
+from tests.conformance.judging import ALLOWED_DEVIATING, DeviatingError, EquivalentError
 from tests.corpus import golden, needs_corpus
 from tests.engine.harness import Reply, Run, err, ok, route
 from tests.engine.plans import PlanMaker
 
 Trace = dict[str, Any]
 
-ALLOWED_DEVIATING = 0.05
 
 SAYS_ERROR = "a success whose output says _error leaves through the error port, as our signal does"
 
@@ -48,22 +48,10 @@ ERROR_EDGES_ON_SUCCESS = {
 success edge as well: defect 5 and nothing else, see ``test_the_error_edges_are_the_only_difference``."""
 
 
-class DeviationError(Exception):
-    """The record contradicts a rule; ours was asserted. ``kind`` is how the count calls it."""
-
-    kind = "deviating"
-
-
-class DefectError(DeviationError):
+class DefectError(DeviatingError):
     """As above, and the recorded engine's behaviour is a known defect of it."""
 
     kind = "deviating by a known defect of the recorded engine"
-
-
-class EquivalentError(DeviationError):
-    """The operation has another form here; that form was asserted."""
-
-    kind = "by our equivalent"
 
 
 class NotOursError(Exception):
@@ -242,7 +230,7 @@ class Player:
             sources = set(self.deps[target])
             if len(sources) > 1 and sources <= self.run.completed | failed and sources & self.run.completed:
                 assert self._is(target, NodeStatus.RUNNING)
-                raise DeviationError("a join runs once all its feeders are settled, whichever came last (R3)")
+                raise DeviatingError("a join runs once all its feeders are settled, whichever came last (R3)")
 
     def _compare_error_edges(self, theirs: dict[str, list[str]], failed: set[str]) -> None:
         """Ours: an error edge lives exactly if its source failed, or left through its error port; then no other does.
@@ -268,7 +256,7 @@ def outcome_of(trace: Trace) -> tuple[str, str]:
     """``(passed | deviating | skipped, reason)``; a contradiction that no rule explains raises AssertionError."""
     try:
         Player(trace).play()
-    except DeviationError as reason:
+    except DeviatingError as reason:
         return reason.kind, str(reason)
     except NotOursError as reason:
         return "skipped", str(reason)
@@ -290,7 +278,7 @@ def test_recorded_queue_traces(capsys: pytest.CaptureFixture[str]) -> None:
         outcomes[outcome] += 1
         if reason:
             reasons[f"{outcome}: {reason}"] += 1
-    defects, rules = outcomes[DefectError.kind], outcomes[DeviationError.kind]
+    defects, rules = outcomes[DefectError.kind], outcomes[DeviatingError.kind]
     strictly = (rules + defects) / len(traces)
     with capsys.disabled():
         print(f"\nqueue_scenarios.jsonl: {dict(outcomes)} of {len(traces)}")

@@ -20,11 +20,11 @@ from flowray.engine.events import NodeCancelled, NodeCompleted, NodeFailed, Node
 from flowray.engine.instances import parent_of_scope
 from flowray.engine.plan_index import CONTAINER_ROLES
 from flowray.errors import ErrorCode, FlowrayError
+from tests.conformance.judging import ALLOWED_DEVIATING
 from tests.conformance.sim_player import Player, Scenario, all_orders, compiled, players_of, sim_document
 from tests.corpus import CORPUS, needs_corpus
 from tests.engine.harness import Run
 
-ALLOWED_DEVIATING = 0.05
 MOST_ORDERS = 2_000
 
 REFUSED = {"A08": "CYCLE", "E26": "EMPTY_BODY", "F21": "EMPTY_BODY"}
