@@ -9,10 +9,10 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
-from flowray.compiler.builder import build_plan
+from flowray.compiler.documents import compile_document
 from flowray.definition.diagnostics import Diagnostic, DiagnosticCode, Diagnostics, Severity
-from flowray.definition.inputs import InputContract, input_contract
-from flowray.definition.loading import definition_error, dump_definition, load_definition
+from flowray.definition.inputs import InputContract
+from flowray.definition.loading import definition_error, dump_definition
 from flowray.definition.workflow import WorkflowDefinition
 from flowray.errors import DefinitionError
 from flowray.handlers.registry import NodeRegistry
@@ -100,24 +100,17 @@ class WorkflowCompiler:
 
 
 def _compile(document: Any, found: Diagnostics, registry: NodeRegistry, trigger: str | None) -> CompiledWorkflow:
-    loaded = load_definition(document)
-    found.extend(loaded.diagnostics)
-    if loaded.definition is None or found.has_errors:
-        raise definition_error(list(found))
-    result = build_plan(loaded.definition, registry.node_types(), trigger=trigger)
-    found.extend(result.diagnostics)
-    if result.plan is None:
-        raise definition_error(list(found))
-    dumped = dump_definition(loaded.definition)
+    compiled = compile_document(document, registry.node_types(), found=found, trigger=trigger)
+    dumped = dump_definition(compiled.definition)
     return CompiledWorkflow(
-        definition=loaded.definition,
+        definition=compiled.definition,
         dumped=dumped,
         hash=stable_hash(dumped),
-        diagnostics=tuple(found),
-        plan=result.plan,
-        plan_bytes=plan_to_json(result.plan),
-        plan_hash=plan_hash(result.plan),
-        contract=input_contract(loaded.definition, result.plan.nodes.keys()),
+        diagnostics=compiled.diagnostics,
+        plan=compiled.plan,
+        plan_bytes=plan_to_json(compiled.plan),
+        plan_hash=plan_hash(compiled.plan),
+        contract=compiled.contract,
     )
 
 

@@ -5,20 +5,17 @@ see ``streaming``.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncGenerator
-from contextlib import closing
+from contextlib import aclosing, closing
 from typing import Any
 
 from flowray.api.context import ApiContext
-from flowray.api.streaming import EventFilter, error_frame, has_lost_cursor, reset_of
+from flowray.api.streaming import EventFilter, has_lost_cursor, never_broken, reset_of
 from flowray.engine.statuses import TERMINAL_EXECUTION
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.eventlog.family import FamilyEvent, FamilyLog
 from flowray.eventlog.sse import FIRST_FRAME, HEARTBEAT, event_frame, public_event
 from flowray.persistence.records import ExecutionRecord
-
-logger = logging.getLogger(__name__)
 
 READ_LIMIT = 500
 """Events of one look at the logs."""
@@ -56,28 +53,21 @@ async def family_page(
     }
 
 
+@never_broken
 async def family_frames(
     context: ApiContext, record: ExecutionRecord, log: FamilyLog, wanted: EventFilter
 ) -> AsyncGenerator[str, None]:
     """The text of one stream. It ends once the execution and every child that was called have ended."""
-    context.metrics.stream_opened()
-    try:
-        yield FIRST_FRAME
-        if await has_lost_cursor(context, record, log.after):
-            record = await context.execution(record.id)
-            yield await reset_of(context, record)
-            if record.status in TERMINAL_EXECUTION:
-                return
-            log = await family_log(context, record, str(record.last_seq))
-        async for text in _texts(context, log, wanted):
+    yield FIRST_FRAME
+    if await has_lost_cursor(context, record, log.after):
+        record = await context.execution(record.id)
+        yield await reset_of(context, record)
+        if record.status in TERMINAL_EXECUTION:
+            return
+        log = await family_log(context, record, str(record.last_seq))
+    async with aclosing(_texts(context, log, wanted)) as texts:
+        async for text in texts:
             yield text
-    except FlowrayError as error:
-        yield error_frame(error)
-    except Exception:
-        logger.exception("the event stream of execution %s and its children broke", record.id)
-        yield error_frame(FlowrayError(ErrorCode.INTERNAL, "the stream broke unexpectedly; come back where it ended"))
-    finally:
-        context.metrics.stream_closed()
 
 
 async def _texts(context: ApiContext, log: FamilyLog, wanted: EventFilter) -> AsyncGenerator[str, None]:

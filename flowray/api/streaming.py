@@ -11,7 +11,8 @@ import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, Protocol
 
 from flowray.api.context import ApiContext
 from flowray.api.error_responses import problem
@@ -24,6 +25,8 @@ from flowray.eventlog.sse import FIRST_FRAME, HEARTBEAT, event_frame, named_fram
 from flowray.persistence.records import ExecutionRecord
 
 logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
 
 ALWAYS_SENT = TERMINAL_EVENTS | {"stream.reset"}
 """Pass every filter: without them a reader could not tell the end from a cut, nor see that text became void."""
@@ -92,30 +95,49 @@ def is_over(record: ExecutionRecord, after: int) -> bool:
     return record.status in TERMINAL_EXECUTION and after == record.last_seq > 0
 
 
+Stream = Callable[Concatenate[ApiContext, ExecutionRecord, P], AsyncGenerator[str, None]]
+
+
+def never_broken(stream: Stream[P]) -> Stream[P]:
+    """The same stream, counted while it is open. Whatever goes wrong in it becomes its last frame."""
+
+    @wraps(stream)
+    async def guarded(
+        context: ApiContext, record: ExecutionRecord, /, *args: P.args, **named: P.kwargs
+    ) -> AsyncGenerator[str, None]:
+        context.metrics.stream_opened()
+        try:
+            async with aclosing(stream(context, record, *args, **named)) as texts:
+                async for text in texts:
+                    yield text
+        except FlowrayError as error:
+            yield error_frame(error)
+        except Exception:
+            logger.exception("an event stream of execution %s broke", record.id)
+            broke = FlowrayError(ErrorCode.INTERNAL, "the stream broke unexpectedly; come back where it ended")
+            yield error_frame(broke)
+        finally:
+            context.metrics.stream_closed()
+
+    return guarded
+
+
+@never_broken
 async def execution_frames(
     context: ApiContext, record: ExecutionRecord, after: int, frames: Frames, first: str = ""
 ) -> AsyncGenerator[str, None]:
     """The text of one stream: ``first``, the events after ``after``, heartbeats in silence, and what closes it."""
-    context.metrics.stream_opened()
-    try:
-        yield FIRST_FRAME + first
-        if await has_lost_cursor(context, record, after):
-            record = await context.execution(record.id)
-            yield await reset_of(context, record)
-            after = record.last_seq
-            if record.status in TERMINAL_EXECUTION:
-                return
-        silence_s = context.options.stream_silence_s
-        async with aclosing(_texts(follow(context, record.id, after), frames, silence_s)) as texts:
-            async for text in texts:
-                yield text
-    except FlowrayError as error:
-        yield error_frame(error)
-    except Exception:
-        logger.exception("the event stream of execution %s broke", record.id)
-        yield error_frame(FlowrayError(ErrorCode.INTERNAL, "the stream broke unexpectedly; come back where it ended"))
-    finally:
-        context.metrics.stream_closed()
+    yield FIRST_FRAME + first
+    if await has_lost_cursor(context, record, after):
+        record = await context.execution(record.id)
+        yield await reset_of(context, record)
+        after = record.last_seq
+        if record.status in TERMINAL_EXECUTION:
+            return
+    silence_s = context.options.stream_silence_s
+    async with aclosing(_texts(follow(context, record.id, after), frames, silence_s)) as texts:
+        async for text in texts:
+            yield text
 
 
 def follow(context: ApiContext, execution_id: str, after: int = 0) -> AsyncGenerator[list[RecordedEvent], None]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from flowray.compiler.builder import build_plan
-from flowray.definition.diagnostics import Diagnostic
+from flowray.definition.diagnostics import Diagnostic, Diagnostics
 from flowray.definition.inputs import InputContract, input_contract
 from flowray.definition.loading import definition_error, load_definition
 from flowray.definition.node_type import NodeType
+from flowray.definition.workflow import WorkflowDefinition
 from flowray.plan import ExecutionPlan
 
 
@@ -18,21 +19,35 @@ from flowray.plan import ExecutionPlan
 class CompiledWorkflow:
     """A definition that compiles. ``diagnostics`` are warnings."""
 
-    name: str
+    definition: WorkflowDefinition
     plan: ExecutionPlan
     contract: InputContract
     diagnostics: tuple[Diagnostic, ...]
 
+    @property
+    def name(self) -> str:
+        """The workflow's name."""
+        return self.definition.name
 
-def compile_document(document: Any, node_types: Mapping[str, NodeType]) -> CompiledWorkflow:
-    """Compile a document: an object, or JSON or YAML text. Raises DefinitionError with every finding of every stage."""
+
+def compile_document(
+    document: Any,
+    node_types: Mapping[str, NodeType],
+    *,
+    found: Iterable[Diagnostic] = (),
+    trigger: str | None = None,
+) -> CompiledWorkflow:
+    """Compile a document: an object, or JSON or YAML text. ``trigger``: where to begin instead of the entry point.
+
+    ``found``: what reading the document has found already. Raises DefinitionError with every finding of every stage.
+    """
     loaded = load_definition(document)
-    found = list(loaded.diagnostics)
-    if loaded.definition is None:
-        raise definition_error(found)
-    result = build_plan(loaded.definition, node_types)
-    found += result.diagnostics
+    diagnostics = Diagnostics([*found, *loaded.diagnostics])
+    if loaded.definition is None or diagnostics.has_errors:
+        raise definition_error(list(diagnostics))
+    result = build_plan(loaded.definition, node_types, trigger=trigger)
+    diagnostics.extend(result.diagnostics)
     if result.plan is None:
-        raise definition_error(found)
+        raise definition_error(list(diagnostics))
     contract = input_contract(loaded.definition, result.plan.nodes.keys())
-    return CompiledWorkflow(loaded.definition.name, result.plan, contract, tuple(found))
+    return CompiledWorkflow(loaded.definition, result.plan, contract, tuple(diagnostics))

@@ -57,21 +57,6 @@ def child_id(parent_id: str, key: str) -> str:
     return str(uuid.uuid5(_NAMESPACE, f"{parent_id}\n{key}"))
 
 
-class ChildEnd(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a parent is told of a child's end: the data of an inbox row of kind ``child``."""
-
-    instance: str
-    key: str
-    child_id: str
-    status: str
-    outputs: Any = None
-    error: NodeError | None = None
-    usage: Usage | None = None
-    workflow_id: str | None = None
-    version: int | None = None
-    last_seq: int = 0
-
-
 def end_row(
     child: ExecutionRecord,
     status: str,
@@ -81,11 +66,14 @@ def end_row(
     usage: Usage | None = None,
     last_seq: int = 0,
 ) -> InboxRecord | None:
-    """The row that tells the parent; None for an execution without one. Its id follows from the child's."""
+    """The row that tells the parent; None for an execution without one. Its id follows from the child's.
+
+    Its data is the stimulus that it becomes; the time is that of its receipt.
+    """
     if child.parent_id is None or child.parent_key is None:
         return None
-    end = ChildEnd(
-        instance=child.parent_key.rpartition("#")[0], key=child.parent_key, child_id=child.id, status=status,
+    end = st.ChildEnded(
+        ts=0, instance=child.parent_key.rpartition("#")[0], key=child.parent_key, child_id=child.id, status=status,
         outputs=outputs, error=error, usage=usage, workflow_id=child.workflow_id, version=child.workflow_version,
         last_seq=last_seq,
     )  # fmt: skip
@@ -112,9 +100,4 @@ def cancel_row(parent_id: str, command: StopChild) -> InboxRecord:
 
 def ended(row: InboxRecord, ts: int) -> st.ChildEnded:
     """The stimulus that an inbox row of kind ``child`` means. Raises msgspec.ValidationError for another shape."""
-    end = msgspec.convert(row.data, ChildEnd)
-    return st.ChildEnded(
-        ts=ts, instance=end.instance, key=end.key, status=end.status, outputs=end.outputs, error=end.error,
-        usage=end.usage, child_id=end.child_id, workflow_id=end.workflow_id, version=end.version,
-        last_seq=end.last_seq,
-    )  # fmt: skip
+    return msgspec.structs.replace(msgspec.convert(row.data, st.ChildEnded), ts=ts)

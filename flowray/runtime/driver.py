@@ -402,8 +402,10 @@ class Driver:
     # -- resting --------------------------------------------------------------------------------------------------
 
     def _may_rest(self, live: LiveExecution) -> bool:
+        if self._gave_up is None or not live.is_idle:
+            return False  # Asked after every commit: looking at all that waits is left for those that only wait.
         wakes_at = live.wakes_at()
-        return self._gave_up is not None and live.is_idle and (wakes_at is None or wakes_at > self._now_ms() + NEAR_MS)
+        return wakes_at is None or wakes_at > self._now_ms() + NEAR_MS
 
     def _rest(self, live: LiveExecution | None) -> None:
         """Give an execution up that only answers or a later time can move; who claims it then, goes on (R25)."""

@@ -35,7 +35,7 @@ from flowray.errors import ErrorCode
 from flowray.handlers.node_task import NodeTask
 from flowray.persistence.records import ExecutionRecord, InboxRecord
 from flowray.persistence.writes import AppendEvents
-from flowray.runtime.children import CHILD, cancel_row, crash_row, end_row
+from flowray.runtime.children import CANCEL, CHILD, cancel_row, crash_row, end_row
 from flowray.runtime.dispatch import node_task
 from flowray.runtime.projection import node_logs, row_changes
 from flowray.runtime.snapshots import snapshot_id, snapshot_record
@@ -173,7 +173,7 @@ class LiveExecution:
             node_logs=node_logs(self.index, self.id, first, self.in_flight),
             consumed=self._marked,
             release=ended or self.resting,
-            refuse_on_inbox="cancel" if ended and not self.state.cancel_reason else None,
+            refuse_on_inbox=CANCEL if ended and not self.state.cancel_reason else None,
             outbox=self.sent,
             waitpoints=opened(self.id, self.in_flight),
             closed_waitpoints=closed(self.id, self.in_flight),

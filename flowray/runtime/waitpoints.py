@@ -144,16 +144,13 @@ def stimulus_of(row: InboxRecord, now_ms: int) -> st.AnyStimulus | None:
     """What a row of one of these kinds means to the engine; None for any other kind."""
     data: dict[str, Any] = row.data if isinstance(row.data, dict) else {}
     key = key_of(row.execution_id, row.waitpoint_id or "")
-    match row.kind:
-        case "complete":
-            return st.WaitAnswered(
-                ts=now_ms, waitpoint=key, data=data.get("data"), by=row.by, variables=data.get("variables") or {}
-            )
-        case "expire":
-            return st.WaitExpired(ts=now_ms, waitpoint=key)
-        case "pause":
-            return st.PauseRequested(ts=now_ms, reason=data.get("reason") or "Paused by user", by=row.by)
-        case "resume":
-            return st.ResumeRequested(ts=now_ms, variables=data.get("variables") or {}, by=row.by)
-        case _:
-            return None
+    variables = data.get("variables") or {}
+    if row.kind == ANSWER:
+        return st.WaitAnswered(ts=now_ms, waitpoint=key, data=data.get("data"), by=row.by, variables=variables)
+    if row.kind == EXPIRY:
+        return st.WaitExpired(ts=now_ms, waitpoint=key)
+    if row.kind == PAUSE:
+        return st.PauseRequested(ts=now_ms, reason=data.get("reason") or "Paused by user", by=row.by)
+    if row.kind == RESUME:
+        return st.ResumeRequested(ts=now_ms, variables=variables, by=row.by)
+    return None

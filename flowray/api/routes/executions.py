@@ -21,6 +21,7 @@ from flowray.errors import ErrorCode, FlowrayError
 from flowray.persistence.records import ExecutionRecord, InboxRecord
 from flowray.persistence.writes import Refused
 from flowray.plan import plan_from_json
+from flowray.runtime.children import CANCEL
 from flowray.values import to_wire
 
 router = APIRouter(prefix="/v1", tags=["executions"])
@@ -123,10 +124,10 @@ async def cancel_execution(execution_id: str, request: Request, context: Context
             InboxRecord(
                 id=context.services.new_id(),
                 execution_id=execution_id,
-                kind="cancel",
+                kind=CANCEL,
                 data={"reason": body.reason},
                 received_at=context.services.now_ms(),
-                dedupe_key="cancel",
+                dedupe_key=CANCEL,
             )
         )
         ended_meanwhile = isinstance(result, Refused) and result.code == ErrorCode.EXECUTION_ENDED
