@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from flowray import wire, wire_waiting
+from flowray import wire
 from flowray.api.error_responses import CONTENT_TYPE, STATUS, TYPE_BASE
 from flowray.definition.loading import definition_schema
 
@@ -35,7 +35,7 @@ _PART = _REF + "Definition."
 _MODELS: tuple[type[BaseModel], ...] = (
     wire.Problem, wire.ExecuteRequest, wire.StartRequest, wire.BatchRequest, wire.CancelRequest, wire.EventBody,
     wire.RerunRequest,
-    wire.BatchResult, wire_waiting.PauseRequest, wire_waiting.ResumeRequest, wire_waiting.CompleteRequest,
+    wire.BatchResult, wire.PauseRequest, wire.ResumeRequest, wire.CompleteRequest,
 )  # fmt: skip
 
 

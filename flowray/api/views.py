@@ -80,7 +80,7 @@ def execution_view(record: ExecutionRecord, outputs: Json) -> dict[str, Any]:
 
 
 def waitpoint_view(record: WaitpointRecord) -> dict[str, Any]:
-    """``wire_waiting.Waitpoint``."""
+    """``wire.Waitpoint``."""
     return {
         "waitpoint_id": record.id,
         "token": record.token or None,

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import httpx
 from httpx_sse import EventSource, SSEError
 
-from flowray import wire, wire_waiting
+from flowray import wire
 from flowray.client import calls
 from flowray.client.calls import Call, Definition
 from flowray.client.event_cursor import EventCursor
@@ -290,7 +290,7 @@ class AsyncExecutions:
         """The plan that it runs."""
         return await self._client.send(calls.execution_plan(execution_id))
 
-    async def snapshot(self, execution_id: str) -> wire_waiting.Snapshot:
+    async def snapshot(self, execution_id: str) -> wire.Snapshot:
         """Its whole state, folded from its log."""
         return await self._client.send(calls.snapshot(execution_id))
 
@@ -325,15 +325,15 @@ class AsyncWaitpoints:
     def __init__(self, client: AsyncClient) -> None:
         self._client = client
 
-    async def list(self, *, limit: int = 50, cursor: str | None = None, **filters: str) -> wire_waiting.WaitpointPage:
+    async def list(self, *, limit: int = 50, cursor: str | None = None, **filters: str) -> wire.WaitpointPage:
         """One page, newest first. ``filters``: status (``open`` by default, or ``all``), execution_id."""
         return await self._client.send(calls.list_waitpoints(limit, cursor, filters))
 
-    async def get(self, token: str) -> wire_waiting.Waitpoint:
+    async def get(self, token: str) -> wire.Waitpoint:
         """What a token answers. Raises NOT_FOUND."""
         return await self._client.send(calls.get_waitpoint(token))
 
-    async def complete(self, token: str, data: Any = None) -> wire_waiting.Completion:
+    async def complete(self, token: str, data: Any = None) -> wire.Completion:
         """Answer it; the first answer counts. Raises INVALID_INPUT, WAITPOINT_TIMEOUT, EXECUTION_ENDED."""
         return await self._client.send(calls.complete_waitpoint(token, data))
 

@@ -16,7 +16,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel
 
-from flowray import wire, wire_waiting
+from flowray import wire
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
@@ -158,9 +158,9 @@ def public_token(execution_id: str) -> Call[wire.PublicToken]:
     return Call("GET", f"{_execution(execution_id)}/public-token", _as(wire.PublicToken))
 
 
-def snapshot(execution_id: str) -> Call[wire_waiting.Snapshot]:
+def snapshot(execution_id: str) -> Call[wire.Snapshot]:
     """The whole state."""
-    return Call("GET", f"{_execution(execution_id)}/snapshot", _as(wire_waiting.Snapshot))
+    return Call("GET", f"{_execution(execution_id)}/snapshot", _as(wire.Snapshot))
 
 
 def list_attempts(
@@ -197,20 +197,20 @@ def event_stream(execution_id: str, after: int, types: Iterable[str]) -> Call[No
 # -- waitpoints ---------------------------------------------------------------------------------------------------
 
 
-def list_waitpoints(limit: int, cursor: str | None, filters: Mapping[str, Any]) -> Call[wire_waiting.WaitpointPage]:
+def list_waitpoints(limit: int, cursor: str | None, filters: Mapping[str, Any]) -> Call[wire.WaitpointPage]:
     """One page; ``filters``: status, execution_id."""
-    return Call("GET", "/v1/waitpoints", _as(wire_waiting.WaitpointPage), _given(limit=limit, cursor=cursor, **filters))
+    return Call("GET", "/v1/waitpoints", _as(wire.WaitpointPage), _given(limit=limit, cursor=cursor, **filters))
 
 
-def get_waitpoint(token: str) -> Call[wire_waiting.Waitpoint]:
+def get_waitpoint(token: str) -> Call[wire.Waitpoint]:
     """What a token answers."""
-    return Call("GET", f"/v1/waitpoints/{_part(token)}", _as(wire_waiting.Waitpoint))
+    return Call("GET", f"/v1/waitpoints/{_part(token)}", _as(wire.Waitpoint))
 
 
-def complete_waitpoint(token: str, data: Any) -> Call[wire_waiting.Completion]:
+def complete_waitpoint(token: str, data: Any) -> Call[wire.Completion]:
     """Repeatable: the first answer counts, and a repeat gets it back."""
     path = f"/v1/waitpoints/{_part(token)}/complete"
-    return Call("POST", path, _as(wire_waiting.Completion), {}, _json({"data": data}), JSON)
+    return Call("POST", path, _as(wire.Completion), {}, _json({"data": data}), JSON)
 
 
 # -- batches and the rest -----------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import httpx
 from httpx_sse import EventSource, SSEError
 
-from flowray import wire, wire_waiting
+from flowray import wire
 from flowray.client import calls
 from flowray.client.async_client import DEFAULT_URL, STREAM_TIMEOUT
 from flowray.client.calls import Call, Definition
@@ -287,7 +287,7 @@ class Executions:
         """The plan that it runs."""
         return self._client.send(calls.execution_plan(execution_id))
 
-    def snapshot(self, execution_id: str) -> wire_waiting.Snapshot:
+    def snapshot(self, execution_id: str) -> wire.Snapshot:
         """Its whole state, folded from its log."""
         return self._client.send(calls.snapshot(execution_id))
 
@@ -322,15 +322,15 @@ class Waitpoints:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    def list(self, *, limit: int = 50, cursor: str | None = None, **filters: str) -> wire_waiting.WaitpointPage:
+    def list(self, *, limit: int = 50, cursor: str | None = None, **filters: str) -> wire.WaitpointPage:
         """One page, newest first. ``filters``: status (``open`` by default, or ``all``), execution_id."""
         return self._client.send(calls.list_waitpoints(limit, cursor, filters))
 
-    def get(self, token: str) -> wire_waiting.Waitpoint:
+    def get(self, token: str) -> wire.Waitpoint:
         """What a token answers. Raises NOT_FOUND."""
         return self._client.send(calls.get_waitpoint(token))
 
-    def complete(self, token: str, data: Any = None) -> wire_waiting.Completion:
+    def complete(self, token: str, data: Any = None) -> wire.Completion:
         """Answer it; the first answer counts. Raises INVALID_INPUT, WAITPOINT_TIMEOUT, EXECUTION_ENDED."""
         return self._client.send(calls.complete_waitpoint(token, data))
 

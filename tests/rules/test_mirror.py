@@ -32,7 +32,14 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "flowray/persistence/stores.py": (DECLARATIONS, "tests/conformance/test_stores.py"),
     "flowray/persistence/migrations/__init__.py": ("named after its folder", "tests/persistence/migrations"),
     "flowray/persistence/migrations/versions/rev_0001.py": ("run by every test", "tests/persistence/migrations"),
+    "flowray/persistence/migrations/versions/rev_0002.py": ("run by every test", "tests/persistence/migrations"),
     "flowray/runtime/interfaces.py": (DECLARATIONS, "tests/integration"),
+    "flowray/wire/__init__.py": ("a list of exports", "tests/wire/test_base.py"),
+    "flowray/wire/batches.py": (DECLARATIONS, "tests/wire/test_base.py"),
+    "flowray/wire/executions.py": (DECLARATIONS, "tests/wire/test_base.py"),
+    "flowray/wire/starts.py": (DECLARATIONS, "tests/wire/test_base.py"),
+    "flowray/wire/system.py": (DECLARATIONS, "tests/wire/test_base.py"),
+    "flowray/wire/workflows.py": (DECLARATIONS, "tests/wire/test_base.py"),
 }
 """Module → why it has no test file of its own, and where it is tested."""
 

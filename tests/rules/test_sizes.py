@@ -12,8 +12,11 @@ from tests.rules.source import line_count, modules, name_of, tree_of
 MAX_MODULE_LINES = 500
 MAX_FUNCTION_LINES = 60
 
+_MIGRATION = "a migration is a list of columns and is never changed again"
+
 EXEMPT = {
-    "flowray/persistence/migrations/versions/rev_0001.py": "a migration is a list of columns and is never changed again"
+    "flowray/persistence/migrations/versions/rev_0001.py": _MIGRATION,
+    "flowray/persistence/migrations/versions/rev_0002.py": _MIGRATION,
 }
 
 

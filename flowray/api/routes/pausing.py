@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from flowray import wire, wire_waiting
+from flowray import wire
 from flowray.api.answering import answer, find_by_id
 from flowray.api.answers import json_answer
 from flowray.api.bodies import read_model
@@ -29,12 +29,12 @@ _ANSWERS = answers({200: wire.Execution, 202: wire.Execution}, 400, 404, 409, 42
     summary="Pause an execution",
     status_code=202,
     responses=_ANSWERS,
-    openapi_extra=body_of(wire_waiting.PauseRequest, required=False),
+    openapi_extra=body_of(wire.PauseRequest, required=False),
 )
 async def pause_execution(execution_id: str, request: Request, context: Context) -> Response:
     """202 once the request is kept: nothing new starts until it is resumed, what runs comes to its end. 200 if it is
     paused on request already, 409 if it has ended."""
-    body = await read_model(request, wire_waiting.PauseRequest)
+    body = await read_model(request, wire.PauseRequest)
     record = await _active(context, execution_id)
     if await _is_held(context, execution_id):
         return json_answer(await full_execution(context, record))
@@ -47,13 +47,13 @@ async def pause_execution(execution_id: str, request: Request, context: Context)
     summary="Let an execution go on",
     status_code=202,
     responses=_ANSWERS,
-    openapi_extra=body_of(wire_waiting.ResumeRequest, required=False),
+    openapi_extra=body_of(wire.ResumeRequest, required=False),
 )
 async def resume_execution(execution_id: str, request: Request, context: Context) -> Response:
     """Ends a requested pause, and answers a waitpoint: the one that is named, or the only one that is open if ``data``
     is given or nothing but it holds the execution. 202 once that is kept, 200 if there is nothing to resume. 409 if
     several waitpoints are open and none is named, or if it has ended."""
-    body = await read_model(request, wire_waiting.ResumeRequest)
+    body = await read_model(request, wire.ResumeRequest)
     record = await _active(context, execution_id)
     held = await _is_held(context, execution_id)
     target = await _target(context, record, body, held)
@@ -94,7 +94,7 @@ async def _is_held(context: ApiContext, execution_id: str) -> bool:
 
 
 async def _target(
-    context: ApiContext, record: ExecutionRecord, body: wire_waiting.ResumeRequest, held: bool
+    context: ApiContext, record: ExecutionRecord, body: wire.ResumeRequest, held: bool
 ) -> WaitpointRecord | None:
     """The waitpoint that a resume answers, if any."""
     if body.waitpoint_id is not None:

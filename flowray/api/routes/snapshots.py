@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from flowray import wire_waiting
+from flowray import wire
 from flowray.api.answers import json_answer
 from flowray.api.context import Context
 from flowray.api.openapi import answers
@@ -25,7 +25,7 @@ router = APIRouter(prefix="/v1", tags=["executions"])
 @router.get(
     "/executions/{execution_id}/snapshot",
     summary="Get the whole state of an execution",
-    responses=answers({200: wire_waiting.Snapshot}, 404, 422),
+    responses=answers({200: wire.Snapshot}, 404, 422),
 )
 async def get_snapshot(execution_id: str, context: Context) -> Response:
     """Folded from its snapshot, if it has rested, and its log. Large values stand as descriptors; tokens are in it, so

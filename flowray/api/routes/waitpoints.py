@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from flowray import wire_waiting
+from flowray import wire
 from flowray.api.answering import Answer, answer, find_by_token
 from flowray.api.answers import json_answer
 from flowray.api.bodies import read_model, read_value
@@ -24,9 +24,7 @@ Status = Annotated[
 ]
 
 
-@router.get(
-    "/waitpoints", summary="List what waits for an answer", responses=answers({200: wire_waiting.WaitpointPage}, 400)
-)
+@router.get("/waitpoints", summary="List what waits for an answer", responses=answers({200: wire.WaitpointPage}, 400))
 async def list_waitpoints(
     context: Context,
     status: Status = "open",
@@ -45,9 +43,7 @@ async def list_waitpoints(
     return json_answer(page_view(page, (waitpoint_view(record) for record in page.data)))
 
 
-@router.get(
-    "/waitpoints/{token}", summary="Get what a token answers", responses=answers({200: wire_waiting.Waitpoint}, 404)
-)
+@router.get("/waitpoints/{token}", summary="Get what a token answers", responses=answers({200: wire.Waitpoint}, 404))
 async def get_waitpoint(token: str, context: Context) -> Response:
     """What is asked, for whoever has the token."""
     return json_answer(waitpoint_view(await find_by_token(context, token)))
@@ -56,20 +52,20 @@ async def get_waitpoint(token: str, context: Context) -> Response:
 @router.post(
     "/waitpoints/{token}/complete",
     summary="Answer a waitpoint",
-    responses=answers({200: wire_waiting.Completion}, 400, 404, 409, 413, 422, 503),
-    openapi_extra=body_of(wire_waiting.CompleteRequest, required=False),
+    responses=answers({200: wire.Completion}, 400, 404, 409, 413, 422, 503),
+    openapi_extra=body_of(wire.CompleteRequest, required=False),
 )
 async def complete_waitpoint(token: str, request: Request, context: Context) -> Response:
     """200 once the answer is kept: whatever dies next, it counts. The first one does; later ones get it back, with
     ``already_completed``. 422 for data that does not fit leaves the waitpoint open. Safe to repeat."""
-    body = await read_model(request, wire_waiting.CompleteRequest)
+    body = await read_model(request, wire.CompleteRequest)
     return _completion(await answer(context, await find_by_token(context, token), body.data))
 
 
 @router.post(
     "/waitpoints/{token}/callback",
     summary="Answer a waitpoint with the whole body",
-    responses=answers({200: wire_waiting.Completion}, 400, 404, 409, 413, 422, 503),
+    responses=answers({200: wire.Completion}, 400, 404, 409, 413, 422, 503),
 )
 async def call_back(token: str, request: Request, context: Context) -> Response:
     """For systems that post what they like: the JSON body is the answer, an empty one is null."""

@@ -15,7 +15,7 @@ from flowray.errors import ErrorCode, FlowrayError
 from flowray.persistence.database import database_errors, is_postgresql, is_unavailable, reading, writing
 from flowray.persistence.tables import settings
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision in ``versions/``. Revisions are numbered, so that text order is their order."""
 
 COMPATIBLE_FROM = "schema_compatible_from"

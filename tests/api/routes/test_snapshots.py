@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flowray import wire_waiting
+from flowray import wire
 from tests.api.local_server import INPUT, LocalServer
 from tests.integration.definitions import workflow
 
@@ -12,7 +12,7 @@ async def test_a_paused_execution_shows_its_whole_state(server: LocalServer) -> 
     its_id = await server.start(workflow("stop", nodes, [("in", "stop"), ("stop", "next")]), {"x": 1})
     await server.with_status(its_id, "paused")
     answer = await server.http.get(f"/v1/executions/{its_id}/snapshot")
-    found = wire_waiting.Snapshot.model_validate_json(answer.content)
+    found = wire.Snapshot.model_validate_json(answer.content)
     assert (found.completed, found.running, found.pending) == (["in"], ["stop"], ["next"])
     [pause] = found.pause_context
     assert (pause["nodeId"], pause["reason"], pause["waitpointId"]) == ("stop", "audit", f"{its_id}:stop#1")

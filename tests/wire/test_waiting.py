@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from flowray.api.views import waitpoint_view
 from flowray.persistence.records import WaitpointRecord
-from flowray.wire_waiting import CompleteRequest, Completion, PauseRequest, ResumeRequest, Snapshot, Waitpoint
+from flowray.wire import CompleteRequest, Completion, PauseRequest, ResumeRequest, Snapshot, Waitpoint
 
 
 def test_null_is_an_answer_and_nothing_is_none() -> None:

@@ -1,4 +1,4 @@
-"""Requests and answers about what waits: pause, resume, waitpoints, snapshots. A part of ``wire``."""
+"""Requests and answers about what waits: pause, resume, waitpoints, snapshots."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from flowray.wire import Answer, ExecutionStatusName, Request, WaitingFor
+from flowray.wire.base import Answer, ExecutionStatusName, Request
+from flowray.wire.executions import WaitingFor
 
 
 class PauseRequest(Request):
