@@ -38,7 +38,8 @@ class EventCursor:
         """
         if frame.event == "error":
             raise ConnectionError(_message(frame))
-        data: Any = frame.json() if frame.id.isdigit() else None
+        # A heartbeat arrives as a frame without data, under the id of the last event.
+        data: Any = frame.json() if frame.data and frame.id.isdigit() else None
         if not isinstance(data, dict) or "seq" not in data:
             return None
         pruned = frame.event == "stream.reset" and "state" in data

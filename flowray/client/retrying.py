@@ -43,13 +43,20 @@ class RetryPolicy:
 
     def after_answer(self, call: Call[Any], attempt: int, response: httpx.Response) -> float | None:
         """The delay after which to repeat, or None to take the answer as it is."""
-        again = response.status_code in _PASSING and (call.repeatable or response.status_code in (429, 503))
+        passing = response.status_code in _PASSING or _lost_its_replica(response)
+        again = passing and (call.repeatable or response.status_code in (429, 503))
         return self.delay_s(attempt, response) if again and attempt < self.max_attempts else None
 
     def after_failure(self, call: Call[Any], attempt: int, error: httpx.TransportError) -> float | None:
         """The delay after which to repeat, or None to give up. What may have been done is not repeated blindly."""
         again = call.repeatable or isinstance(error, _NEVER_SENT)
         return self.delay_s(attempt) if again and attempt < self.max_attempts else None
+
+
+def _lost_its_replica(response: httpx.Response) -> bool:
+    """A 500 that is none of flowray's problems: Ray Serve's proxy says so of a replica that died under a request."""
+    kind = response.headers.get("content-type", "")
+    return response.status_code == 500 and not kind.startswith("application/problem+json")
 
 
 def error_of(response: httpx.Response) -> FlowrayError:

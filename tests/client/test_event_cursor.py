@@ -35,7 +35,8 @@ def test_each_event_once_and_the_end_is_the_terminal_event() -> None:
     "other",
     [
         ServerSentEvent(event="execution.accepted", data='{"id": "e"}'),
-        ServerSentEvent(event="message", data="", id=""), ServerSentEvent(event="x", data="[1]", id="3"),
+        ServerSentEvent(event="message", data="", id=""), ServerSentEvent(event="message", data="", id="3"),
+        ServerSentEvent(event="x", data="[1]", id="3"),
     ],
 )  # fmt: skip
 def test_what_is_no_event_moves_nothing(other: ServerSentEvent) -> None:

@@ -34,7 +34,7 @@ def test_delays_double_up_to_a_bound_and_obey_the_server() -> None:
         (429, True, True),
         (502, True, False),
         (504, True, False),
-        (500, False, False),
+        (500, True, False),
         (404, False, False),
     ],
 )
@@ -42,6 +42,11 @@ def test_only_passing_answers_are_asked_again(status: int, repeats: bool, create
     assert (POLICY.after_answer(GET, 1, answer(status)) is not None) is repeats
     assert (POLICY.after_answer(CREATE, 1, answer(status)) is not None) is creates
     assert POLICY.after_answer(GET, 3, answer(status)) is None
+
+
+def test_a_500_of_the_server_itself_is_an_answer() -> None:
+    problem = answer(500, content_type="application/problem+json")
+    assert POLICY.after_answer(GET, 1, problem) is None
 
 
 def test_what_may_have_been_done_is_not_repeated_blindly() -> None:
