@@ -49,7 +49,7 @@ test: $(READY) ## the whole test suite
 
 .PHONY: test-unit
 test-unit: $(READY) ## only what needs no Ray: seconds
-	$(PY) -m pytest -q --ignore=tests/integration --ignore=tests/acceptance
+	$(PY) -m pytest -q --ignore=tests/integration --ignore=tests/acceptance --ignore=tests/durability
 
 .PHONY: test-full
 test-full: lint ## lint; every test in both shapes; a soak under kills; hostile modes; 20,000 simulated seeds; the demo
@@ -69,6 +69,14 @@ LARGE := --deselect tests/runtime/test_local.py::test_five_hundred_executions_at
 test-hostile: $(READY) ## the functional tests with a failing store, then with owners that forget; FLOWRAY_TEST_SEED=n repeats
 	FLOWRAY_TEST_FAULTS=0.05 $(PY) -m pytest $(FUNCTIONAL) $(LARGE)
 	FLOWRAY_TEST_ALWAYS_RECOVER=1 $(PY) -m pytest $(FUNCTIONAL) $(LARGE)
+
+.PHONY: chaos
+chaos: $(READY) ## clients under random kills: make chaos MINUTES=30 DATABASE=sqlite|postgresql [SEED=n]
+	$(PY) -m tests.chaos --minutes $(or $(MINUTES),30) --database $(or $(DATABASE),sqlite) $(if $(SEED),--seed $(SEED))
+
+.PHONY: sabotage
+sabotage: $(READY) ## switch off what holds the promises, one at a time: the fault suite must notice
+	$(PY) -m tests.sabotage
 
 .PHONY: lint
 lint: $(READY) ## ruff, mypy strict, import rules

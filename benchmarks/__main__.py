@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import engine_core, executions, memory, speedup, start_latency
+from benchmarks import engine_core, executions, memory, speedup, start_latency, storage
 from benchmarks.measuring import machine
 
 ALL = {
@@ -13,6 +13,7 @@ ALL = {
     "executions": executions.main,
     "memory": memory.main,
     "speedup": speedup.main,
+    "storage": storage.main,
 }
 
 

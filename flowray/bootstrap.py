@@ -7,33 +7,46 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import importlib.metadata
 import os
 import secrets
 import tempfile
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
 from sqlalchemy import Engine
 
+from flowray.handlers.handler import system_now_ms
+from flowray.handlers.llm import DEFAULT_PROVIDER
 from flowray.handlers.providers.httpx_transport import HttpxTransport
 from flowray.handlers.providers.lazy_chat import ChatProvider, LazyChatModel
 from flowray.handlers.registry import NodeRegistry, default_registry
 from flowray.handlers.services import Payloads, Services
 from flowray.persistence.database import DatabaseOptions, durability_mode, open_database
+from flowray.persistence.limit_writes import SaveLimit
 from flowray.persistence.memory import MemoryStore
 from flowray.persistence.migrations import instance_id, upgrade
 from flowray.persistence.payloads import DatabasePayloads, DirectoryPayloads
+from flowray.persistence.queue_writes import ConfigureQueue
+from flowray.persistence.queueing import EVERYTHING
 from flowray.persistence.sql_committer import SqlCommitter
 from flowray.persistence.sql_reader import SqlReader
-from flowray.persistence.stores import PayloadStore, Storage
+from flowray.persistence.stores import Committer, PayloadStore, Storage
+from flowray.persistence.writes import AnyWrite
+from flowray.runtime.callback_bodies import derived_secret
+from flowray.runtime.callbacks import CallbackOptions, CallbackPolicy
 from flowray.runtime.child_starts import ChildLimits
 from flowray.runtime.local import LocalRuntime
+from flowray.runtime.retention import RetentionPolicy
 from flowray.runtime.sandbox.process_sandbox import ProcessSandbox
 from flowray.settings import Settings, allowed_environment, secret_from_environment
 
 WARM_UP_MS = 30_000
+
+CALLBACK_ANSWER_BYTES = 1024 * 1024
 
 
 @lru_cache(maxsize=4)
@@ -53,12 +66,46 @@ def open_storage(settings: Settings) -> Storage:
     """Committer, reader and payload store of these settings."""
     engine = open_engine(settings)
     committer, reader = SqlCommitter(engine), SqlReader(engine)
-    payloads: PayloadStore
+    listen = None if settings.uses_sqlite else partial(_listen, engine)
+    return Storage(committer, reader, _open_payloads(settings, engine, committer), listen)
+
+
+def _listen(engine: Engine, heard: Callable[[Sequence[str]], None]) -> Callable[[], None]:
+    """Loaded by name: only orchestrators listen, and only on PostgreSQL."""
+    listener = importlib.import_module("flowray.persistence.sql_listener").InboxListener(engine, heard)
+    listener.start()
+    stop: Callable[[], None] = listener.stop
+    return stop
+
+
+def _open_payloads(settings: Settings, engine: Engine, committer: SqlCommitter) -> PayloadStore:
+    if settings.payload_url is not None:
+        scheme, _, place = settings.payload_url.partition("://")
+        # fsspec's own local files are not synced to disk, so they could be lost after an event has named them (R34).
+        return DirectoryPayloads(place) if scheme == "file" else _load_fsspec_payloads(settings.payload_url)
     if settings.uses_sqlite:
-        payloads = DirectoryPayloads(settings.resolved_payload_dir)
-    else:
-        payloads = DatabasePayloads(engine, committer.commit)
-    return Storage(committer, reader, payloads)
+        return DirectoryPayloads(settings.resolved_payload_dir)
+    return DatabasePayloads(engine, committer.commit)
+
+
+def _load_fsspec_payloads(url: str) -> PayloadStore:
+    """Loaded by name: only those who asked for it wait for fsspec to be imported."""
+    store: PayloadStore = importlib.import_module("flowray.persistence.fsspec_payloads").FsspecPayloads(url)
+    return store
+
+
+def retention_policy(settings: Settings) -> RetentionPolicy:
+    """How long executions are kept whose workflow says nothing, and how often that is looked after."""
+    return RetentionPolicy(
+        completed_ms=_as_ms(settings.retention_completed_s),
+        failed_ms=_as_ms(settings.retention_failed_s),
+        grace_ms=_as_ms(settings.retention_grace_s) or 0,
+        every_s=settings.retention_every_s,
+    )
+
+
+def _as_ms(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1_000)
 
 
 def build_registry(settings: Settings) -> NodeRegistry:
@@ -69,7 +116,7 @@ def build_registry(settings: Settings) -> NodeRegistry:
 def build_services(settings: Settings, payloads: Payloads) -> Services:
     """The outer world as handlers see it. Keys are read from the environment here, in the process that uses them."""
     http = HttpxTransport(allow_private=settings.allow_private_targets)
-    chat = LazyChatModel(_chat_providers(settings), default="openai")
+    chat = LazyChatModel(_chat_providers(settings), default=DEFAULT_PROVIDER)
     sandbox = ProcessSandbox()
 
     async def warm_up() -> None:
@@ -95,7 +142,7 @@ def build_services(settings: Settings, payloads: Payloads) -> Services:
 
 def _chat_providers(settings: Settings) -> dict[str, ChatProvider]:
     providers = {
-        "openai": ChatProvider(
+        DEFAULT_PROVIDER: ChatProvider(
             base_url=settings.llm_base_url,
             api_key=secret_from_environment(settings.llm_api_key_env),
             default_model=settings.llm_default_model,
@@ -135,6 +182,39 @@ def database_facts(settings: Settings) -> dict[str, Any]:
     }
 
 
+def callback_options(settings: Settings) -> CallbackOptions:
+    """How callbacks are sent and signed. The secret is looked up in the process that sends."""
+    return CallbackOptions(
+        partial(callback_transport, settings),
+        partial(callback_secret, settings),
+        CallbackPolicy(max_attempts=settings.callback_attempts, first_delay_ms=settings.callback_first_delay_ms),
+    )
+
+
+def callback_transport(settings: Settings) -> HttpxTransport:
+    """As for http nodes, with the same targets allowed; of an answer nothing but its status counts."""
+    return HttpxTransport(allow_private=settings.allow_private_targets, limit_bytes=CALLBACK_ANSWER_BYTES)
+
+
+def callback_secret(settings: Settings) -> str:
+    """What signs the callbacks of executions that were given no secret of their own."""
+    return derived_secret(signing_key(settings))
+
+
+def declare_limits(settings: Settings, committer: Committer) -> None:
+    """The limits that the settings name, unless they are known: what was changed or saved since stands."""
+    writes: list[AnyWrite] = [
+        SaveLimit(name=name, rpm=given.rpm, tpm=given.tpm, concurrency=given.concurrency, only_new=True)
+        for name, given in settings.limits.items()
+    ]
+    if settings.max_running is not None:
+        # Declared as by a definition: what somebody has set since stands.
+        changes = {"max_concurrent": settings.max_running}
+        writes.append(ConfigureQueue(name=EVERYTHING, changes=changes, ts=system_now_ms(), declared=True))
+    if writes:
+        committer.commit(writes)
+
+
 def child_limits(settings: Settings) -> ChildLimits:
     """How deep and how often executions may call others."""
     return ChildLimits(max_depth=settings.max_call_depth, max_descendants=settings.max_descendants)
@@ -145,16 +225,19 @@ def local_runtime(settings: Settings, *, in_memory: bool = True) -> LocalRuntime
     services = partial(build_services, settings)
     if in_memory:
         store = MemoryStore()
+        declare_limits(settings, store)
         return LocalRuntime(
             store, store, store.payloads, build_registry(settings), services, {"database": "memory"},
-            child_limits=child_limits(settings),
+            child_limits=child_limits(settings), callbacks=callback_options(settings),
         )  # fmt: skip
     engine = open_engine(settings)
     upgrade(engine)
     storage = open_storage(settings)
+    declare_limits(settings, storage.committer)
     return LocalRuntime(
         storage.committer, storage.reader, storage.payloads, build_registry(settings), services,
-        database_facts(settings), child_limits=child_limits(settings),
+        database_facts(settings), child_limits=child_limits(settings), callbacks=callback_options(settings),
+        retention=retention_policy(settings),
     )  # fmt: skip
 
 
@@ -162,4 +245,10 @@ def migrate(settings: Settings) -> str:
     """Bring the database to this version's schema; returns the instance id kept in it (R41)."""
     engine = open_engine(settings)
     upgrade(engine)
+    declare_limits(settings, SqlCommitter(engine))
     return instance_id(engine)
+
+
+async def run_scheduler(settings: Settings, config: Any) -> None:
+    """``bootstrap_triggers.run_scheduler``, loaded by name: every actor unpickles what names this function."""
+    await importlib.import_module("flowray.bootstrap_triggers").run_scheduler(settings, config)

@@ -15,10 +15,13 @@ from flowray.api.tokens import PublicTokens
 from flowray.bootstrap import (
     build_registry,
     build_services,
+    callback_options,
     child_limits,
     database_facts,
     migrate,
     open_storage,
+    retention_policy,
+    run_scheduler,
     signing_key,
 )
 from flowray.runtime.on_ray.config import RuntimeConfig
@@ -41,6 +44,12 @@ def runtime_config(settings: Settings) -> RuntimeConfig:
         lane_override=settings.lane,
         dedicated=settings.isolation == "dedicated",
         child_limits=child_limits(settings),
+        schedule=partial(run_scheduler, settings),
+        callbacks=callback_options(settings),
+        retention=retention_policy(settings),
+        max_failed_recoveries=settings.max_recoveries,
+        server=settings.server_name,
+        lane_memory_bytes=settings.lane_memory_bytes,
     )
 
 
@@ -55,7 +64,7 @@ def build_replica_app(settings: Settings, config: RuntimeConfig) -> FastAPI:
     return create_app(
         AppServices(
             directory=partial(_open_directory, config, database_facts(settings)),
-            registry=build_registry(settings),
+            registry=config.registry_factory(),
             tokens=PublicTokens(signing_key(settings), lifetime_s=settings.token_ttl_s),
             options=ApiOptions(max_body_bytes=settings.max_body_bytes),
         )

@@ -70,7 +70,8 @@ class ExecutableNode(PlanModel, frozen=True):
     first (R6); a name that is no provider's stays out and is looked up among inputs, variables and env at run time.
     ``incoming`` and ``outgoing`` are edge ids of this node's own scope, in plan order. ``order`` is the position in
     plan order, ``depth`` the level for display. ``value_key`` is the key of its output that its aliases mean.
-    ``reads_shared``: it needs the whole of shared memory, not only what its config names.
+    ``reads_shared``: it needs the whole of shared memory, not only what its config names. ``limits``: the named limits
+    of the server that its attempts run under; with ``spends_tokens`` also as to tokens.
     """
 
     id: str
@@ -102,6 +103,8 @@ class ExecutableNode(PlanModel, frozen=True):
     known_type: bool = True
     value_key: str | None = None
     reads_shared: bool = False
+    limits: tuple[str, ...] = ()
+    spends_tokens: bool = False
 
 
 class Container(PlanModel, frozen=True):
@@ -141,7 +144,8 @@ class ScopePlan(PlanModel, frozen=True):
 class PlanSettings(PlanModel, frozen=True):
     """Settings that execution reads. ``keep_last`` is the number in the policy ``keepLast(n)``.
 
-    ``memory_*`` are the limits of shared memory, in bytes of UTF-8 JSON.
+    ``memory_*`` are the limits of shared memory, in bytes of UTF-8 JSON. ``retain_*``: how long an execution is kept
+    after it has completed, or ended otherwise; None leaves it to the server, -1 is for ever.
     """
 
     max_concurrent_nodes: int = 10
@@ -157,6 +161,8 @@ class PlanSettings(PlanModel, frozen=True):
     memory_entries: int = 1_000
     memory_value_bytes: int = 100 * 1024
     memory_total_bytes: int = 10 * 1024 * 1024
+    retain_completed_ms: int | None = None
+    retain_failed_ms: int | None = None
 
 
 class DialectSemantics(PlanModel, frozen=True):

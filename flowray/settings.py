@@ -20,6 +20,14 @@ class ProviderSettings(BaseModel):
     default_model: str | None = None
 
 
+class LimitSettings(BaseModel):
+    """Bounds of a named limit; None is no bound."""
+
+    rpm: int | None = Field(None, gt=0)
+    tpm: int | None = Field(None, gt=0)
+    concurrency: int | None = Field(None, ge=0)
+
+
 class Settings(BaseSettings):
     """Where flowray keeps things, what it listens on, how it runs. Sizes in bytes, durations in the named unit."""
 
@@ -29,6 +37,11 @@ class Settings(BaseSettings):
     database_url: str | None = None
     sqlite_synchronous: Literal["FULL", "NORMAL"] = "FULL"
     payload_dir: Path | None = None
+    payload_url: str | None = Field(None, pattern=r"^[a-z0-9+]+://")
+    retention_completed_s: float | None = Field(None, ge=0)
+    retention_failed_s: float | None = Field(None, ge=0)
+    retention_grace_s: float = Field(24 * 3600, ge=0)
+    retention_every_s: float = Field(300, ge=0)
 
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
@@ -45,13 +58,20 @@ class Settings(BaseSettings):
     lane: Lane | None = None
     orchestrators: int = Field(1, ge=1)
     io_lanes: int = Field(1, ge=1)
+    lane_memory_bytes: int = Field(2 * 1024**3, gt=0)
+    max_recoveries: int = Field(5, ge=1)
+    server_name: str = Field("", pattern=r"^[A-Za-z0-9_-]{0,40}$")
     max_call_depth: int = Field(25, ge=1)
     max_descendants: int = Field(1_000, ge=1)
+    max_running: int | None = Field(None, ge=1)
 
     llm_base_url: str | None = None
     llm_api_key_env: str = "OPENAI_API_KEY"
     llm_default_model: str | None = None
     providers: dict[str, ProviderSettings] = Field(default_factory=dict)
+    limits: dict[str, LimitSettings] = Field(default_factory=dict)
+    callback_attempts: int = Field(12, ge=1)
+    callback_first_delay_ms: int = Field(5_000, ge=0)
 
     allow_private_targets: bool = True
     env_allow: list[str] = Field(default_factory=list)
@@ -66,6 +86,13 @@ class Settings(BaseSettings):
     def resolved_payload_dir(self) -> Path:
         """Where large values lie with SQLite; PostgreSQL keeps them in the database."""
         return self.payload_dir or self.state_dir / "payloads"
+
+    @property
+    def payloads_are_local(self) -> bool:
+        """True if large values lie in a directory of one machine, or in one process."""
+        if self.payload_url is not None:
+            return self.payload_url.startswith(("file://", "memory://"))
+        return self.uses_sqlite
 
     @property
     def uses_sqlite(self) -> bool:

@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,7 @@ class FlowrayServer:
     settings: Settings
     config: RuntimeConfig
     actors: dict[str, ActorHandle[Any]]
+    replica_urls: tuple[str, ...] = ()
     http: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
@@ -203,27 +204,47 @@ def served(session: RaySession, llm_url: str, **overrides: Any) -> Iterator[Flow
 
 
 @contextmanager
-def hosted(session: RaySession, llm_url: str, **overrides: Any) -> Iterator[FlowrayServer]:
+def hosted(
+    session: RaySession,
+    llm_url: str,
+    *,
+    apis: int = 1,
+    configured: Callable[[RuntimeConfig, Settings], RuntimeConfig] = lambda config, settings: config,
+    **overrides: Any,
+) -> Iterator[FlowrayServer]:
     """A second server on the same cluster: its actors on Ray, its FastAPI app in a thread of this process.
 
-    A cluster has one Serve proxy; everything behind the API is the same.
+    A cluster has one Serve proxy; everything behind the API is the same. ``apis`` such apps, each with a port of its
+    own, are what several replicas are. ``configured`` changes what the actors are made from.
     """
-    with _actors(llm_url, **overrides) as (settings, config, actors):
-        app = build_replica_app(settings, config)
-        server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=settings.port, log_level="critical"))
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        eventually(lambda: server.started, 60)
-        try:
-            with FlowrayServer(f"http://127.0.0.1:{settings.port}", settings, config, actors) as running:
-                yield running
-        finally:
-            server.should_exit = True
-            thread.join(10)
+    with _actors(llm_url, configured, **overrides) as (settings, config, actors), ExitStack() as stack:
+        ports = [settings.port, *(free_port() for _ in range(apis - 1))]
+        urls = tuple(stack.enter_context(_api(settings, config, port)) for port in ports)
+        with FlowrayServer(urls[0], settings, config, actors, urls) as running:
+            yield running
 
 
 @contextmanager
-def _actors(llm_url: str, **overrides: Any) -> Iterator[tuple[Settings, RuntimeConfig, dict[str, ActorHandle[Any]]]]:
+def _api(settings: Settings, config: RuntimeConfig, port: int) -> Iterator[str]:
+    """The FastAPI app of a replica in a thread of this process; its URL."""
+    app = build_replica_app(settings, config)
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="critical"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    eventually(lambda: server.started, 60)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+
+
+@contextmanager
+def _actors(
+    llm_url: str,
+    configured: Callable[[RuntimeConfig, Settings], RuntimeConfig] = lambda config, settings: config,
+    **overrides: Any,
+) -> Iterator[tuple[Settings, RuntimeConfig, dict[str, ActorHandle[Any]]]]:
     state = Path(tempfile.mkdtemp(prefix="flowray-state-"))
     provider = ProviderSettings(base_url=f"{llm_url}/v1", default_model="fake-model")
     settings = Settings(
@@ -234,7 +255,7 @@ def _actors(llm_url: str, **overrides: Any) -> Iterator[tuple[Settings, RuntimeC
         providers=dict.fromkeys(("anthropic", "google", "cohere", "huggingface", "local"), provider),
         **overrides,
     )
-    config = runtime_config(settings)
+    config = configured(runtime_config(settings), settings)
     actors = create_actors(hostile_config(config, settings, chosen()))
     wait_until_ready(actors)
     try:

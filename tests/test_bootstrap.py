@@ -10,12 +10,17 @@ from typing import Any
 import pytest
 
 from flowray import bootstrap
-from flowray.handlers.services import Payloads
+from flowray.errors import ErrorCode, FlowrayError
+from flowray.handlers.services import HttpRequest, Payloads
+from flowray.persistence.fsspec_payloads import FsspecPayloads
+from flowray.persistence.limit_writes import SaveLimit
 from flowray.persistence.payloads import DatabasePayloads, DirectoryPayloads
+from flowray.persistence.queue_writes import ConfigureQueue
 from flowray.persistence.records import ExecutionRecord
 from flowray.plan import plan_hash, plan_to_json
+from flowray.runtime.callback_bodies import derived_secret
 from flowray.runtime.sandbox.process_sandbox import ProcessSandbox
-from flowray.settings import ProviderSettings, Settings
+from flowray.settings import LimitSettings, ProviderSettings, Settings
 from tests.fakes.services import MemoryPayloads
 from tests.runtime.workflows import compiled
 
@@ -38,11 +43,49 @@ def test_sqlite_lies_in_a_private_folder_with_its_payloads_beside_it(tmp_path: P
     assert "FULL" in str(facts["durability_mode"])
 
 
+def test_a_limit_of_everything_is_declared_until_somebody_sets_another(tmp_path: Path) -> None:
+    def limit(**more: Any) -> int | None:
+        settings = settings_in(tmp_path, **more)
+        bootstrap.migrate(settings)
+        found = bootstrap.open_storage(settings).reader.queues.get("global")
+        return None if found is None else found.max_concurrent
+
+    assert limit() is None
+    assert limit(max_running=5) == 5
+    assert limit() == 5
+    changes = {"max_concurrent": 9, "overridden": True}
+    storage = bootstrap.open_storage(settings_in(tmp_path))
+    storage.committer.commit([ConfigureQueue(name="global", changes=changes, ts=1)])
+    assert limit(max_running=5) == 9
+
+
 def test_postgresql_keeps_payloads_in_the_database(tmp_path: Path) -> None:
     """Nothing connects before it is used."""
     storage = bootstrap.open_storage(settings_in(tmp_path, database_url="postgresql+psycopg://nobody@127.0.0.1:1/none"))
     assert isinstance(storage.payloads, DatabasePayloads)
     assert not (tmp_path / "state").exists()
+
+
+def test_a_payload_url_says_where_large_values_lie(tmp_path: Path) -> None:
+    def payloads_at(url: str, **more: Any) -> Any:
+        return bootstrap.open_storage(settings_in(tmp_path, payload_url=url, **more)).payloads
+
+    local = payloads_at(f"file://{tmp_path}/blobs")
+    assert isinstance(local, DirectoryPayloads)
+    put_id = local.put("e1", "k", b"1")
+    assert (tmp_path / "blobs" / put_id.replace(".", "/")).read_bytes() == b"1"
+    database_url = "postgresql+psycopg://nobody@127.0.0.1:1/none"
+    elsewhere = payloads_at("memory://test-bootstrap", database_url=database_url)
+    assert isinstance(elsewhere, FsspecPayloads)
+    assert elsewhere.get(elsewhere.put("e1", "k", b"2")) == b"2"
+
+
+def test_retention_is_for_ever_unless_a_time_is_set(tmp_path: Path) -> None:
+    policy = bootstrap.retention_policy(settings_in(tmp_path))
+    assert (policy.completed_ms, policy.failed_ms, policy.grace_ms) == (None, None, 24 * 3_600_000)
+    assert policy.every_s > 0
+    policy = bootstrap.retention_policy(settings_in(tmp_path, retention_completed_s=1.5, retention_failed_s=0))
+    assert (policy.completed_ms, policy.failed_ms) == (1_500, 0)
 
 
 def test_one_engine_per_database_and_process(tmp_path: Path) -> None:
@@ -108,3 +151,32 @@ async def test_a_local_runtime_runs_a_workflow(tmp_path: Path, in_memory: bool) 
     finally:
         await runtime.close()
     assert (tmp_path / "state" / "flowray.db").exists() is not in_memory
+
+
+async def test_limits_of_the_settings_are_there_until_somebody_sets_others(tmp_path: Path) -> None:
+    settings = Settings(state_dir=tmp_path, limits={"openai": LimitSettings(rpm=5, concurrency=2)})
+    bootstrap.migrate(settings)
+    storage = bootstrap.open_storage(settings)
+    assert [status.record.rpm for status in storage.reader.limits.statuses()] == [5]
+    storage.committer.commit([SaveLimit(name="openai", tpm=9)])
+    bootstrap.migrate(settings)
+    (status,) = storage.reader.limits.statuses()
+    assert (status.record.rpm, status.record.tpm) == (None, 9)
+    in_memory = bootstrap.local_runtime(settings)
+    assert [status.record.name for status in in_memory.reader.limits.statuses()] == ["openai"]
+    await in_memory.close()
+
+
+async def test_callbacks_are_signed_by_what_is_derived_and_go_where_nodes_may(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FLOWRAY_SIGNING_KEY", "the key of the server")
+    settings = Settings(state_dir=tmp_path, allow_private_targets=False, callback_attempts=3)
+    options = bootstrap.callback_options(settings)
+    assert options.secret_factory() == derived_secret("the key of the server")
+    assert options.policy.max_attempts == 3
+    transport = options.transport_factory()
+    with pytest.raises(FlowrayError) as caught:
+        await transport.send(HttpRequest(method="POST", url="http://127.0.0.1:9/"))
+    assert caught.value.code is ErrorCode.FORBIDDEN
+    await transport.aclose()

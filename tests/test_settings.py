@@ -28,6 +28,17 @@ def test_nothing_needs_to_be_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert settings.sqlite_synchronous == "FULL"
 
 
+def test_what_one_machine_alone_can_reach() -> None:
+    """R34."""
+    postgresql = "postgresql+psycopg://u@h/db"
+    assert Settings().payloads_are_local
+    assert Settings(database_url=postgresql, payload_url="file:///srv/blobs").payloads_are_local
+    assert not Settings(database_url=postgresql).payloads_are_local
+    assert not Settings(payload_url="s3://bucket/prefix").payloads_are_local
+    with pytest.raises(ValidationError):
+        Settings(payload_url="/srv/blobs")
+
+
 def test_the_environment_sets_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     given = {
         "DATABASE_URL": "postgresql+psycopg://u@h/db",
@@ -72,3 +83,13 @@ def test_only_the_allow_listed_part_of_the_environment_is_handed_on(monkeypatch:
     monkeypatch.setenv("PASSWORD", "x")
     monkeypatch.delenv("UNSET", raising=False)
     assert allowed_environment(["REGION", "UNSET"]) == {"REGION": "eu"}
+
+
+def test_limits_are_json_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLOWRAY_LIMITS", '{"openai": {"rpm": 500, "concurrency": 20}, "crm": {"concurrency": 0}}')
+    limits = load_settings().limits
+    assert (limits["openai"].rpm, limits["openai"].tpm, limits["openai"].concurrency) == (500, None, 20)
+    assert limits["crm"].concurrency == 0
+    monkeypatch.setenv("FLOWRAY_LIMITS", '{"openai": {"rpm": 0}}')
+    with pytest.raises(ValidationError):
+        load_settings()

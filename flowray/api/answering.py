@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
 
 from flowray.api.context import ApiContext, accepted, not_found
+from flowray.api.shared_waitpoints import complete_shared
 from flowray.definition.answers import prepare_answer
+from flowray.engine.waitpoint_sources import token_hash
 from flowray.errors import ErrorCode, FlowrayError, InputError
 from flowray.persistence.records import ExecutionRecord, WaitpointRecord
 from flowray.persistence.writes import Existing, Refused
@@ -28,7 +31,7 @@ class Answer:
 
 async def find_by_token(context: ApiContext, token: str) -> WaitpointRecord:
     """Raises NOT_FOUND, without telling the token to logs."""
-    found = await context.read(context.directory.reader.waitpoint_by_token, waitpoints.token_hash(token))
+    found = await context.read(context.directory.reader.waitpoint_by_token, token_hash(token))
     if found is None:
         raise FlowrayError(
             ErrorCode.NOT_FOUND,
@@ -64,10 +67,23 @@ async def _names(context: ApiContext, execution: ExecutionRecord) -> set[str]:
     return {str(node.config["waitpoint"]) for node in plan_from_json(plan).nodes.values() if "waitpoint" in node.config}
 
 
+def origin_of(request: Request, via: str) -> dict[str, str]:
+    """From where an answer comes, as it is kept with the waitpoint."""
+    address = {"address": request.client.host} if request.client is not None else {}
+    agent = request.headers.get("user-agent")
+    return {"via": via, **address, **({"user_agent": agent[:200]} if agent else {})}
+
+
 async def answer(
-    context: ApiContext, found: WaitpointRecord, data: Json, variables: Mapping[str, Any] | None = None
+    context: ApiContext,
+    found: WaitpointRecord,
+    data: Json,
+    variables: Mapping[str, Any] | None = None,
+    *,
+    by: str | None = None,
+    origin: dict[str, str] | None = None,
 ) -> Answer:
-    """Keep an answer, or say which one came first. ``variables`` are set along with it.
+    """Keep an answer, or say which one came first. ``variables`` are set along with it; ``origin`` as ``origin_of``.
 
     Raises INVALID_INPUT for data that does not fit, which leaves the waitpoint open; WAITPOINT_TIMEOUT and
     EXECUTION_ENDED for one that is closed.
@@ -80,9 +96,11 @@ async def answer(
         errors = [{**item, "pointer": f"/data{item['pointer']}"} for item in error.details["errors"]]
         details = {"errors": errors, "execution_id": found.execution_id, "node_id": found.node_id or None}
         raise InputError(error.code, error.message, details=details, hint=error.hint) from None
+    if found.execution_id is None:
+        return _of_shared(await complete_shared(context, found, fitting, by, origin or {}))
     row = waitpoints.answer_row(
         context.services.new_id(), found.execution_id, found.id, fitting,
-        now_ms=context.services.now_ms(), variables=dict(variables or {}),
+        now_ms=context.services.now_ms(), by=by, variables=dict(variables or {}), origin=origin,
     )  # fmt: skip
     result = await context.directory.request(row)
     if isinstance(result, Existing):
@@ -94,9 +112,14 @@ async def answer(
     return Answer(fitting)
 
 
+def _of_shared(closed: WaitpointRecord) -> Answer:
+    mine = bool((closed.completed_from or {}).get("id"))
+    return Answer(closed.data) if mine and closed.status == waitpoints.COMPLETED else _of_closed(closed)
+
+
 async def _of_first(context: ApiContext, found: WaitpointRecord, row_id: str) -> Answer:
     """Something was put into the inbox before: an answer, or the end of the time to give one."""
-    first = await context.read(context.directory.reader.inbox_row, found.execution_id, row_id)
+    first = await context.read(context.directory.reader.inbox_row, str(found.execution_id), row_id)
     if first is not None and first.kind == waitpoints.ANSWER and isinstance(first.data, dict):
         return Answer(first.data.get("data"), already=True)
     raise _timed_out(found)

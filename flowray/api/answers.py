@@ -35,8 +35,10 @@ def json_answer(body: Any, status: int = 200, headers: Mapping[str, str] | None 
 class ClosingStream(StreamingResponse):
     """Closes its generator when the reader has gone, instead of leaving that to the garbage collector."""
 
-    def __init__(self, texts: AsyncGenerator[str, None], headers: Mapping[str, str], media_type: str) -> None:
-        super().__init__(texts, 200, headers, media_type)
+    def __init__(
+        self, texts: AsyncGenerator[str | bytes, None], headers: Mapping[str, str], media_type: str, status: int = 200
+    ) -> None:
+        super().__init__(texts, status, headers, media_type)
         self._texts = texts
 
     async def stream_response(self, send: Send) -> None:

@@ -10,25 +10,38 @@ from fastapi import FastAPI
 
 from flowray.api.compilation import WorkflowCompiler
 from flowray.api.context import ApiContext, AppServices
+from flowray.api.cors import WaitpointCors
 from flowray.api.error_responses import install_error_responses
 from flowray.api.metrics import ApiMetrics
 from flowray.api.middleware import BodyLimit, CountRequests
 from flowray.api.openapi import DESCRIPTION, TAGS, install_openapi
 from flowray.api.routes import (
     batches,
+    bulk,
+    callbacks,
     events,
+    events_in,
     executions,
+    hooks,
+    limits,
+    memory,
+    metadata,
     nodes,
     pausing,
+    queues,
+    redriving,
     reruns,
     reserved,
+    retention,
     snapshots,
     starts,
     system,
+    triggers,
     waitpoints,
     workflows,
 )
 from flowray.api.routes.page import page_or_not_found
+from flowray.api.schedules import scheduling
 
 
 def create_app(services: AppServices) -> FastAPI:
@@ -40,9 +53,10 @@ def create_app(services: AppServices) -> FastAPI:
         given = services.directory
         directory = await given() if callable(given) else given
         compiler = WorkflowCompiler(services.registry, services.options.compiled_workflows)
-        app.state.context = ApiContext(services, directory, compiler, metrics)
+        app.state.context = context = ApiContext(services, directory, compiler, metrics)
         try:
-            yield
+            async with scheduling(context):
+                yield
         finally:
             app.state.context = None
             if directory is not given:
@@ -59,9 +73,22 @@ def create_app(services: AppServices) -> FastAPI:
         redoc_url=None,
     )
     install_error_responses(app)
-    app.add_middleware(BodyLimit, max_bytes=services.options.max_body_bytes)
+    options = services.options
+    larger = {"/v1/executions/import": options.max_import_bytes}
+    app.add_middleware(BodyLimit, max_bytes=options.max_body_bytes, larger=larger)
+    app.add_middleware(WaitpointCors)
     app.add_middleware(CountRequests, metrics=metrics)
     for module in (workflows, starts, executions, events, nodes, batches, reruns, pausing, waitpoints, snapshots):
+        app.include_router(module.router)
+    for module in (bulk, metadata):
+        app.include_router(module.router)
+    app.include_router(memory.router)
+    app.include_router(retention.router)
+    app.include_router(redriving.router)
+    app.include_router(queues.router)
+    for module in (triggers, events_in, hooks):
+        app.include_router(module.router)
+    for module in (callbacks, limits):
         app.include_router(module.router)
     app.include_router(reserved.router)
     app.include_router(system.router)

@@ -8,6 +8,7 @@ from contextlib import aclosing
 from typing import Any
 
 from flowray.api.context import ApiContext, not_found
+from flowray.api.start_points import select_rows
 from flowray.api.starting import (
     StartedExecution,
     WorkflowSource,
@@ -68,7 +69,8 @@ async def start_batch(
     """
     started: list[StartedExecution] = []
     # Of the whole batch: the same key with one row more or less is another request.
-    body_hash = request_hash({"inputs": rows, "options": options.model_dump(mode="json", exclude={"idempotency_key"})})
+    kept = options.model_dump(mode="json", exclude={"idempotency_key", "idempotency_ttl_ms"})
+    body_hash = request_hash({"inputs": rows, "options": kept})
     size = context.options.batch_chunk_rows
     for first in range(0, len(rows), size):
         records = [
@@ -84,6 +86,7 @@ async def start_batch(
             for index, row in enumerate(rows[first : first + size], start=first)
         ]
         try:
+            records = await select_rows(context, records, source.compiled.plan, options)
             started += await start_executions(context, records, source.compiled.plan_bytes)
         except FlowrayError as error:
             if not started:

@@ -36,6 +36,7 @@ class ApiOptions:
     """
 
     max_body_bytes: int = 16 * 1024 * 1024
+    max_import_bytes: int = 256 * 1024 * 1024
     max_wait_s: float = 60.0
     stream_silence_s: float = 10.0
     max_batch_rows: int = 10_000
@@ -50,6 +51,7 @@ class AppServices:
     """Everything that ``create_app`` needs.
 
     ``directory`` is one that is open, or what opens one when the app starts; the app closes only one that it opened.
+    ``runs_schedules``: schedules tick in this app, which on Ray they do in the hub.
     ``info`` is merged into the answer of GET /v1/info. ``now_ms`` stamps new rows, ms since the epoch.
     """
 
@@ -61,6 +63,7 @@ class AppServices:
     metrics_source: MetricsSource | None = None
     now_ms: Callable[[], int] = lambda: int(time.time() * 1_000)
     new_id: Callable[[], str] = new_id
+    runs_schedules: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,8 @@ class ApiContext:
     directory: ExecutionDirectory
     compiler: WorkflowCompiler
     metrics: ApiMetrics
+    declared_limits: dict[str, tuple[int | None, int | None]] = field(default_factory=dict)
+    """By queue, what definitions were last seen to say here about its limits."""
 
     @property
     def options(self) -> ApiOptions:

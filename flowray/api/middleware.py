@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flowray.api.error_responses import problem_response
@@ -10,19 +12,24 @@ from flowray.errors import ErrorCode, FlowrayError
 
 
 class BodyLimit:
-    """Refuses bodies above ``max_bytes`` with 413: at once where their length is announced, else as they grow."""
+    """Refuses bodies above ``max_bytes`` with 413: at once where their length is announced, else as they grow.
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    ``larger``: other limits by path.
+    """
+
+    def __init__(self, app: ASGIApp, max_bytes: int, larger: Mapping[str, int] | None = None) -> None:
         self._app = app
         self._max_bytes = max_bytes
+        self._larger = larger or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        max_bytes = self._larger.get(scope["path"], self._max_bytes)
         announced = dict(scope["headers"]).get(b"content-length", b"")
-        if announced.isdigit() and int(announced) > self._max_bytes:
-            await problem_response(self._error(), {"Connection": "close"})(scope, receive, send)
+        if announced.isdigit() and int(announced) > max_bytes:
+            await problem_response(self._error(max_bytes), {"Connection": "close"})(scope, receive, send)
             return
         received = 0
 
@@ -31,16 +38,17 @@ class BodyLimit:
             message = await receive()
             if message["type"] == "http.request":
                 received += len(message.get("body", b""))
-                if received > self._max_bytes:
-                    raise self._error()
+                if received > max_bytes:
+                    raise self._error(max_bytes)
             return message
 
         await self._app(scope, bounded, send)
 
-    def _error(self) -> FlowrayError:
+    @staticmethod
+    def _error(max_bytes: int) -> FlowrayError:
         return FlowrayError(
             ErrorCode.BODY_TOO_LARGE,
-            f"the body is larger than the limit of {self._max_bytes:,} bytes",
+            f"the body is larger than the limit of {max_bytes:,} bytes",
             hint="send large values by reference, or split a batch",
         )
 

@@ -24,6 +24,10 @@ TAGS = [
     {"name": "executions", "description": "Start, look at, pause, resume and stop executions."},
     {"name": "events", "description": "What happens, as it happens."},
     {"name": "waitpoints", "description": "What waits for an answer, and answering it."},
+    {"name": "triggers", "description": "What starts executions: schedules, webhooks, events."},
+    {"name": "queues", "description": "Where executions wait for each other, and how many run at a time."},
+    {"name": "limits", "description": "How much of a resource, such as a model's provider, all executions may use."},
+    {"name": "callbacks", "description": "What the starters of executions are told."},
     {"name": "batches", "description": "One workflow over many inputs."},
     {"name": "reserved", "description": "Calls of later releases; they answer 501."},
     {"name": "system", "description": "The server itself."},
@@ -34,8 +38,10 @@ _DEFINITION = "WorkflowDefinition"
 _PART = _REF + "Definition."
 _MODELS: tuple[type[BaseModel], ...] = (
     wire.Problem, wire.ExecuteRequest, wire.StartRequest, wire.BatchRequest, wire.CancelRequest, wire.EventBody,
-    wire.RerunRequest,
-    wire.BatchResult, wire.PauseRequest, wire.ResumeRequest, wire.CompleteRequest,
+    wire.RerunRequest, wire.TriggerRequest, wire.TriggerPatch, wire.FireRequest, wire.EventRequest,
+    wire.BatchResult, wire.QueuePatch, wire.PauseRequest, wire.ResumeRequest, wire.CompleteRequest,
+    wire.CreateWaitpointRequest, wire.BulkCancelRequest, wire.BulkRerunRequest, wire.MetadataRequest,
+    wire.LimitRequest,
 )  # fmt: skip
 
 

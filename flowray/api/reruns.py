@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from flowray.api.callback_options import callback_column
 from flowray.api.compilation import CompiledWorkflow
 from flowray.api.context import ApiContext, not_found
 from flowray.api.parameters import as_ms
+from flowray.api.queueing import queue_columns
 from flowray.api.start_points import refuse_part_options
 from flowray.api.starting import NOT_KEPT, check_options, fit_to
 from flowray.definition.diagnostics import pointer
 from flowray.definition.inputs import InputContract, contract_of
 from flowray.engine.start_planning import StartRequest
-from flowray.engine.statuses import ExecutionStatus
 from flowray.errors import ErrorCode, FlowrayError
+from flowray.persistence.queueing import INLINE, queue_of_workflow
 from flowray.persistence.records import ExecutionRecord, WorkflowRecord
 from flowray.plan import ROOT, ExecutionPlan, plan_from_json
 from flowray.runtime.start_points import check_ended, prepare_start
@@ -151,7 +153,6 @@ def _record(
     now, options = context.services.now_ms(), body.options
     return ExecutionRecord(
         id=context.services.new_id(),
-        status=ExecutionStatus.QUEUED.value,
         plan_hash=rerun.plan_hash,
         workflow_id=source.workflow_id,
         workflow_version=rerun.version,
@@ -163,8 +164,15 @@ def _record(
         trigger=rerun.plan.trigger,
         rerun_of=source.id,
         deadline_at=as_ms(options.deadline),
+        callback=callback_column(options),
         created_at=now,
         updated_at=now,
         idempotency_key=key,
         request_hash=body_hash if key is not None else None,
+        **queue_columns(_queue(source), options, now, key),
     )
+
+
+def _queue(source: ExecutionRecord) -> str:
+    """Where the execution was that runs again; those of the first schema were in none."""
+    return source.queue or (INLINE if source.workflow_id is None else queue_of_workflow(source.workflow_id))

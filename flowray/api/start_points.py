@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flowray.api.context import ApiContext
 from flowray.api.error_responses import BodyError
 from flowray.engine.start_planning import StartRequest
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.persistence.records import ExecutionRecord
 from flowray.plan import ExecutionPlan
-from flowray.runtime.start_points import check_ended, prepare_start
+from flowray.runtime.start_points import check_ended, prepare_start, prepare_starts
 from flowray.wire import StartOptions
 
 PART_OPTIONS = ("run_from", "run_until", "only_node", "pins")
@@ -31,6 +33,31 @@ def refuse_part_options(options: StartOptions, where: str) -> None:
                 f"the option {name!r} is not for {where}",
                 details={"errors": [{"pointer": f"/options/{name}", "message": f"not for {where}"}]},
             )
+
+
+def refuse_taking_over(options: StartOptions) -> None:
+    """Raises INVALID_REQUEST for a batch whose rows would begin at a node with what another execution had before it."""
+    if options.run_from is not None:
+        raise BodyError(
+            ErrorCode.INVALID_REQUEST,
+            "the option 'run_from' is not for a batch",
+            details={"errors": [{"pointer": "/options/run_from", "message": "not for a batch"}]},
+            hint="what lies before the node was computed from one execution's inputs: rerun each execution from the "
+            "node, or pin what the node reads and use run_until or only_node",
+        )
+
+
+async def select_rows(
+    context: ApiContext, records: Sequence[ExecutionRecord], plan: ExecutionPlan, options: StartOptions
+) -> list[ExecutionRecord]:
+    """The records of rows of a batch with the selection that its options ask for. Raises INVALID_START_POINT."""
+    request = StartRequest(until_node=options.run_until, only_node=options.only_node, pins=options.pins or {})
+    try:
+        return await prepare_starts(context.directory, plan, request, records)
+    except FlowrayError as error:
+        if error.code is ErrorCode.INVALID_START_POINT:
+            _point_to_options(error)
+        raise
 
 
 async def past_execution(context: ApiContext, options: StartOptions) -> ExecutionRecord | None:

@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from flowray.api.callback_options import CALLBACK_OPTIONS, callback_column
 from flowray.api.compilation import CompiledWorkflow
 from flowray.api.context import ApiContext, accepted
 from flowray.api.error_responses import BodyError
 from flowray.api.parameters import as_ms
+from flowray.api.queueing import queue_columns, queue_of
 from flowray.definition.diagnostics import pointer
 from flowray.definition.inputs import InputContract, prepare_inputs
-from flowray.engine.statuses import ExecutionStatus
 from flowray.errors import ErrorCode, FlowrayError, InputError
 from flowray.persistence.records import ExecutionRecord, WorkflowRecord
 from flowray.persistence.writes import AnyResult, Existing, Inserted
@@ -22,13 +23,7 @@ from flowray.wire import StartOptions
 
 MAX_KEY_CHARS = 255
 
-LATER_OPTIONS = (
-    "priority", "delay_ms", "ttl_ms", "concurrency_key", "callback_url",
-)  # fmt: skip
-"""Known, but without effect in this release: using one is a 501, for silence would be a promise."""
-
-
-NOT_KEPT = {"labels", "metadata", "idempotency_key", "deadline", "pins"}
+NOT_KEPT = {"labels", "metadata", "idempotency_key", "idempotency_ttl_ms", "deadline", "pins", *CALLBACK_OPTIONS}
 """Options that have a column of their own, or stand in the log."""
 
 
@@ -50,14 +45,8 @@ class StartedExecution:
 
 
 def check_options(options: StartOptions, workflow: WorkflowRecord | None) -> None:
-    """Raises NOT_IMPLEMENTED for an option of a later release, INVALID_REQUEST for the version of no workflow."""
-    for name in LATER_OPTIONS:
-        if getattr(options, name) is not None:
-            raise FlowrayError(
-                ErrorCode.NOT_IMPLEMENTED,
-                f"the option {name!r} is not implemented yet",
-                details={"errors": [{"pointer": f"/options/{name}", "message": "not implemented yet"}]},
-            )
+    """Raises INVALID_REQUEST for the version of no workflow, and for a callback that cannot be."""
+    callback_column(options)
     if options.version is not None and workflow is None:
         raise BodyError(ErrorCode.INVALID_REQUEST, "the option 'version' needs a stored workflow")
 
@@ -108,7 +97,6 @@ def make_record(
     kept = options.model_dump(mode="json", exclude_defaults=True, exclude=NOT_KEPT)
     return ExecutionRecord(
         id=context.services.new_id(),
-        status=ExecutionStatus.QUEUED.value,
         plan_hash=compiled.plan_hash,
         workflow_id=workflow.id if workflow else None,
         workflow_version=workflow.version if workflow else None,
@@ -120,10 +108,12 @@ def make_record(
         trigger=compiled.plan.trigger,
         batch_id=batch[0] if batch else None,
         deadline_at=as_ms(options.deadline),
+        callback=callback_column(options),
         created_at=now,
         updated_at=now,
         idempotency_key=key,
         request_hash=body_hash if key is not None else None,
+        **queue_columns(queue_of(compiled, workflow.id if workflow else None), options, now, key),
     )
 
 

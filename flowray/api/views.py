@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
+import msgspec
+
+from flowray.api.value_text import is_owned, value_text
 from flowray.eventlog.sse import iso_time
 from flowray.persistence.records import ExecutionRecord, NodeLogRecord, Page, WaitpointRecord, WorkflowRecord
 from flowray.values import Json, StoredValue, Value, as_value, decode_json, to_wire
@@ -62,6 +65,13 @@ def execution_view(record: ExecutionRecord, outputs: Json) -> dict[str, Any]:
         "ended_at": time_or_none(record.ended_at),
         "updated_at": time_or_none(record.updated_at or None),
         "deadline": time_or_none(record.deadline_at),
+        "queue": record.queue or None,
+        "concurrency_key": record.concurrency_key or None,
+        "priority": record.options.get("priority") or 0,
+        "queued_at": time_or_none(record.queued_at),
+        "not_before": time_or_none(record.not_before),
+        "expires_at": time_or_none(record.expires_at),
+        "callback_url": None if record.callback is None else record.callback["url"],
         "labels": record.labels,
         "metadata": record.metadata,
         "parent_id": record.parent_id,
@@ -94,9 +104,18 @@ def waitpoint_view(record: WaitpointRecord) -> dict[str, Any]:
         "expected_input": record.expected_input,
         "created_at": iso_time(record.created_at),
         "expires_at": time_or_none(record.expires_at),
+        "name": record.name,
+        "tags": list(record.tags),
         "completed_at": time_or_none(record.completed_at),
+        "completed_by": record.completed_by,
+        "completed_from": _origin_view(record.completed_from),
         "data": record.data,
     }
+
+
+def _origin_view(origin: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Without the id by which a repeated answer is known."""
+    return None if origin is None else {key: value for key, value in origin.items() if key != "id"}
 
 
 def started_view(execution_id: str, workflow_id: str | None, status: str, public_token: str) -> dict[str, Any]:
@@ -170,7 +189,7 @@ class ValueResolver:
         budget_bytes: int,
         each_bytes: int | None = None,
     ) -> None:
-        self._prefix = f"{owner}."
+        self._owner = owner
         self._load = load
         self._left = budget_bytes
         self._each = budget_bytes if each_bytes is None else each_bytes
@@ -184,16 +203,16 @@ class ValueResolver:
             return [await self._one(as_value(member), envelope) for member in decoded]
         return await self._one(decoded, envelope)
 
-    def owns(self, value: StoredValue) -> bool:
-        """True if the value is one of this execution's."""
-        return value.payload_id.startswith(self._prefix)
-
     async def _one(self, value: Value, envelope: bool) -> Json:
         if not isinstance(value, StoredValue):
             return value
-        if self.owns(value) and value.bytes <= min(self._left, self._each):
+        if is_owned(value, self._owner) and value.bytes <= min(self._left, self._each):
             self._left -= value.bytes
-            return value.part_of(decode_json(await self._load(value.payload_id)))
+            if not value.is_manifest:
+                return value.part_of(decode_json(await self._load(value.payload_id)))
+            text = await value_text(value, self._owner, self._load)
+            return decode_json(await text.whole())
         if envelope:
             return {"__truncated": True, "__originalSize": value.bytes, "__preview": value.preview}
-        return to_wire(value)
+        # Of a list in parts the parts are nobody's business: it is read as a whole, as the output of its node.
+        return to_wire(msgspec.structs.replace(value, chunks=msgspec.UNSET, tail=msgspec.UNSET))

@@ -16,10 +16,11 @@ import typer
 import uvicorn
 
 from flowray.cli.documents import parse
-from flowray.cli.instance import free_port, start_instance
+from flowray.cli.instance import start_instance
 from flowray.cli.options import settings_from_environment
 from flowray.cli.outcome import finish
 from flowray.cli.output import Output, output_of
+from flowray.cli.ports import free_port
 from flowray.cli.progress import Progress
 from flowray.cli.server import fact_lines
 from flowray.client.sync_client import Client

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import logging
-import random
-import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,13 +11,13 @@ from typing import Any
 from flowray.api.deployment import run_application, start_serve, stop_application
 from flowray.bootstrap import database_facts
 from flowray.bootstrap_ray import runtime_config, serve_application
+from flowray.cli.ports import free_port
+from flowray.cli.reach import check_reach
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.runtime.on_ray.cluster import create_actors, kill_actors, wait_until_ready
 from flowray.runtime.on_ray.config import RuntimeConfig
-from flowray.runtime.on_ray.session import RaySession, auth_token_command, connect, disconnect
+from flowray.runtime.on_ray.session import RaySession, auth_token_command, connect, disconnect, hosts
 from flowray.settings import Settings
-
-FREE_PORTS = range(20_000, 32_000)
 
 Report = Callable[[str], None]
 """Told what is being waited for."""
@@ -57,6 +54,10 @@ class Instance:
             "dashboard_token_command": auth_token_command(),
         }
 
+    def is_up(self) -> bool:
+        """Whether the Ray that it lives in does."""
+        return self.session.is_alive()
+
     def stop(self, report: Report) -> None:
         """End what this process started, and nothing else. Executions that have not ended go on at the next start."""
         if self.session.started:
@@ -82,6 +83,7 @@ def start_instance(settings: Settings, report: Report, on_connected: Callable[[]
     instance = Instance(settings, config, session)
     try:
         on_connected()
+        check_reach(settings, hosts())
         report("starting the workers and the HTTP API")
         _start_processes(settings, config)
     except BaseException:
@@ -132,22 +134,3 @@ def _with_ports(settings: Settings) -> Settings:
         if getattr(settings, name) == 0
     }
     return settings.model_copy(update=free) if free else settings
-
-
-def free_port(host: str) -> int:
-    """A TCP port that nobody listens on at this moment.
-
-    From below those that the system hands out by itself: Ray starts a dozen processes between the choice and its use,
-    each of which takes some.
-    """
-    chance = random.SystemRandom()
-    while True:
-        port = chance.choice(FREE_PORTS)
-        with socket.socket() as probe:
-            try:
-                probe.bind((host, port))
-            except OSError as error:
-                if error.errno != errno.EADDRINUSE:
-                    raise
-                continue
-            return port

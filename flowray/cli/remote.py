@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from flowray.cli.bulk import DryRun, Filter, OptionalExecution, one_or_many, show
 from flowray.cli.documents import read_workflow
 from flowray.cli.options import Format, Inputs, InputsJson, Quiet, Url, parse_inputs
 from flowray.cli.outcome import finish
@@ -43,6 +44,9 @@ def submit(
     deadline: Annotated[
         str | None, typer.Option("--deadline", metavar="TIME", help="Stop it at this time at the latest; ISO 8601.")
     ] = None,
+    callback: Annotated[
+        str | None, typer.Option("--callback", metavar="URL", help="Whom to tell, by a signed POST, how it ends.")
+    ] = None,
     full: Full = False,
     quiet: Quiet = False,
     url: Url = "http://127.0.0.1:8000",
@@ -64,7 +68,9 @@ def submit(
             workflow_id, definition = client.workflows.create(definition).id, None
         started = client.executions.start(
             workflow_id, definition=definition, inputs=inputs, idempotency_key=idempotency_key,
-            options=options | ({} if deadline is None else {"deadline": deadline}),
+            options=options
+            | ({} if deadline is None else {"deadline": deadline})
+            | ({} if callback is None else {"callback_url": callback}),
         )  # fmt: skip
         if watch:
             _follow(output, client, started.id, quiet=quiet, full=full)
@@ -75,7 +81,7 @@ def submit(
 
 def rerun(
     ctx: typer.Context,
-    execution: ExecutionId,
+    execution: OptionalExecution = None,
     from_node: FromNode = None,
     failed: Annotated[bool, typer.Option("--failed", help="Run what failed or never ran, and what follows.")] = False,
     until: UntilNode = None,
@@ -91,19 +97,26 @@ def rerun(
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Follow it and print its outputs.")] = False,
     full: Full = False,
     quiet: Quiet = False,
+    filter: Filter = None,
+    dry_run: DryRun = False,
     url: Url = "http://127.0.0.1:8000",
     format: Format = None,
 ) -> None:
     """Run an ended execution again, whole or in part.
 
-    Nodes that do not run keep the outcomes that they had. --input names only the inputs that change.
+    Nodes that do not run keep the outcomes that they had. --input names only the inputs that change. --filter runs many
+    again, whole or with --failed.
 
     Example: flowray rerun 0192f0c1-… --from summarize --set summarize.model=gpt-5 --watch
     """
     output = output_of(ctx)
+    many = one_or_many(execution, filter, dry_run)
     with Client(url) as client:
+        if many is not None:
+            show(output, client.bulk.rerun(many, failed_only=failed, dry_run=dry_run))
+            return
         started = client.executions.rerun(
-            execution, from_node=from_node, failed_only=failed, until_node=until, pins=parse_pins(pin) or None,
+            str(execution), from_node=from_node, failed_only=failed, until_node=until, pins=parse_pins(pin) or None,
             inputs=parse_inputs(input, input_json) or None, config=parse_changes(change) or None,
             definition=read_workflow(definition) if definition is not None else None,
         )  # fmt: skip
@@ -155,20 +168,26 @@ def logs(
 
 def cancel(
     ctx: typer.Context,
-    execution: ExecutionId,
+    execution: OptionalExecution = None,
     reason: Annotated[str | None, typer.Option("--reason", help="Kept with the execution.")] = None,
+    filter: Filter = None,
+    dry_run: DryRun = False,
     url: Url = "http://127.0.0.1:8000",
     format: Format = None,
 ) -> None:
-    """Stop an execution on a server.
+    """Stop an execution on a server, or all that a filter fits.
 
-    Once this returns, the execution will not complete. Repeating it changes nothing.
+    Once this returns, none of them will complete. Repeating it changes nothing.
 
-    Example: flowray cancel 0192f0c1-… --reason "wrong customer"
+    Example: flowray cancel --filter status=paused,waiting --filter label.team=a --dry-run
     """
     output = output_of(ctx)
+    many = one_or_many(execution, filter, dry_run)
     with Client(url) as client:
-        cancelled = client.executions.cancel(execution, reason=reason)
+        if many is not None:
+            show(output, client.bulk.cancel(many, reason=reason, dry_run=dry_run))
+            return
+        cancelled = client.executions.cancel(str(execution), reason=reason)
     output.document({"id": cancelled.id, "status": cancelled.status})
 
 

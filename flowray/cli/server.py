@@ -1,45 +1,27 @@
-"""``flowray serve``: everything on this machine, until it is told to stop."""
+"""What ``flowray serve`` runs: everything on this machine, until it is told to stop or Ray dies."""
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from flowray.cli.instance import Instance, start_instance
-from flowray.cli.options import Format, settings_from_environment
-from flowray.cli.output import Output, OutputFormat, output_of
+from flowray.cli.output import Output, OutputFormat
+from flowray.cli.watchdog import EXIT_RAY_DIED, STOP_SIGNALS, tell_up
+from flowray.settings import Settings
 
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+LOOK_S = 1.0
+"""How often it is looked whether Ray is alive."""
 
-Port = Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Of the HTTP API; 0: a free one.")]
 
+def serve_here(output: Output, settings: Settings, *, restarted: bool = False, up_fd: int | None = None) -> None:
+    """Start everything from this process, and stay up until a signal, or until Ray dies.
 
-def serve(
-    ctx: typer.Context,
-    host: Annotated[str | None, typer.Option("--host", help="Address to listen on.")] = None,
-    port: Port = None,
-    database: Annotated[str | None, typer.Option("--database", help="SQLAlchemy URL; SQLite by default.")] = None,
-    state_dir: Annotated[str | None, typer.Option("--state-dir", help="Where SQLite, payloads and keys lie.")] = None,
-    ray_address: Annotated[
-        str | None, typer.Option("--ray-address", help="A running Ray, instead of one's own.")
-    ] = None,
-    dashboard: Annotated[bool | None, typer.Option("--dashboard/--no-dashboard", help="Ray's dashboard.")] = None,
-    format: Format = None,
-) -> None:
-    """Start Ray, the workers and the HTTP API, and stay up.
-
-    Once it answers it prints where it is (with -o json: one JSON object on stdout). SIGINT or SIGTERM stops all that
-    it started. Every option is also a setting: FLOWRAY_PORT, FLOWRAY_DATABASE_URL, …
-
-    Example: flowray serve --port 8000 --database postgresql+psycopg://user@db/flowray
+    ``restarted``: the facts were printed by the first start. ``up_fd``: whom to tell that requests are answered.
     """
-    output = output_of(ctx)
-    settings = settings_from_environment(
-        host=host, port=port, database_url=database, state_dir=state_dir, ray_address=ray_address, dashboard=dashboard
-    )
     stop_asked = threading.Event()
 
     def listen() -> None:
@@ -53,8 +35,14 @@ def serve(
         output.note("stopped while starting")
         return
     try:
-        _print_facts(output, instance)
-        stop_asked.wait()
+        tell_up(up_fd)
+        if restarted:
+            output.note(f"answers again at {instance.url}")
+        else:
+            _print_facts(output, instance)
+        while not stop_asked.wait(LOOK_S):
+            if not instance.is_up():
+                _leave_dead_ray(output)
     except _StopRequested:
         pass
     finally:
@@ -63,6 +51,13 @@ def serve(
             signal.signal(number, signal.SIG_IGN)
         instance.stop(output.note)
     output.note("stopped")
+
+
+def _leave_dead_ray(output: Output) -> None:
+    """Nothing of a Ray that has lost a part can be stopped in order; what is left of it ends with this process."""
+    output.note("Ray has died")
+    sys.stdout.flush()
+    os._exit(EXIT_RAY_DIED)
 
 
 class _StopRequested(BaseException):

@@ -76,6 +76,14 @@ def list_(
     ctx: typer.Context,
     execution: Annotated[str | None, typer.Option("--execution", help="Only those of this execution.")] = None,
     status: Annotated[str | None, typer.Option("--status", help="open, completed, timed_out, cancelled, all.")] = None,
+    workflow: Annotated[
+        str | None, typer.Option("--workflow", help="Only those of this workflow's executions.")
+    ] = None,
+    kind: Annotated[str | None, typer.Option("--kind", help="person, callback, event, waitpoint or shared.")] = None,
+    tag: Annotated[str | None, typer.Option("--tag", help="Only those with this tag.")] = None,
+    expires_before: Annotated[
+        str | None, typer.Option("--expires-before", metavar="TIME", help="Only those that end before; ISO 8601.")
+    ] = None,
     url: Url = "http://127.0.0.1:8000",
     format: Format = None,
 ) -> None:
@@ -84,8 +92,34 @@ def list_(
     Example: flowray waitpoints list -o json
     """
     output = output_of(ctx)
+    filters = {
+        "execution_id": execution, "status": status, "workflow_id": workflow, "kind": kind, "tag": tag,
+        "expires_before": expires_before,
+    }  # fmt: skip
     with Client(url) as client:
-        output.rows(list(_all(client, execution, status)), COLUMNS)
+        output.rows(list(_all(client, {name: value for name, value in filters.items() if value is not None})), COLUMNS)
+
+
+@app.command("create")
+def create(
+    ctx: typer.Context,
+    name: Annotated[str | None, typer.Option("--name", help="By which wait nodes may mean it, too.")] = None,
+    timeout_ms: Annotated[int | None, typer.Option("--timeout-ms", help="How long it may be answered.")] = None,
+    tag: Annotated[list[str] | None, typer.Option("--tag", help="To find it by; may be repeated.")] = None,
+    prompt: Annotated[str | None, typer.Option("--prompt", help="What the person who answers is to do.")] = None,
+    url: Url = "http://127.0.0.1:8000",
+    format: Format = None,
+) -> None:
+    """Create a waitpoint of no execution, for any number of wait nodes.
+
+    It may be answered before anything waits for it. One with the same name is the same one.
+
+    Example: flowray waitpoints create --name release-42 --tag release
+    """
+    output = output_of(ctx)
+    with Client(url) as client:
+        created = client.waitpoints.create(name=name, timeout_ms=timeout_ms, tags=tag, prompt=prompt)
+    output.document(created.model_dump(mode="json"))
 
 
 @app.command("complete")
@@ -93,6 +127,7 @@ def complete(
     ctx: typer.Context,
     token: Annotated[str, typer.Argument(metavar="TOKEN", help="The token of a waitpoint.")],
     data: Data = None,
+    by: Annotated[str | None, typer.Option("--by", help="Who answers; kept with it.")] = None,
     url: Url = "http://127.0.0.1:8000",
     format: Format = None,
 ) -> None:
@@ -105,7 +140,7 @@ def complete(
     output = output_of(ctx)
     answer = _answer(data)
     with Client(url) as client:
-        kept = client.waitpoints.complete(token, None if answer is NO_DATA else answer)
+        kept = client.waitpoints.complete(token, None if answer is NO_DATA else answer, by=by)
     output.document(kept.model_dump(mode="json"))
 
 
@@ -129,8 +164,7 @@ def _variables(pairs: list[str] | None) -> dict[str, Any] | None:
     return {name: json_or_text(text) for name, _, text in (pair.partition("=") for pair in pairs)}
 
 
-def _all(client: Client, execution: str | None, status: str | None) -> Any:
-    filters = {name: value for name, value in (("execution_id", execution), ("status", status)) if value is not None}
+def _all(client: Client, filters: dict[str, str]) -> Any:
     cursor = None
     while True:
         page = client.waitpoints.list(limit=PAGE_ROWS, cursor=cursor, **filters)

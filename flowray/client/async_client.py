@@ -15,9 +15,15 @@ from httpx_sse import EventSource, SSEError
 
 from flowray import wire
 from flowray.client import calls
+from flowray.client.bulk import AsyncBulk
+from flowray.client.callbacks import AsyncCallbacks
 from flowray.client.calls import Call, Definition
 from flowray.client.event_cursor import EventCursor
+from flowray.client.limits import AsyncLimits
+from flowray.client.queues import AsyncQueues
 from flowray.client.retrying import RetryPolicy, error_of, unreachable, wait_timed_out
+from flowray.client.snapshots import AsyncSnapshots
+from flowray.client.triggers import AsyncTriggers
 
 T = TypeVar("T")
 
@@ -54,6 +60,12 @@ class AsyncClient:
         self.executions = AsyncExecutions(self)
         self.waitpoints = AsyncWaitpoints(self)
         self.batches = AsyncBatches(self)
+        self.bulk = AsyncBulk(self)
+        self.snapshots = AsyncSnapshots(self)
+        self.limits = AsyncLimits(self)
+        self.callbacks = AsyncCallbacks(self)
+        self.queues = AsyncQueues(self)
+        self.triggers = AsyncTriggers(self)
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -212,6 +224,20 @@ class AsyncWorkflows:
         """The compiled plan."""
         return await self._client.send(calls.workflow_plan(workflow_id))
 
+    async def memory(
+        self, workflow_id: str, *, limit: int = 50, cursor: str | None = None, prefix: str = ""
+    ) -> wire.MemoryPage:
+        """One page of the entries that its executions share, by key. Raises NOT_FOUND."""
+        return await self._client.send(calls.workflow_memory(workflow_id, limit, cursor, prefix))
+
+    async def memory_entry(self, workflow_id: str, key: str) -> wire.MemoryEntry:
+        """One of these entries. Raises NOT_FOUND."""
+        return await self._client.send(calls.workflow_memory_entry(workflow_id, key))
+
+    async def clear_memory(self, workflow_id: str, key: str | None = None) -> None:
+        """Remove one of these entries, or without ``key`` all."""
+        await self._client.send(calls.clear_workflow_memory(workflow_id, key))
+
 
 class AsyncExecutions:
     """Calls about executions."""
@@ -262,6 +288,16 @@ class AsyncExecutions:
         """Stop it. Raises EXECUTION_ENDED if it has ended otherwise."""
         return await self._client.send(calls.cancel_execution(execution_id, reason))
 
+    async def redrive(self, execution_id: str) -> wire.Execution:
+        """Let a crashed execution go on where its log ends. Raises EXECUTION_ENDED if it has ended otherwise."""
+        return await self._client.send(calls.redrive_execution(execution_id))
+
+    async def change_metadata(
+        self, execution_id: str, *operations: Mapping[str, Any], idempotency_key: str | None = None
+    ) -> wire.Metadata:
+        """Change it by ``{op, key, value}`` (set, delete, append, increment, merge), all or none, none of them lost."""
+        return await self._client.send(calls.change_metadata(execution_id, operations, idempotency_key))
+
     async def rerun(
         self,
         execution_id: str,
@@ -285,6 +321,14 @@ class AsyncExecutions:
             "definition": definition, "config": config, "pins": pins, "options": options,
         }  # fmt: skip
         return await self._client.send(calls.rerun(execution_id, fields, idempotency_key))
+
+    async def delete(self, execution_id: str) -> None:
+        """Delete it, ended, with all that it has called. Raises EXECUTION_NOT_ENDED, CONFLICT, NOT_FOUND."""
+        await self._client.send(calls.delete_execution(execution_id))
+
+    async def storage(self, execution_id: str) -> wire.Storage:
+        """The bytes that it takes."""
+        return await self._client.send(calls.execution_storage(execution_id))
 
     async def plan(self, execution_id: str) -> wire.PlanView:
         """The plan that it runs."""
@@ -333,9 +377,15 @@ class AsyncWaitpoints:
         """What a token answers. Raises NOT_FOUND."""
         return await self._client.send(calls.get_waitpoint(token))
 
-    async def complete(self, token: str, data: Any = None) -> wire.Completion:
+    async def complete(self, token: str, data: Any = None, *, by: str | None = None) -> wire.Completion:
         """Answer it; the first answer counts. Raises INVALID_INPUT, WAITPOINT_TIMEOUT, EXECUTION_ENDED."""
-        return await self._client.send(calls.complete_waitpoint(token, data))
+        return await self._client.send(calls.complete_waitpoint(token, data, by))
+
+    async def create(self, *, idempotency_key: str | None = None, **fields: Any) -> wire.CreatedWaitpoint:
+        """A waitpoint of no execution, for any number of wait nodes. ``fields``: name, timeout_ms, expected_input,
+        reason, prompt, tags. One with the same name or key is the same one. Raises CONFLICT for a name that is taken.
+        """
+        return await self._client.send(calls.create_waitpoint(fields, idempotency_key))
 
 
 class AsyncBatches:

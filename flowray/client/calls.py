@@ -81,6 +81,23 @@ def workflow_plan(workflow_id: str) -> Call[wire.PlanView]:
     return Call("GET", f"/v1/workflows/{_part(workflow_id)}/plan", _as(wire.PlanView))
 
 
+def workflow_memory(workflow_id: str, limit: int, cursor: str | None, prefix: str) -> Call[wire.MemoryPage]:
+    """One page of what the executions of a workflow share."""
+    params = _given(limit=limit, cursor=cursor, prefix=prefix or None)
+    return Call("GET", f"/v1/workflows/{_part(workflow_id)}/memory", _as(wire.MemoryPage), params)
+
+
+def workflow_memory_entry(workflow_id: str, key: str) -> Call[wire.MemoryEntry]:
+    """One entry."""
+    return Call("GET", f"/v1/workflows/{_part(workflow_id)}/memory/{_part(key)}", _as(wire.MemoryEntry))
+
+
+def clear_workflow_memory(workflow_id: str, key: str | None) -> Call[None]:
+    """DELETE of an entry, or of all."""
+    path = f"/v1/workflows/{_part(workflow_id)}/memory"
+    return Call("DELETE", path if key is None else f"{path}/{_part(key)}", _nothing)
+
+
 # -- executions ---------------------------------------------------------------------------------------------------
 
 
@@ -139,6 +156,20 @@ def cancel_execution(execution_id: str, reason: str | None) -> Call[wire.Executi
     return Call("POST", f"{_execution(execution_id)}/cancel", _as(wire.Execution), {}, _json(body), JSON)
 
 
+def redrive_execution(execution_id: str) -> Call[wire.Execution]:
+    """Repeatable: what goes on goes on."""
+    return Call("POST", f"{_execution(execution_id)}/redrive", _as(wire.Execution), {}, _json({}), JSON)
+
+
+def change_metadata(
+    execution_id: str, operations: Iterable[Mapping[str, Any]], idempotency_key: str | None
+) -> Call[wire.Metadata]:
+    """Repeatable, because always sent with an idempotency key."""
+    body = _json({"operations": [dict(operation) for operation in operations]})
+    headers = _keyed(idempotency_key, None)
+    return Call("PATCH", f"{_execution(execution_id)}/metadata", _as(wire.Metadata), {}, body, headers)
+
+
 def rerun(execution_id: str, fields: Mapping[str, Any], idempotency_key: str | None) -> Call[wire.ExecutionStarted]:
     """``fields`` are those of RerunRequest, None for what is left out. Repeatable as a start is."""
     body = _given(**fields)
@@ -146,6 +177,16 @@ def rerun(execution_id: str, fields: Mapping[str, Any], idempotency_key: str | N
         body["definition"] = body["definition"].decode()
     headers = _keyed(idempotency_key, body.get("options"))
     return Call("POST", f"{_execution(execution_id)}/rerun", _as(wire.ExecutionStarted), {}, _json(body), headers)
+
+
+def delete_execution(execution_id: str) -> Call[None]:
+    """DELETE. Repeatable, though a repeat after a lost answer finds nothing."""
+    return Call("DELETE", _execution(execution_id), _nothing)
+
+
+def execution_storage(execution_id: str) -> Call[wire.Storage]:
+    """What it takes."""
+    return Call("GET", f"{_execution(execution_id)}/storage", _as(wire.Storage))
 
 
 def execution_plan(execution_id: str) -> Call[wire.PlanView]:
@@ -207,10 +248,16 @@ def get_waitpoint(token: str) -> Call[wire.Waitpoint]:
     return Call("GET", f"/v1/waitpoints/{_part(token)}", _as(wire.Waitpoint))
 
 
-def complete_waitpoint(token: str, data: Any) -> Call[wire.Completion]:
+def complete_waitpoint(token: str, data: Any, by: str | None = None) -> Call[wire.Completion]:
     """Repeatable: the first answer counts, and a repeat gets it back."""
     path = f"/v1/waitpoints/{_part(token)}/complete"
-    return Call("POST", path, _as(wire.Completion), {}, _json({"data": data}), JSON)
+    return Call("POST", path, _as(wire.Completion), {}, _json({"data": data, **_given(by=by)}), JSON)
+
+
+def create_waitpoint(fields: Mapping[str, Any], idempotency_key: str | None) -> Call[wire.CreatedWaitpoint]:
+    """``fields`` are those of CreateWaitpointRequest. Repeatable as a start is."""
+    headers = _keyed(idempotency_key, None)
+    return Call("POST", "/v1/waitpoints", _as(wire.CreatedWaitpoint), {}, _json(_given(**fields)), headers)
 
 
 # -- batches and the rest -----------------------------------------------------------------------------------------

@@ -13,9 +13,15 @@ from httpx_sse import EventSource, SSEError
 from flowray import wire
 from flowray.client import calls
 from flowray.client.async_client import DEFAULT_URL, STREAM_TIMEOUT
+from flowray.client.bulk import Bulk
+from flowray.client.callbacks import Callbacks
 from flowray.client.calls import Call, Definition
 from flowray.client.event_cursor import EventCursor
+from flowray.client.limits import Limits
+from flowray.client.queues import Queues
 from flowray.client.retrying import RetryPolicy, error_of, unreachable, wait_timed_out
+from flowray.client.snapshots import Snapshots
+from flowray.client.triggers import Triggers
 from flowray.engine.statuses import TERMINAL_EXECUTION
 
 T = TypeVar("T")
@@ -52,6 +58,12 @@ class Client:
         self.executions = Executions(self)
         self.waitpoints = Waitpoints(self)
         self.batches = Batches(self)
+        self.bulk = Bulk(self)
+        self.snapshots = Snapshots(self)
+        self.limits = Limits(self)
+        self.callbacks = Callbacks(self)
+        self.queues = Queues(self)
+        self.triggers = Triggers(self)
 
     def __enter__(self) -> Client:
         return self
@@ -209,6 +221,20 @@ class Workflows:
         """The compiled plan."""
         return self._client.send(calls.workflow_plan(workflow_id))
 
+    def memory(
+        self, workflow_id: str, *, limit: int = 50, cursor: str | None = None, prefix: str = ""
+    ) -> wire.MemoryPage:
+        """One page of the entries that its executions share, by key. Raises NOT_FOUND."""
+        return self._client.send(calls.workflow_memory(workflow_id, limit, cursor, prefix))
+
+    def memory_entry(self, workflow_id: str, key: str) -> wire.MemoryEntry:
+        """One of these entries. Raises NOT_FOUND."""
+        return self._client.send(calls.workflow_memory_entry(workflow_id, key))
+
+    def clear_memory(self, workflow_id: str, key: str | None = None) -> None:
+        """Remove one of these entries, or without ``key`` all."""
+        self._client.send(calls.clear_workflow_memory(workflow_id, key))
+
 
 class Executions:
     """Calls about executions."""
@@ -259,6 +285,16 @@ class Executions:
         """Stop it. Raises EXECUTION_ENDED if it has ended otherwise."""
         return self._client.send(calls.cancel_execution(execution_id, reason))
 
+    def redrive(self, execution_id: str) -> wire.Execution:
+        """Let a crashed execution go on where its log ends. Raises EXECUTION_ENDED if it has ended otherwise."""
+        return self._client.send(calls.redrive_execution(execution_id))
+
+    def change_metadata(
+        self, execution_id: str, *operations: Mapping[str, Any], idempotency_key: str | None = None
+    ) -> wire.Metadata:
+        """Change it by ``{op, key, value}`` (set, delete, append, increment, merge), all or none, none of them lost."""
+        return self._client.send(calls.change_metadata(execution_id, operations, idempotency_key))
+
     def rerun(
         self,
         execution_id: str,
@@ -282,6 +318,14 @@ class Executions:
             "definition": definition, "config": config, "pins": pins, "options": options,
         }  # fmt: skip
         return self._client.send(calls.rerun(execution_id, fields, idempotency_key))
+
+    def delete(self, execution_id: str) -> None:
+        """Delete it, ended, with all that it has called. Raises EXECUTION_NOT_ENDED, CONFLICT, NOT_FOUND."""
+        self._client.send(calls.delete_execution(execution_id))
+
+    def storage(self, execution_id: str) -> wire.Storage:
+        """The bytes that it takes."""
+        return self._client.send(calls.execution_storage(execution_id))
 
     def plan(self, execution_id: str) -> wire.PlanView:
         """The plan that it runs."""
@@ -330,9 +374,15 @@ class Waitpoints:
         """What a token answers. Raises NOT_FOUND."""
         return self._client.send(calls.get_waitpoint(token))
 
-    def complete(self, token: str, data: Any = None) -> wire.Completion:
+    def complete(self, token: str, data: Any = None, *, by: str | None = None) -> wire.Completion:
         """Answer it; the first answer counts. Raises INVALID_INPUT, WAITPOINT_TIMEOUT, EXECUTION_ENDED."""
-        return self._client.send(calls.complete_waitpoint(token, data))
+        return self._client.send(calls.complete_waitpoint(token, data, by))
+
+    def create(self, *, idempotency_key: str | None = None, **fields: Any) -> wire.CreatedWaitpoint:
+        """A waitpoint of no execution, for any number of wait nodes. ``fields``: name, timeout_ms, expected_input,
+        reason, prompt, tags. One with the same name or key is the same one. Raises CONFLICT for a name that is taken.
+        """
+        return self._client.send(calls.create_waitpoint(fields, idempotency_key))
 
 
 class Batches:

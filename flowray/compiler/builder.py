@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import msgspec
 
@@ -193,4 +194,10 @@ def _settings(definition: WorkflowDefinition, order: Order, providers: Providers
         memory_entries=settings.shared_memory.max_entries,
         memory_value_bytes=settings.shared_memory.max_value_bytes,
         memory_total_bytes=settings.shared_memory.max_total_bytes,
+        retain_completed_ms=_kept_ms(settings.retention.completed_ms),
+        retain_failed_ms=_kept_ms(settings.retention.failed_ms),
     )
+
+
+def _kept_ms(given: int | Literal["forever"] | None) -> int | None:
+    return -1 if given == "forever" else given

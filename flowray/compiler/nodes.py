@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from flowray.compiler.graph import Graph, has_error_edge
 from flowray.compiler.loops import Scopes
 from flowray.definition.diagnostics import DiagnosticCode, Diagnostics, Severity, pointer
-from flowray.definition.node_type import Role
-from flowray.definition.policies import ErrorStrategy, ExecutionPreferences, RetryPolicy
+from flowray.definition.node_type import NodeType, Role
+from flowray.definition.policies import ErrorStrategy, ExecutionPreferences, Lane, RetryPolicy
 from flowray.definition.workflow import NodeDefinition, WorkflowDefinition
 from flowray.plan import Container, ExecutableNode, PlanResources, PlanRetry
 
@@ -53,6 +53,9 @@ def _executable(graph: Graph, node_id: str, scope: str, definition: WorkflowDefi
     node, kind = graph.nodes[node_id], graph.types[node_id]
     preferences = node.execution
     policy = node.on_error
+    when = kind.reads_committed_when
+    reads_committed = when is not None and node.config.get(when[0]) == when[1]
+    chosen = preferences.lane if preferences is not None else None
     return ExecutableNode(
         id=node_id,
         type=node.type,
@@ -60,9 +63,9 @@ def _executable(graph: Graph, node_id: str, scope: str, definition: WorkflowDefi
         config=node.config,
         scope=scope,
         role=kind.role,
-        lane=preferences.lane if preferences is not None and preferences.lane is not None else kind.lane,
+        lane=chosen or (Lane.IO if reads_committed else kind.lane),
         effects=kind.effects,
-        waits_for_commit=kind.waits_for_commit,
+        waits_for_commit=kind.waits_for_commit or reads_committed,
         streams=kind.streams,
         join=node.join,
         retry=_retry(node, definition),
@@ -76,6 +79,8 @@ def _executable(graph: Graph, node_id: str, scope: str, definition: WorkflowDefi
         known_type=node_id not in graph.unknown_types,
         value_key=kind.value_key,
         reads_shared=kind.reads_shared,
+        limits=_limits(node, kind),
+        spends_tokens=kind.default_limit is not None,
     )
 
 
@@ -94,6 +99,14 @@ def _retry(node: NodeDefinition, definition: WorkflowDefinition) -> PlanRetry:
         # The delays that FlowMaestro documents for it: 1 s · 2^n, at most 10 s.
         return PlanRetry(max_attempts=min(count, 249) + 1, initial_delay_ms=1_000, factor=2.0, max_delay_ms=10_000)
     return _resolved(definition.settings.retry) if definition.settings.retry is not None else NO_RETRY
+
+
+def _limits(node: NodeDefinition, kind: NodeType) -> tuple[str, ...]:
+    """What the author names, else the type's own. Which limits there are, the server knows: they change live."""
+    if node.limits is not None or node.limit is not None:
+        return tuple(dict.fromkeys([*(node.limits or ()), *((node.limit,) if node.limit else ())]))
+    default = kind.default_limit(node.config) if kind.default_limit is not None else None
+    return () if default is None else (default,)
 
 
 def _resolved(policy: RetryPolicy) -> PlanRetry:

@@ -5,9 +5,10 @@ The knowledge is declared beside each handler and handed down; nothing here know
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -64,6 +65,9 @@ class NodeType:
     ``reads_all``: the node may read the output of every ancestor (R7), so none of them can be pruned before it ran.
     ``timeout_ms`` bounds one attempt where the author sets no limit. ``value_key``: the key of its output that its
     ``outputVariable`` means; None for the whole output. ``reads_shared``: it looks up any entry of shared memory.
+    ``reads_committed_when``: a config field and its value with which the node reads what executions have committed. It
+    then runs in the io lane, and only once its own execution's past is committed, too. ``default_limit``, of a type
+    that asks language models: which named limit a node with this config is under if its author names none.
     """
 
     name: str
@@ -81,6 +85,8 @@ class NodeType:
     timeout_ms: int | None = None
     value_key: str | None = None
     reads_shared: bool = False
+    reads_committed_when: tuple[str, str] | None = None
+    default_limit: Callable[[Mapping[str, Any]], str | None] | None = None
     experimental: bool = False
 
     @property

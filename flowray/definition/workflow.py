@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, field_validator
 
 from flowray.definition.policies import (
     Authored,
@@ -24,8 +24,14 @@ SCHEMA_VERSION = 1
 
 MAX_NODES = 10_000
 
+RESERVED_QUEUES = ("global", "inline")
+
 NodeId = Annotated[str, StringConstraints(min_length=1)]
 """Any text but the empty one, which names the root scope."""
+
+
+LimitName = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+"""The name of a limit of the server's; one that it does not have is no limit."""
 
 
 class Position(Authored):
@@ -36,7 +42,10 @@ class Position(Authored):
 
 
 class NodeDefinition(Authored):
-    """One node. ``config`` belongs to the node type; everything else is the engine's."""
+    """One node. ``config`` belongs to the node type; everything else is the engine's.
+
+    ``limits`` (or ``limit``, for one): the named limits that its attempts run under; ``[]`` for not even the type's.
+    """
 
     type: str = Field(min_length=1, max_length=200)
     name: str = ""
@@ -50,6 +59,8 @@ class NodeDefinition(Authored):
     start_timeout_ms: int | None = Field(None, gt=0)
     join: JoinRule = JoinRule.ANY
     execution: ExecutionPreferences | None = None
+    limits: list[LimitName] | None = None
+    limit: LimitName | None = None
 
 
 class EdgeDefinition(Authored):
@@ -80,6 +91,39 @@ class SharedMemorySettings(Authored):
     max_total_bytes: int = Field(10 * 1024 * 1024, gt=0, le=50 * 1024 * 1024)
 
 
+class RetentionSettings(Authored):
+    """How long executions are kept after their end, in ms: those that completed, and all others. ``forever``: never
+    deleted by themselves. Left out: as the server is set.
+    """
+
+    completed_ms: Annotated[int, Field(ge=0)] | Literal["forever"] | None = None
+    failed_ms: Annotated[int, Field(ge=0)] | Literal["forever"] | None = None
+
+
+class QueueSettings(Authored):
+    """Where the executions of a workflow wait, and how many of them run at a time.
+
+    Without a ``name`` in a queue of their own. ``maxPerKey`` counts those with the same concurrency key. Queues of one
+    name are one queue: the limits that were declared last hold.
+    """
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    max_concurrent: int | None = Field(None, ge=1)
+    max_per_key: int | None = Field(None, ge=1)
+
+    @field_validator("name")
+    @classmethod
+    def _is_free(cls, name: str | None) -> str | None:
+        if name is not None and (name in RESERVED_QUEUES or name.startswith("workflow:")):
+            raise ValueError(f"{name!r} is a queue of the server's own")
+        return name
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether anything is said about how many."""
+        return self.max_concurrent is not None or self.max_per_key is not None
+
+
 class WorkflowSettings(Authored):
     """Settings of the whole workflow. ``timeoutMs`` is active time, waiting excluded (R14).
 
@@ -92,8 +136,10 @@ class WorkflowSettings(Authored):
     isolation: Literal["shared", "dedicated"] = "shared"
     context: ContextSettings = Field(default_factory=ContextSettings)
     shared_memory: SharedMemorySettings = Field(default_factory=SharedMemorySettings)
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
     retry: RetryPolicy | None = None
     error_handler: str | None = None
+    queue: QueueSettings | None = None
 
 
 class VariableDefinition(Authored):

@@ -11,6 +11,7 @@ from flowray.engine import stimuli as st
 from flowray.engine.commands import CancelTimer, ExpireWaitpoint, StartTimer, StopNode
 from flowray.engine.folding import error_output
 from flowray.engine.instances import split_instance, waitpoint_key
+from flowray.engine.manifests import results_of
 from flowray.engine.plan_index import ERROR_HANDLE, SUCCESS_HANDLE
 from flowray.engine.retries import MAX_LOSSES, retry_delay_ms
 from flowray.engine.scope_variables import refusal
@@ -56,7 +57,7 @@ def current(turn: Turn, instance: str, attempt: int, outcome: str) -> Attempt | 
         return None
     if known.is_container:
         container = turn.state.containers.get(instance)
-        if container is None or not container.asking or container.question != attempt:
+        if container is None or attempt not in container.questions:
             return None
         return Attempt(instance, known.node, state, True)
     if state.status is NodeStatus.RUNNING and state.attempt == attempt:
@@ -95,7 +96,7 @@ def succeed(turn: Turn, found: Attempt, result: st.AttemptSucceeded) -> None:
 def _problem(result: st.AttemptSucceeded) -> str | None:
     """What makes a result unfit for the log: recorded, it could never be folded, or would be read as something else."""
     for change in result.variables:
-        if change.op not in (SHARED_OPERATIONS if change.shared else OPERATIONS):
+        if change.op not in (SHARED_OPERATIONS if change.shared or change.workflow else OPERATIONS):
             return f"has an unknown variable operation {change.op!r}; known are {', '.join(sorted(OPERATIONS))}"
     if isinstance(result.output, dict) and "$flowray" in result.output:
         return "uses the key '$flowray', which is reserved for references to stored values"
@@ -195,7 +196,7 @@ def fail(turn: Turn, found: Attempt, result: st.AttemptFailed) -> None:
     _forget_guard(turn, found)
     delay_ms = None if found.is_container else retry_delay_ms(node.retry, state.tries, error, found.instance)
     if delay_ms is not None:
-        _reset_stream(turn, found)
+        reset_stream(turn, found)
         turn.emit(
             ev.NodeRetrying(
                 ts=turn.ts, instance=found.instance, node_id=node.id, attempt=state.attempt,
@@ -208,6 +209,18 @@ def fail(turn: Turn, found: Attempt, result: st.AttemptFailed) -> None:
     settle_failure(turn, found, error, result)
 
 
+def try_again(turn: Turn, found: Attempt, error: NodeError) -> None:
+    """At once, and as a new try, whatever its policy says: the failure was none of its own."""
+    turn.emit(
+        ev.NodeRetrying(
+            ts=turn.ts, instance=found.instance, node_id=found.node.id, attempt=found.state.attempt,
+            next_attempt=found.state.attempt + 1, due_at=turn.ts, delay_ms=0, error=error,
+            started_at=found.state.started_at,
+        )
+    )  # fmt: skip
+    turn.command(StartTimer(_timer_id("retry", found.instance, found.state.attempt), turn.ts))
+
+
 def settle_failure(turn: Turn, found: Attempt, error: NodeError, result: st.AttemptFailed | None = None) -> None:
     """Route an error that no retry will mend (R5, R10, R11)."""
     node = found.node
@@ -217,7 +230,7 @@ def settle_failure(turn: Turn, found: Attempt, error: NodeError, result: st.Atte
     if not known.has_error_edge and node.on_error in (ErrorStrategy.CONTINUE, ErrorStrategy.FALLBACK):
         output = node.fallback_value if node.on_error is ErrorStrategy.FALLBACK else error_output(error)
         if found.is_container and node.on_error is ErrorStrategy.CONTINUE:
-            output = turn.state.containers[found.instance].ordered_results()
+            output = results_of(turn.state.containers[found.instance])
         handles = ("default", SUCCESS_HANDLE) if node.role is Role.BRANCH else None
         _complete(
             turn, found, output=output, handles=handles, usage=usage, handled=error, shown_input=shown,
@@ -234,10 +247,11 @@ def settle_failure(turn: Turn, found: Attempt, error: NodeError, result: st.Atte
     )  # fmt: skip
 
 
-def lose(turn: Turn, found: Attempt, reason: str) -> None:
+def lose(turn: Turn, found: Attempt, reason: str) -> NodeError | None:
     """The process of the attempt died: the same try starts again as a new attempt, with the same key (R31, R39).
 
-    A container itself is not lost with its sentinel: it is asked the same question again, unless this fails it.
+    A container itself is not lost with its sentinel: it is asked the same question again. Returns the error of what
+    died too often: nothing has happened then.
     """
     node, state = found.node, found.state
     losses = turn.state.containers[found.instance].losses if found.is_container else state.attempt - state.tries
@@ -248,9 +262,8 @@ def lose(turn: Turn, found: Attempt, reason: str) -> None:
     )  # fmt: skip
     _forget_guard(turn, found)
     if losses >= MAX_LOSSES:
-        settle_failure(turn, found, error)
-        return
-    _reset_stream(turn, found)
+        return error
+    reset_stream(turn, found)
     following = state.attempt if found.is_container else state.attempt + 1
     turn.emit(
         ev.NodeRetrying(
@@ -258,6 +271,7 @@ def lose(turn: Turn, found: Attempt, reason: str) -> None:
             next_attempt=following, due_at=turn.ts, delay_ms=0, error=error, started_at=state.started_at,
         )
     )  # fmt: skip
+    return None
 
 
 def _signed(error: NodeError, found: Attempt) -> NodeError:
@@ -268,7 +282,8 @@ def _signed(error: NodeError, found: Attempt) -> NodeError:
     )  # fmt: skip
 
 
-def _reset_stream(turn: Turn, found: Attempt) -> None:
+def reset_stream(turn: Turn, found: Attempt) -> None:
+    """Tell readers that the text so far does not count: it comes again, or another one does."""
     if found.state.stream_id is not None:
         turn.emit(
             ev.StreamReset(

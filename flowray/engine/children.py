@@ -57,6 +57,21 @@ def attach_again(turn: Turn) -> None:
             start(turn, instance, state.tries, state.child)
 
 
+def call_again(turn: Turn) -> None:
+    """After a crash, which has cancelled every child: each node that waited for one tries again, with a new one."""
+    for instance in list(turn.state.waiting):
+        node, state = attempts.locate(turn, instance)
+        if state.wait_kind != WAITS_FOR_CHILD:
+            continue
+        if state.due_at is not None:
+            turn.command(CancelTimer(attempts.wait_timer(instance, state)))
+        error = NodeError(
+            message="The sub-workflow was cancelled when the execution that called it crashed",
+            code=ErrorCode.EXECUTION_CANCELLED.value, node_id=node.id, attempt=state.attempt, instance=instance,
+        )  # fmt: skip
+        attempts.try_again(turn, attempts.Attempt(instance, node, state, False), error)
+
+
 def is_waited_for(state: ExecutionState, call: StartChild) -> bool:
     """False once the instance that asked for a child goes on without it."""
     return _waiting(state, call.instance, call.key) is not None

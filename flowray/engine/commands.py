@@ -8,12 +8,15 @@ import msgspec
 
 from flowray.engine.signals import ChildCall
 
+COLLECT = "collect"
+
 
 class RunNode(msgspec.Struct, frozen=True):
     """Run one attempt of a node instance, or of a container's sentinel.
 
     ``sentinel``: "" for the node itself; ``open`` to resolve a container's collection, count or first condition;
-    ``condition`` to decide on iteration ``round``. ``tries`` numbers the idempotency key (R31).
+    ``condition`` to decide on iteration ``round``; ``close`` to aggregate its results; ``collect`` to store those from
+    ``round`` on as a chunk (R16). ``tries`` numbers the idempotency key (R31).
     """
 
     instance: str

@@ -13,7 +13,7 @@ import msgspec
 from flowray.definition.node_type import Role
 from flowray.engine.folding import error_output
 from flowray.engine.instances import instance_id, parent_of_scope, split_instance
-from flowray.engine.manifests import item_at
+from flowray.engine.manifests import item_at, results_of
 from flowray.engine.plan_index import PlanIndex
 from flowray.engine.scope_variables import visible_shared, visible_variables
 from flowray.engine.shared_memory import contents
@@ -173,8 +173,7 @@ def _surroundings(
         if known.reads_items:
             values["items"] = state.containers[container_instance].items
         if known.reads_results and index.nodes[container_id].node.role is Role.LOOP:
-            results = state.containers[container_instance].results
-            values["results"] = [results[i] for i in range(number) if i in results]
+            values["results"] = results_of(state.containers[container_instance], before=number)
         containers.setdefault(container_id, values)
         if index.nodes[container_id].node.role is Role.PARALLEL:
             parallel = parallel or values
@@ -241,7 +240,7 @@ def _add_own_round(
         "isLast": False,
     }
     if container.closing:
-        containers[container_id]["results"] = container.ordered_results()
+        containers[container_id]["results"] = results_of(container)
     elif index.nodes[container_id].reads_results:
-        containers[container_id]["results"] = [container.results[i] for i in sorted(container.results)]
+        containers[container_id]["results"] = results_of(container, before=number)
     return True

@@ -31,7 +31,7 @@ def conclude(turn: Turn) -> bool:
     state = turn.state
     if state.ended or not state.scopes:
         return False
-    busy = bool(state.running) or any(container.asking for container in state.containers.values())
+    busy = bool(state.running) or any(container.is_asking for container in state.containers.values())
     if state.stopping or state.finishing:
         if busy or _backing_off(turn):
             return False
@@ -111,8 +111,8 @@ def stop_open(turn: Turn, reason: str) -> None:
         container = state.containers.get(instance)
         if instance in state.running:
             turn.command(StopNode(instance, node.attempt, reason))
-        elif container is not None and container.asking:
-            turn.command(StopNode(instance, container.question, reason))
+        for question in () if container is None else container.questions:
+            turn.command(StopNode(instance, question, reason))
         children.stop(turn, instance, node, reason)
         _cancel_node(turn, instance, node_id, node)
     state.agenda.clear()

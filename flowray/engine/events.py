@@ -13,7 +13,7 @@ import msgspec
 
 from flowray.engine.signals import ChildCall, NodeError, Pause, Usage, VariableOperation
 from flowray.engine.start_points import Selection, restored_selection
-from flowray.values import Json, StoredValue, Value, as_value
+from flowray.values import Chunk, Json, StoredValue, Value, as_value
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", kw_only=True):
@@ -113,6 +113,12 @@ class ExecutionCrashed(Event, tag="execution.crashed", frozen=True):
     """The end, until redriven: recovery failed too often."""
 
     reason: str = ""
+
+
+class ExecutionRedriven(Event, tag="execution.redriven", frozen=True):
+    """Somebody wants a crashed execution to go on from here; whoever claims it does."""
+
+    by: str | None = None
 
 
 class ExecutionExpired(Event, tag="execution.expired", frozen=True):
@@ -317,6 +323,17 @@ class ScopeClosing(NodeEvent, tag="scope.closing", frozen=True):
     """All scopes of a container have ended; a lane is to put its output together from their results."""
 
 
+class ScopeCollected(NodeEvent, tag="scope.collected", frozen=True):
+    """The next results of a container, up to ``chunk.end``, are in a stored chunk of their manifest (R16).
+
+    ``preview`` is the beginning of its text. ``error``: they could not be stored, and the container fails.
+    """
+
+    chunk: Chunk | None = None
+    preview: str = ""
+    error: NodeError | None = None
+
+
 class ScopeStarted(NodeEvent, tag="scope.started", frozen=True):
     """One iteration or branch begins. ``item`` is its element, ``scope`` its path."""
 
@@ -345,10 +362,10 @@ class StreamReset(NodeEvent, tag="stream.reset", frozen=True):
 AnyEvent: TypeAlias = (
     ExecutionQueued | ExecutionStarted | ExecutionWaiting | ExecutionPaused | ExecutionResumed | ExecutionCancelling
     | ErrorHandlerEntered | ExecutionRecovered | ExecutionCompleted | ExecutionFailed | ExecutionCancelled
-    | ExecutionTimedOut | ExecutionCrashed | ExecutionExpired | NodeReady | NodeStarted | NodeToken | NodeLog
-    | NodeRetrying | NodeWaiting | NodeCompleted | NodeReused | NodeFailed | NodeSkipped | NodeCancelled
-    | NodeDiscarded | ChildStarted | ChildEnded | WaitpointClosed | ScopeOpened | ScopeClosing | ScopeStarted
-    | ScopeCompleted | StreamReset
+    | ExecutionTimedOut | ExecutionCrashed | ExecutionRedriven | ExecutionExpired | NodeReady | NodeStarted | NodeToken
+    | NodeLog | NodeRetrying | NodeWaiting | NodeCompleted | NodeReused | NodeFailed | NodeSkipped | NodeCancelled
+    | NodeDiscarded | ChildStarted | ChildEnded | WaitpointClosed | ScopeOpened | ScopeClosing | ScopeCollected
+    | ScopeStarted | ScopeCompleted | StreamReset
 )  # fmt: skip
 
 TERMINAL_EVENTS = frozenset({

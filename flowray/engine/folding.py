@@ -11,8 +11,9 @@ from typing import Any
 from flowray.definition.node_type import Role
 from flowray.engine import events as ev
 from flowray.engine.instances import instance_id, parent_of_scope
-from flowray.engine.plan_index import ERROR_HANDLE, GOTO_HANDLE, PlanIndex, asks_each_round
-from flowray.engine.residency import drop_inner, forget_results, keep, keep_result
+from flowray.engine.manifests import LEAST_BYTES, LEAST_READ_BYTES, add_chunk, plan_chunk
+from flowray.engine.plan_index import ASKED, ERROR_HANDLE, GOTO_HANDLE, PlanIndex, asks_each_round
+from flowray.engine.residency import drop_inner, forget_collected, forget_results, keep, keep_result, leave_results
 from flowray.engine.scope_variables import change_variables, isolates, merge_changes, visible_shared, visible_variables
 from flowray.engine.settling import fire_exits, release_reads, settle, void_rest
 from flowray.engine.signals import NodeError, Usage
@@ -23,6 +24,7 @@ from flowray.engine.state import (
     Hold,
     NodeState,
     ScopeState,
+    is_redriven,
     work_done,
 )
 from flowray.engine.statuses import (
@@ -127,8 +129,16 @@ def _handling(index: PlanIndex, state: ExecutionState, event: ev.ErrorHandlerEnt
     state.handling, state.stopping = True, False
 
 
+def _crashed(index: PlanIndex, state: ExecutionState, event: ev.ExecutionCrashed) -> None:
+    """Everything stays as it is, for the execution may be redriven; only its clock stands still."""
+    _rests("crash")(index, state, event)
+
+
 def _recovered(index: PlanIndex, state: ExecutionState, event: ev.ExecutionRecovered) -> None:
     state.epoch = event.epoch
+    if is_redriven(state):
+        state.status = transition(EXECUTION_TRANSITIONS, state.status, "start")
+        state.active_since = event.ts
 
 
 # -- nodes --------------------------------------------------------------------------------------------------------
@@ -155,6 +165,7 @@ def _node_started(index: PlanIndex, state: ExecutionState, event: ev.NodeStarted
     _, _, node = _find(state, event)
     node.status = transition(NODE_TRANSITIONS, node.status, "start")
     node.attempt, node.tries, node.started_at, node.stream_id = event.attempt, event.tries, event.ts, None
+    node.epoch = event.epoch
     if index.nodes[event.node_id].is_container:
         state.containers[event.instance] = ContainerState(asking=True)
     else:
@@ -367,8 +378,11 @@ def _scope_opened(index: PlanIndex, state: ExecutionState, event: ev.ScopeOpened
 
 def _scope_closing(index: PlanIndex, state: ExecutionState, event: ev.ScopeClosing) -> None:
     container = state.containers[event.instance]
-    container.closing = container.asking = True
+    container.closing = True
+    container.asking = index.container(event.node_id).aggregation in ASKED
     container.losses = 0
+    if not container.asking:
+        _plan_chunk(index, event.node_id, container)
 
 
 def _scope_started(index: PlanIndex, state: ExecutionState, event: ev.ScopeStarted) -> None:
@@ -401,9 +415,31 @@ def _scope_completed(index: PlanIndex, state: ExecutionState, event: ev.ScopeCom
         for node_id, node in scope.nodes.items():
             if node.has_output and node_id in index.carried:
                 container.last[node_id] = node.output
-    drop_inner(state, container, scope, event.result)
     if event.error is not None and index.container(event.node_id).item_failure == "fail":
         container.failed = container.failed or event.error
+    if not _is_wanted(index, state, event):
+        leave_results(state, container, event.result)
+    drop_inner(state, container, scope, event.result)
+    _plan_chunk(index, event.node_id, container)
+
+
+def _is_wanted(index: PlanIndex, state: ExecutionState, event: ev.NodeEvent) -> bool:
+    """Whether somebody reads the results of this container: by the plan, or because the execution ends with it."""
+    return event.node_id in index.wanted_results or _is_last(state, event.instance.rpartition("/")[0], event.node_id)
+
+
+def _plan_chunk(index: PlanIndex, node_id: str, container: ContainerState) -> None:
+    if index.container(node_id).aggregation != "first":
+        plan_chunk(container, LEAST_READ_BYTES if node_id in index.read_inside else LEAST_BYTES)
+
+
+def _scope_collected(index: PlanIndex, state: ExecutionState, event: ev.ScopeCollected) -> None:
+    container = state.containers[event.instance]
+    if event.chunk is None:
+        container.failed, container.collecting = container.failed or event.error, 0
+        return
+    forget_collected(state, container, add_chunk(container, event.chunk, event.preview))
+    _plan_chunk(index, event.node_id, container)
 
 
 def instances_of(state: ExecutionState) -> list[tuple[str, str, NodeState]]:
@@ -432,7 +468,8 @@ _FOLDS: dict[type[Any], Callable[[PlanIndex, ExecutionState, Any], None]] = {
     ev.ExecutionFailed: _moves("fail"),
     ev.ExecutionCancelled: _moves("cancel"),
     ev.ExecutionTimedOut: _moves("time_out"),
-    ev.ExecutionCrashed: _moves("crash"),
+    ev.ExecutionCrashed: _crashed,
+    ev.ExecutionRedriven: _moves("redrive"),
     ev.ExecutionExpired: _moves("expire"),
     ev.NodeReady: _ready,
     ev.NodeStarted: _node_started,
@@ -451,6 +488,7 @@ _FOLDS: dict[type[Any], Callable[[PlanIndex, ExecutionState, Any], None]] = {
     ev.NodeDiscarded: _nothing,
     ev.ScopeOpened: _scope_opened,
     ev.ScopeClosing: _scope_closing,
+    ev.ScopeCollected: _scope_collected,
     ev.ScopeStarted: _scope_started,
     ev.ScopeCompleted: _scope_completed,
     ev.StreamReset: _nothing,

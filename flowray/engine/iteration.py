@@ -99,7 +99,9 @@ def _total(plan: Container, fields: dict[str, Value]) -> int | None:
     """How many scopes there will be, -1 where a condition decides, None if the answer says nothing of the kind."""
     if plan.mode in CONDITIONAL_MODES:
         return -1
-    items = fields.get("items")
+    items = collection_of(fields)
+    if isinstance(items, StoredValue):
+        return items.length
     total = len(items) if isinstance(items, list) else fields.get("total")
     if not isinstance(total, int) or total < 0:
         return None
@@ -177,11 +179,15 @@ def scope_finished(turn: Turn, scope: str) -> None:
         result = {"error": {"message": error.message, "code": error.code, "node_id": error.node_id}}
         if plan.item_failure == "continue":
             result = None
+    container = turn.state.containers[instance]
+    under_way = container.collecting
     turn.emit(
         ev.ScopeCompleted(
             ts=turn.ts, instance=instance, node_id=node_id, scope=scope, index=index, result=result, error=error
         )
     )
+    if not under_way:
+        closing.collect(turn, instance, node_id)
     _continue(turn, instance, node_id)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from flowray.definition.policies import JoinRule
-from flowray.engine import attempts, children, iteration, pausing, waitpoints
+from flowray.engine import attempts, children, closing, iteration, pausing, waitpoints
 from flowray.engine import events as ev
 from flowray.engine import stimuli as st
 from flowray.engine.commands import Command, EndExecution, PruneOutputs, RunNode, StartTimer
@@ -27,7 +27,7 @@ from flowray.engine.endings import (
 from flowray.engine.instances import instance_id
 from flowray.engine.plan_index import PlanIndex
 from flowray.engine.start_points import Outcome
-from flowray.engine.state import ExecutionState, work_done
+from flowray.engine.state import ExecutionState, is_redriven, work_done
 from flowray.engine.statuses import ExecutionStatus, NodeStatus
 from flowray.engine.turn import Turn
 
@@ -81,6 +81,12 @@ def _start(turn: Turn, stimulus: st.Start) -> None:
             _reuse(turn, "", node_id, outcome)
 
 
+def _expire(turn: Turn, _stimulus: st.Expire) -> None:
+    if turn.state.status in (ExecutionStatus.QUEUED, ExecutionStatus.DELAYED):
+        turn.emit(ev.ExecutionExpired(ts=turn.ts))
+        turn.command(EndExecution(turn.state.status.value))
+
+
 def _ended_by_timeout(turn: Turn) -> bool:
     """End the execution if its active time is used up. A timer set before it waited is early: that does not count."""
     deadline = active_deadline(turn)
@@ -112,7 +118,9 @@ def _succeeded(turn: Turn, stimulus: st.AttemptSucceeded) -> None:
     found = attempts.current(turn, stimulus.instance, stimulus.attempt, "succeeded")
     if found is None:
         return
-    if found.is_container:
+    if found.is_container and stimulus.attempt < 0:
+        closing.collected(turn, stimulus.instance, found.node.id, stimulus.output)
+    elif found.is_container:
         iteration.answered(turn, stimulus.instance, found.node.id, stimulus.output)
     else:
         attempts.succeed(turn, found, stimulus)
@@ -124,7 +132,11 @@ def _succeeded(turn: Turn, stimulus: st.AttemptSucceeded) -> None:
 
 def _failed(turn: Turn, stimulus: st.AttemptFailed) -> None:
     found = attempts.current(turn, stimulus.instance, stimulus.attempt, "failed")
-    if found is not None:
+    if found is None:
+        return
+    if stimulus.attempt < 0:
+        closing.not_collected(turn, stimulus.instance, found.node.id, stimulus.error)
+    else:
         attempts.fail(turn, found, stimulus)
 
 
@@ -132,9 +144,23 @@ def _lost(turn: Turn, stimulus: st.AttemptLost) -> None:
     found = attempts.current(turn, stimulus.instance, stimulus.attempt, "lost")
     if found is None:
         return
-    attempts.lose(turn, found, stimulus.reason)
+    if found.is_container and stimulus.attempt < 0:
+        error = attempts.lose(turn, found, stimulus.reason)
+        if error is None:
+            closing.collect(turn, stimulus.instance, found.node.id)
+        else:
+            closing.not_collected(turn, stimulus.instance, found.node.id, error)
+        return
+    _lose(turn, found, stimulus.reason)
     if stimulus.instance in turn.state.containers:
         iteration.ask_again(turn, stimulus.instance, found.node.id)
+
+
+def _lose(turn: Turn, found: attempts.Attempt, reason: str) -> None:
+    """It starts again, or has failed."""
+    error = attempts.lose(turn, found, reason)
+    if error is not None:
+        attempts.settle_failure(turn, found, error)
 
 
 def _tokens(turn: Turn, stimulus: st.TokensProduced) -> None:
@@ -183,7 +209,8 @@ def _cancel(turn: Turn, stimulus: st.CancelRequested) -> None:
 
 
 def _recovered(turn: Turn, stimulus: st.Recovered) -> None:
-    """Nothing of what was in flight is known: run it again, and set every timer anew (R29, R32, R38)."""
+    """What was in flight and is not adopted is lost: run it again, and set every timer anew (R29, R32, R38)."""
+    redriven = is_redriven(turn.state)
     turn.emit(ev.ExecutionRecovered(ts=turn.ts, epoch=stimulus.epoch, reason=stimulus.reason))
     state = turn.state
     if state.status is ExecutionStatus.QUEUED:
@@ -193,17 +220,24 @@ def _recovered(turn: Turn, stimulus: st.Recovered) -> None:
     _start_clock(turn)
     for instance, attempt in list(state.running.items()):
         found = attempts.current(turn, instance, attempt, "lost")
-        if found is not None:
-            attempts.lose(turn, found, stimulus.reason or "the owner of the execution died")
+        if found is not None and (instance, attempt) in stimulus.adopted:
+            attempts.reset_stream(turn, found)  # What it has said so far comes again.
+        elif found is not None:
+            _lose(turn, found, stimulus.reason or "the owner of the execution died")
     attempts.restore_timers(turn)
+    if redriven:
+        children.call_again(turn)
     children.attach_again(turn)
     for instance, container in list(state.containers.items()):
         if container.asking:
             iteration.ask_again(turn, instance, attempts.locate(turn, instance)[0].id)
+        if container.collecting:
+            closing.collect(turn, instance, attempts.locate(turn, instance)[0].id)
 
 
 _DECIDE: dict[type[Any], Callable[[Turn, Any], None]] = {
     st.Start: _start,
+    st.Expire: _expire,
     st.AttemptStarted: _attempt_started,
     st.AttemptSucceeded: _succeeded,
     st.AttemptFailed: _failed,

@@ -5,7 +5,7 @@ Reads a log; what is taken over is decided by ``start_planning``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from flowray.engine import events as ev
@@ -16,6 +16,7 @@ from flowray.engine.scope_variables import visible_variables
 from flowray.engine.signals import VariableOperation
 from flowray.engine.start_points import Outcome
 from flowray.engine.state import ExecutionState, work_done
+from flowray.values import StoredValue, Value, as_value, to_wire
 
 
 @dataclass
@@ -36,12 +37,14 @@ class PastRun:
         return node_id in self.outcomes or node_id in self.skipped or node_id in self.failed
 
 
-def read_run(index: PlanIndex, commits: Iterable[bytes]) -> PastRun:
+def read_run(index: PlanIndex, commits: Iterable[bytes], wanted: Collection[str] = frozenset()) -> PastRun:
     """Fold a log (the JSON arrays of its commits) and note how its root nodes ended. Costs as much as a recovery.
 
+    ``wanted``: containers whose results are read where they are taken over to. If nobody read them here, and they are
+    only in the log, they are put together: their outputs are manifests without chunks.
     Raises msgspec.ValidationError for a commit that this flowray cannot read.
     """
-    reading = _Reading(index)
+    reading = _Reading(index, frozenset(wanted) - index.wanted_results)
     for commit in commits:
         for event in ev.decode_events(commit):
             reading.note(event)
@@ -53,8 +56,10 @@ def read_run(index: PlanIndex, commits: Iterable[bytes]) -> PastRun:
 class _Reading:
     """A log on its way: looks at each event before it is folded, while what it ends is still there."""
 
-    def __init__(self, index: PlanIndex) -> None:
+    def __init__(self, index: PlanIndex, wanted: frozenset[str]) -> None:
         self.index = index
+        self.wanted = wanted
+        self.results: dict[str, dict[int, Value]] = {}
         self.state = ExecutionState()
         self.past = PastRun(index)
         self.changes: dict[str, list[VariableOperation]] = {}
@@ -66,8 +71,11 @@ class _Reading:
         if not isinstance(event, ev.NodeEvent) or "/" in event.instance:
             return
         match event:
+            case ev.ScopeCompleted() if event.node_id in self.wanted:
+                self.results.setdefault(event.node_id, {})[event.index] = event.result
             case ev.NodeCompleted():
-                self._end(event, Outcome(output=event.output, handles=event.handles, error=event.handled_error))
+                output = self._put_together(event.node_id, event.output)
+                self._end(event, Outcome(output=output, handles=event.handles, error=event.handled_error))
             case ev.NodeReused():
                 outcome = Outcome(
                     output=event.output, handles=event.handles, failed=event.failed, error=event.error,
@@ -84,6 +92,17 @@ class _Reading:
             case ev.NodeSkipped(void=False):
                 self.past.skipped.add(event.node_id)
 
+    def _put_together(self, node_id: str, output: Value) -> Value:
+        results = self.results.pop(node_id, {})
+        value = as_value(output)
+        if isinstance(value, dict) and value.keys() == {"results"}:
+            self.results[node_id] = results
+            return {"results": to_wire(self._put_together(node_id, value["results"]))}
+        if not isinstance(value, StoredValue) or not value.is_in_log or not results:
+            return output
+        entries = tuple(to_wire(results.get(index)) for index in range(value.length))
+        return StoredValue("", value.bytes, value.length, value.preview, chunks=(), tail=entries)
+
     def _end(self, event: ev.NodeEvent, outcome: Outcome) -> None:
         container = self.state.containers.get(event.instance)
         exports, exits = outcome.exports, outcome.exits
@@ -99,7 +118,8 @@ class _Reading:
         scope, node_id = split_instance(event.instance)
         if visible_variables(self.state, scope) is not self.state.variables:
             return
-        operations = list(getattr(event, "variables", ()))
+        # What an execution did to the memory of its workflow stands there: whoever takes it over does not do it again.
+        operations = [change for change in getattr(event, "variables", ()) if not change.workflow]
         container = self.state.containers.get(event.instance)
         changes = container.changes if container is not None else {}
         for number in sorted(changes):

@@ -24,6 +24,9 @@ IMPLICIT = "implicit"
 _MAY_NAME_ITEMS = re.compile(rb"\bitems\b|\b(?:loop|parallel)\b(?!\s*\.)").search
 _MAY_NAME_RESULTS = re.compile(rb"results|\bloop\b(?!\s*\.)").search
 
+ASKED = frozenset({"merge", "reduce"})
+"""Aggregations that a handler carries out: they look into the results."""
+
 CONTAINER_ROLES = frozenset({Role.LOOP, Role.PARALLEL})
 
 
@@ -62,7 +65,8 @@ class PlanIndex:
     around a node, outermost first. ``carried`` holds the body nodes that somebody may read after their scope is gone:
     the next round, or a reader outside (R6). ``kept`` are the nodes whose outputs are never pruned (R8).
     ``handler_nodes`` are the root nodes of the error handler's path (R20). ``terminals`` lists per container the body
-    nodes that may end a round: nothing follows them when they succeed (R12).
+    nodes that may end a round: nothing follows them when they succeed (R12). ``wanted_results`` are the containers
+    whose results somebody may read; ``read_inside`` those in which a round may read the results so far (R16).
     """
 
     __slots__ = (
@@ -73,10 +77,12 @@ class PlanIndex:
         "known",
         "nodes",
         "plan",
+        "read_inside",
         "reader_counts",
         "scope_nodes",
         "terminals",
         "total",
+        "wanted_results",
     )
 
     def __init__(self, plan: ExecutionPlan) -> None:
@@ -117,6 +123,35 @@ class PlanIndex:
         self.terminals = {
             container_id: self._terminals(container) for container_id, container in plan.containers.items()
         }
+
+        self.read_inside = frozenset(
+            container_id
+            for node_id, known in self.nodes.items()
+            if known.reads_results
+            for container_id in (*self.chains[node_id], *((node_id,) if self._decides(node_id) else ()))
+        )
+        self.wanted_results = self.read_inside | {
+            container.id for container in plan.containers.values() if self._has_readers(container)
+        }
+
+    def _decides(self, node_id: str) -> bool:
+        """Whether it is a loop that asks itself whether to go on."""
+        container = self.plan.containers.get(node_id)
+        return container is not None and asks_each_round(container)
+
+    def _has_readers(self, container: Container) -> bool:
+        """Whether the output of a container may be read: by a node, an aggregation, or as what its scope ends with.
+
+        So many bytes are at stake that everything else counts as read, too: what is to be retained, for one.
+        """
+        ends = all(
+            edge.kind == "ordering" or edge.origin is not None or edge.handle in NEVER_ON_SUCCESS
+            for edge in self.nodes[container.id].outgoing
+        )
+        around = self.plan.containers.get(self.nodes[container.id].node.scope)
+        listed = around is not None and (around.results == "all" or container.id in around.terminals)
+        read = container.id in self.kept or bool(self.plan.readers.get(container.id))
+        return read or ends or listed or container.aggregation != "collect"
 
     def _handler_nodes(self, handler: str | None) -> frozenset[str]:
         found = {handler} if handler is not None else set()

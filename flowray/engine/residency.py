@@ -6,11 +6,12 @@ and reading them goes through to the payload store (R7). Not counted: what the l
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 
+from flowray.engine.manifests import size_of
 from flowray.engine.plan_index import PlanIndex
 from flowray.engine.state import ContainerState, ExecutionState, NodeState, ScopeState
-from flowray.values import INLINE_LIMIT_BYTES, StoredValue, Value, as_value, encode_json
+from flowray.values import INLINE_LIMIT_BYTES, StoredValue, Value, encode_json, holds_descriptor, payload_ids
 
 SMALL_BYTES = 512
 """Values up to this size always stay inline: a descriptor is hardly shorter."""
@@ -32,7 +33,7 @@ def keep(index: PlanIndex, state: ExecutionState, node: NodeState, output: Value
     state.resident_bytes += node.bytes
     keep_last = index.plan.settings.keep_last
     if keep_last is not None and isinstance(output, StoredValue):
-        state.recent.append(output.payload_id)
+        state.recent.extend(payload_ids(output))
         # Only caches forget the older ones; whoever still reads them gets them from the payload store.
         while len(state.recent) > keep_last:
             state.dropped.append(state.recent.pop(0))
@@ -45,39 +46,59 @@ def forget(state: ExecutionState, node: NodeState) -> None:
 
 
 def keep_result(state: ExecutionState, container: ContainerState, scope: ScopeState, index: int, result: Value) -> None:
-    """A scope is gone; what it returned stays."""
+    """A scope is gone; what it returned stays, unless the results of its container are left to the log."""
+    state.resident_bytes -= sum(node.bytes for node in scope.nodes.values())
+    if container.in_log:
+        container.result_bytes += size_of(result) + 1
+        return
     size = _size(result)
     container.results[index] = result
     container.result_bytes += size
-    state.resident_bytes += size - sum(node.bytes for node in scope.nodes.values())
+    state.resident_bytes += size
+
+
+def leave_results(state: ExecutionState, container: ContainerState, last: Value) -> None:
+    """Nobody reads a container's results. Once they are large, or the ``last`` is stored, only the log has them."""
+    if container.in_log or not (container.result_bytes > INLINE_LIMIT_BYTES or holds_descriptor(last)):
+        return
+    _drop(state, container, container.results.values())
+    state.resident_bytes -= container.result_bytes
+    container.result_bytes = sum(size_of(result) + 1 for result in container.results.values())
+    container.in_log = True
+    container.results.clear()
+
+
+def forget_collected(state: ExecutionState, container: ContainerState, gone: Sequence[Value]) -> None:
+    """Results are in a chunk now: caches may forget those that were stored by themselves, but for what others read."""
+    size = sum(map(_size, gone))
+    container.result_bytes -= size
+    state.resident_bytes -= size
+    _drop(state, container, gone)
+
+
+def _drop(state: ExecutionState, container: ContainerState, gone: Iterable[Value]) -> None:
+    kept = {name for value in container.last.values() for name in payload_ids(value)}
+    state.dropped.extend(name for value in gone for name in payload_ids(value) if name not in kept)
 
 
 def drop_inner(state: ExecutionState, container: ContainerState, scope: ScopeState, result: Value) -> None:
     """A scope is gone: caches may forget what it held besides its result and what outlives it (R36)."""
-    held = (result, *scope.exports.values(), *container.last.values())
-    kept = {payload_id for value in held for payload_id in _named(value)}
-    outputs = (node.output for node in scope.nodes.values())
-    state.dropped.extend(
-        value.payload_id for value in outputs if isinstance(value, StoredValue) and value.payload_id not in kept
-    )
-
-
-def _named(value: Value) -> Iterator[str]:
-    """What a value refers to: itself, or, as the result of several nodes, the outputs that it consists of (R12)."""
-    value = as_value(value)
-    if isinstance(value, StoredValue):
-        yield value.payload_id
-    elif isinstance(value, dict | list):
-        for part in value.values() if isinstance(value, dict) else value:
-            stored = as_value(part)
-            if isinstance(stored, StoredValue):
-                yield stored.payload_id
+    stored = [node.output for node in scope.nodes.values() if isinstance(node.output, StoredValue)]
+    if not stored:
+        return
+    held = (*scope.exports.values(), *container.last.values(), *(() if container.in_log else (result,)))
+    kept = {name for value in held for name in payload_ids(value)}
+    state.dropped.extend(name for value in stored for name in payload_ids(value) if name not in kept)
 
 
 def forget_results(state: ExecutionState, container: ContainerState) -> None:
     """A container has ended: its results live on in its output, if at all."""
-    state.resident_bytes -= container.result_bytes
+    if not container.in_log:
+        state.resident_bytes -= container.result_bytes
 
 
 def _size(value: Value) -> int:
-    return 0 if value is None or isinstance(value, StoredValue) else len(encode_json(value))
+    """Bytes that are inline: of a stored value only what of a manifest rides along."""
+    if isinstance(value, StoredValue):
+        return len(encode_json(value.rest)) if value.rest else 0
+    return 0 if value is None else len(encode_json(value))

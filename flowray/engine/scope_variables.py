@@ -36,7 +36,11 @@ def visible_shared(state: ExecutionState, scope: str) -> Entries:
 
 
 def change_variables(state: ExecutionState, scope: str, operations: Sequence[VariableOperation]) -> None:
-    """Apply operations of an instance in ``scope``. An isolated scope keeps them for the end of its container."""
+    """Apply operations of an instance in ``scope``. An isolated scope keeps them for the end of its container.
+
+    Those on the workflow's memory change no state, and wait for no container: the store applies them.
+    """
+    operations = [operation for operation in operations if not operation.workflow]
     if not operations:
         return
     home = _home(state, scope)
@@ -65,6 +69,8 @@ def refusal(
     touched: dict[str, Any] = {}
     for operation in operations:
         name = operation.name
+        if operation.workflow:
+            continue  # Checked where it was read; whatever another execution has done since, it happens (R17).
         if operation.shared:
             problem = unfit(entries, operation)
             if problem is not None:

@@ -9,7 +9,7 @@ from flowray.engine.plan_index import PlanIndex, edge_lives
 from flowray.engine.residency import forget
 from flowray.engine.state import ExecutionState, ScopeState, is_over
 from flowray.engine.statuses import NodeStatus
-from flowray.values import StoredValue
+from flowray.values import StoredValue, payload_ids
 
 
 def settle(
@@ -86,5 +86,5 @@ def _prune(index: PlanIndex, state: ExecutionState, scope: ScopeState, node_id: 
     if node_id in index.kept:
         return
     if isinstance(node.output, StoredValue):
-        state.dropped.append(node.output.payload_id)
+        state.dropped.extend(payload_ids(node.output))
     forget(state, node)

@@ -33,7 +33,7 @@ def changed(entries: Entries, operation: VariableOperation) -> Entries:
     """The entries after an operation. One that does not fit its entry replaces it: what is recorded has happened."""
     if operation.op == DELETE:
         return {key: entry for key, entry in entries.items() if key != operation.name}
-    value = _value_after(entries.get(operation.name), operation)
+    value = value_after(entries.get(operation.name), operation)
     return {**entries, operation.name: SharedEntry(value, len(encode_json(value)))}
 
 
@@ -66,7 +66,8 @@ def over_limit(entries: Entries, settings: PlanSettings) -> str | None:
     return None
 
 
-def _value_after(entry: SharedEntry | None, operation: VariableOperation) -> Json:
+def value_after(entry: SharedEntry | None, operation: VariableOperation) -> Json:
+    """What an operation other than ``DELETE`` makes of an entry, None being one that is not there."""
     if entry is None and operation.op == "append" and isinstance(operation.value, str):
         return operation.value  # As in FlowMaestro: text appended to nothing stays text.
     return combined(None if entry is None else entry.value, operation)

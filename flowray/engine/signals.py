@@ -17,6 +17,8 @@ class Pause(msgspec.Struct, frozen=True, omit_defaults=True):
     runtime's default. Then ``timeout_value`` is the answer, or without one the node fails with WAITPOINT_TIMEOUT. The
     answer is also set as each of ``variables``. ``token``: 128 random bits that complete it, the runtime's unless given
     (R30). ``name``: the waitpoint of that name in this execution, which may be answered before anybody waits.
+    ``source``: what else answers it (``waitpoint_sources``), of events only those that ``filter`` fits. ``tags``: to
+    find it by.
     """
 
     reason: str
@@ -28,6 +30,9 @@ class Pause(msgspec.Struct, frozen=True, omit_defaults=True):
     variables: tuple[str, ...] = ()
     token: str = ""
     name: str = ""
+    source: str = ""
+    filter: dict[str, Any] = {}
+    tags: tuple[str, ...] = ()
 
 
 class Wait(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -76,13 +81,16 @@ class Signals(msgspec.Struct, frozen=True, omit_defaults=True):
 class VariableOperation(msgspec.Struct, frozen=True, omit_defaults=True):
     """A change of a variable that concurrent branches cannot lose (R17). ``op``: set, append, increment, merge.
 
-    ``shared``: of the entry ``name`` of shared memory instead, where ``op`` may also be delete.
+    ``shared``: of the entry ``name`` of shared memory instead, where ``op`` may also be delete. ``workflow``: of the
+    entry of the memory that all executions of the workflow share; no state holds it, the store applies the operation in
+    the commit of the event that it rides in.
     """
 
     op: str
     name: str
     value: Json = None
     shared: bool = False
+    workflow: bool = False
 
 
 class Usage(msgspec.Struct, frozen=True, omit_defaults=True):

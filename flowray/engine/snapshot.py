@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from flowray.engine.start_points import restored_selection
 from flowray.engine.state import STATE_VERSION, ExecutionState
-from flowray.errors import ErrorCode, FlowrayError
+from flowray.engine.versions import FIRST, Steps, brought_up
 from flowray.values import as_value
 
 _decoder = msgspec.json.Decoder(ExecutionState)
 
+STEPS: Steps = {}
+"""From each earlier version, what makes the next one of it. The first is the present one, so there is none yet."""
+
+
+class Versioned(msgspec.Struct):
+    """What is looked at first."""
+
+    version: int = FIRST
+
 
 def snapshot_to_json(state: ExecutionState) -> bytes:
     """The whole state as JSON with its version. The same events folded in the same order give the same bytes."""
-    return msgspec.json.encode(state)
+    # Fields at their defaults are left out, but what a version means must not change with the default.
+    encoded = msgspec.json.encode(state)
+    return b'{"version":%d%s%s' % (STATE_VERSION, b"" if encoded == b"{}" else b",", encoded[1:])
 
 
 def snapshot_from_json(data: bytes | str) -> ExecutionState:
     """Undo ``snapshot_to_json``. Raises FlowrayError UNSUPPORTED_VERSION for one that a newer flowray wrote."""
-    found = msgspec.json.decode(data, type=dict[str, Any]).get("version", STATE_VERSION)
-    if found > STATE_VERSION:
-        raise FlowrayError(
-            ErrorCode.UNSUPPORTED_VERSION,
-            f"The snapshot has version {found}; this flowray reads up to {STATE_VERSION}",
-            hint="Upgrade flowray, or drive the execution from its event log.",
-        )
-    state = _decoder.decode(data)
+    found = msgspec.json.decode(data, type=Versioned).version
+    if found == STATE_VERSION:
+        state = _decoder.decode(data)
+    else:
+        document = brought_up(msgspec.json.decode(data), "snapshot", STATE_VERSION, STEPS)
+        state = msgspec.convert(document, ExecutionState, str_keys=True)
     state.outputs = as_value(state.outputs)
     state.finish_output = as_value(state.finish_output)
     state.selection = restored_selection(state.selection)

@@ -65,6 +65,7 @@ class _Planning:
     def __init__(self, index: PlanIndex, request: StartRequest, past: PastRun | None) -> None:
         self.index, self.request, self.past = index, request, past
         self.problems: list[dict[str, Any]] = []
+        self.hint: str | None = None
         self.feeders: dict[str, list[str]] = {}
         self.followers: dict[str, list[str]] = {}
         for edge in index.plan.scopes[ROOT].edges:
@@ -110,6 +111,8 @@ class _Planning:
         elif self.index.chains[node_id]:
             around = self.index.chains[node_id][0]
             self._problem(name, f"{node_id!r} lies inside {around!r}, which runs as a whole: name {around!r}", node_id)
+            # Which of its instances, with which variables and results of earlier rounds? Nothing could say.
+            self.hint = f"name {around!r}, which runs with everything in it, or pin {node_id!r} for every round"
 
     def _pin(self, node_id: str, value: Any) -> None:
         known = self.index.nodes.get(node_id)
@@ -311,7 +314,7 @@ class _Planning:
             ErrorCode.INVALID_START_POINT,
             self.problems[0]["message"] + more,
             details={"errors": self.problems, "node_id": self.problems[0]["node_id"]},
-            hint="pin the outputs that are missing, or begin at an earlier node" if self.run is not None else None,
+            hint=self.hint if self.run is None else "pin the outputs that are missing, or begin at an earlier node",
         )
 
 

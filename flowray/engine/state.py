@@ -11,7 +11,7 @@ from flowray.engine.shared_memory import SharedEntry
 from flowray.engine.signals import ChildCall, NodeError, Pause, Usage, VariableOperation
 from flowray.engine.start_points import Selection
 from flowray.engine.statuses import TERMINAL_EXECUTION, TERMINAL_NODE, ExecutionStatus, NodeStatus
-from flowray.values import Json, Value, to_wire
+from flowray.values import Chunk, Value
 
 STATE_VERSION = 1
 
@@ -22,7 +22,8 @@ class NodeState(msgspec.Struct, omit_defaults=True):
     ``waits`` incoming edges are still pending, ``live`` of the settled flow edges live. ``tries`` grows only after a
     received failure (R31). ``has_output`` is False before completion and after pruning. ``due_at``: when a waiting
     instance goes on by itself, ms since the epoch. ``bytes`` of the output count as resident. ``child``: the call of
-    the workflow that it waits for, ``child_id`` the execution, once that is there.
+    the workflow that it waits for, ``child_id`` the execution, once that is there. ``epoch``: of the owner that has
+    started the attempt.
     """
 
     status: NodeStatus = NodeStatus.PENDING
@@ -47,6 +48,7 @@ class NodeState(msgspec.Struct, omit_defaults=True):
     waitpoint: str = ""
     waiting_since: int = 0
     child_id: str = ""
+    epoch: int = 0
 
 
 class Hold(msgspec.Struct, omit_defaults=True):
@@ -97,7 +99,9 @@ class ContainerState(msgspec.Struct, omit_defaults=True):
     ``maxIterations`` cut the collection. ``broken``: a round asked to break. ``again``: the present round of an
     implicit loop leads back to its head. ``closing``: its END is to aggregate the results. ``first``: the index of the
     first scope that ended without an error, -1 before. ``changes``: what isolated scopes did to variables (R17).
-    ``items`` is a list, or a manifest of a large one (R16).
+    ``items`` is a list, or a manifest of a large one (R16). Large results are put into ``chunks`` as they fill, those
+    before ``gathered`` are looked at, those before ``collecting`` are on their way into a chunk; ``results`` holds what
+    is in none. ``in_log``: nobody reads the results, and they are too large to be kept all the same.
     """
 
     opened: bool = False
@@ -119,6 +123,13 @@ class ContainerState(msgspec.Struct, omit_defaults=True):
     first: int = -1
     result_bytes: int = 0
     changes: dict[int, list[VariableOperation]] = {}
+    chunks: list[Chunk] = []
+    chunk_bytes: int = 0
+    preview: str = ""
+    gathered: int = 0
+    gathered_bytes: int = 0
+    collecting: int = 0
+    in_log: bool = False
 
     @property
     def question(self) -> int:
@@ -127,9 +138,26 @@ class ContainerState(msgspec.Struct, omit_defaults=True):
         """
         return self.next_index + (3 if self.closing else 2) if self.opened else 1
 
-    def ordered_results(self) -> list[Json]:
-        """One entry per started round so far, null for one that has not ended (R12)."""
-        return [to_wire(self.results.get(index)) for index in range(self.next_index)]
+    @property
+    def is_asking(self) -> bool:
+        """Whether an answer is due."""
+        return self.asking or self.collecting > 0
+
+    @property
+    def questions(self) -> tuple[int, ...]:
+        """The questions that are to be answered now."""
+        asked = (self.question,) if self.asking else ()
+        return (*asked, self.collect_question) if self.collecting else asked
+
+    @property
+    def collected(self) -> int:
+        """How many results are in chunks."""
+        return self.chunks[-1].end if self.chunks else 0
+
+    @property
+    def collect_question(self) -> int:
+        """Numbers the question for the next chunk, apart from the other ones, which go on beside it: below 0."""
+        return -1 - self.collected
 
 
 class ExecutionState(msgspec.Struct, omit_defaults=True):
@@ -206,3 +234,16 @@ def work_done(state: ExecutionState) -> None:
 def is_over(node: NodeState) -> bool:
     """True for an instance that will not change any more."""
     return node.status in TERMINAL_NODE
+
+
+def is_redriven(state: ExecutionState) -> bool:
+    """It has crashed in the middle of its work and is to go on: queued, yet begun."""
+    return state.status is ExecutionStatus.QUEUED and bool(state.scopes)
+
+
+def next_wake(state: ExecutionState) -> int | None:
+    """When a resting execution goes on by itself, ms since the epoch."""
+    times = [due_at for due_at in state.waiting.values() if due_at >= 0]
+    if state.deadline_ms is not None:
+        times.append(state.deadline_ms)
+    return min(times, default=None)

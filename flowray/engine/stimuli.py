@@ -34,6 +34,10 @@ class Start(Stimulus, tag="start", frozen=True):
     selection: Selection | None = None
 
 
+class Expire(Stimulus, tag="expire", frozen=True):
+    """It was not started within its time to live. Means nothing once it has started."""
+
+
 class AttemptStarted(Stimulus, tag="attempt_started", frozen=True):
     """A lane has begun the attempt: its timeout counts from here (R14)."""
 
@@ -118,9 +122,14 @@ class WaitAnswered(Stimulus, tag="wait_answered", frozen=True):
 
 
 class WaitExpired(Stimulus, tag="wait_expired", frozen=True):
-    """Nobody answered a waitpoint in time: decided where answers are kept, so that none that came first is lost."""
+    """Nobody answered a waitpoint in time: decided where answers are kept, so that none that came first is lost.
+
+    ``code``: it cannot be answered at all, for this reason. ``message`` says more than the engine knows.
+    """
 
     waitpoint: str
+    code: str = ""
+    message: str = ""
 
 
 class PauseRequested(Stimulus, tag="pause_requested", frozen=True):
@@ -173,14 +182,18 @@ class CancelRequested(Stimulus, tag="cancel_requested", frozen=True):
 
 
 class Recovered(Stimulus, tag="recovered", frozen=True):
-    """A new owner has taken the execution over after its former owner died (R22, R38)."""
+    """A new owner has taken the execution over after its former owner died (R22, R38).
+
+    ``adopted``: attempts, as ``(instance, attempt)``, that go on where they run; all others are lost.
+    """
 
     epoch: int
     reason: str = ""
+    adopted: frozenset[tuple[str, int]] = frozenset()
 
 
 AnyStimulus: TypeAlias = (
-    Start | AttemptStarted | AttemptSucceeded | AttemptFailed | AttemptLost | TokensProduced | NodeLogged | TimerFired
-    | WaitAnswered | WaitExpired | PauseRequested | ResumeRequested | ChildStarted | ChildEnded | CancelRequested
-    | Recovered
+    Start | Expire | AttemptStarted | AttemptSucceeded | AttemptFailed | AttemptLost | TokensProduced | NodeLogged
+    | TimerFired | WaitAnswered | WaitExpired | PauseRequested | ResumeRequested | ChildStarted | ChildEnded
+    | CancelRequested | Recovered
 )  # fmt: skip

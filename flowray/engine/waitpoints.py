@@ -32,7 +32,7 @@ def opened(turn: Turn, found: attempts.Attempt) -> None:
     if closed.status == COMPLETED:
         _complete(turn, found, closed.data, {}, closed.by)
     else:
-        _expire(turn, found)
+        _expire(turn, found, "")
 
 
 def answered(turn: Turn, stimulus: st.WaitAnswered) -> None:
@@ -48,13 +48,16 @@ def answered(turn: Turn, stimulus: st.WaitAnswered) -> None:
 
 
 def expired(turn: Turn, stimulus: st.WaitExpired) -> None:
-    """Nobody has answered in time."""
+    """Nobody has answered in time, or nobody can."""
     waiting = _waiting(turn, stimulus.waitpoint)
     if not waiting:
         return
-    _close(turn, stimulus.waitpoint, TIMED_OUT)
+    _close(turn, stimulus.waitpoint, CANCELLED if stimulus.code else TIMED_OUT)
     for found in waiting:
-        _expire(turn, found)
+        if stimulus.code:
+            _fail(turn, found, stimulus.code, stimulus.message)
+        else:
+            _expire(turn, found, stimulus.message)
 
 
 def _close(turn: Turn, key: str, status: str, data: Value = None, by: str | None = None) -> None:
@@ -74,17 +77,17 @@ def _complete(turn: Turn, found: attempts.Attempt, data: Value, variables: dict[
     attempts.complete_waiting(turn, found, data, variables=operations, by=by)
 
 
-def _expire(turn: Turn, found: attempts.Attempt) -> None:
+def _expire(turn: Turn, found: attempts.Attempt, message: str) -> None:
     pause = found.state.pause
     if pause is not None and pause.timeout_value is not msgspec.UNSET:
         _complete(turn, found, pause.timeout_value, {}, None)
         return
     since = f" within {pause.timeout_ms} ms" if pause is not None and pause.timeout_ms is not None else ""
-    _fail(turn, found, ErrorCode.WAITPOINT_TIMEOUT, f"Nobody answered {found.node.id!r}{since}")
+    _fail(turn, found, ErrorCode.WAITPOINT_TIMEOUT, message or f"Nobody answered {found.node.id!r}{since}")
 
 
-def _fail(turn: Turn, found: attempts.Attempt, code: ErrorCode, message: str) -> None:
-    error = NodeError(message=message, code=code.value, details={"waitpoint": found.state.waitpoint})
+def _fail(turn: Turn, found: attempts.Attempt, code: str, message: str) -> None:
+    error = NodeError(message=message, code=str(code), details={"waitpoint": found.state.waitpoint})
     if found.state.due_at is not None:
         turn.command(CancelTimer(attempts.wait_timer(found.instance, found.state)))
     failure = st.AttemptFailed(

@@ -104,7 +104,7 @@ async def _check_cursor(log: EventLog, execution_id: str, after: int) -> tuple[i
     """``(after, is it the terminal event?)``."""
     if after <= 0:
         return 0, False
-    found = await asyncio.to_thread(log.read, execution_id, after - 1, 1)
+    found = await asyncio.to_thread(log.read, execution_id, after - 1, 2)  # A crashed execution may be redriven.
     if not found or found[0].seq != after:
         raise FlowrayError(
             ErrorCode.INVALID_CURSOR,

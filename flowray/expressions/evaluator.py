@@ -26,7 +26,8 @@ from flowray.expressions.functions import FUNCTIONS, LAMBDA_METHODS, METHODS, so
 from flowray.expressions.limits import MAX_STEPS, expression_error, within_text_limit
 from flowray.expressions.names import MISSING, Names
 from flowray.expressions.parser import parse_condition, parse_expression
-from flowray.expressions.resolution import is_known, resolve, step_into
+from flowray.expressions.resolution import is_known, resolve, resolve_part, step_into
+from flowray.expressions.stored_lists import PARTLY, StoredList, whole
 from flowray.expressions.syntax import (
     Access,
     Call,
@@ -69,6 +70,13 @@ def evaluate(node: Node, names: Names) -> Any:
     return _guarded(lambda: _Evaluation(names).value(node))
 
 
+def evaluate_part(node: Node, names: Names) -> Any:
+    """As ``evaluate``; a stored list is not read but returned as it is (R16)."""
+    if type(node) is Path:
+        return resolve_part(names, node.root, node.keys)
+    return _guarded(lambda: _Evaluation(names).part(node))
+
+
 def evaluate_text(text: str, names: Names) -> Json:
     """The value of an expression; null if it is missing. Raises EXPRESSION_ERROR if it does not parse."""
     value = evaluate(parse_expression(text), names)
@@ -109,6 +117,12 @@ class _Evaluation:
     def value(self, node: Node) -> Any:
         """JSON or MISSING."""
         self.spend(1)
+        value = _RULES[type(node)](self, node)
+        return whole(value) if type(value) in PARTLY else value
+
+    def part(self, node: Node) -> Any:
+        """JSON or MISSING, or a stored list of which nothing has to be read yet."""
+        self.spend(1)
         return _RULES[type(node)](self, node)
 
     def plain(self, node: Node) -> Any:
@@ -127,7 +141,7 @@ class _Evaluation:
 
     def path(self, node: Path) -> Any:
         if node.root not in self.locals:
-            return resolve(self.names, node.root, node.keys)
+            return resolve_part(self.names, node.root, node.keys)
         value = self.locals[node.root]
         for key in node.keys:
             value = step_into(value, key)
@@ -206,8 +220,12 @@ class _Evaluation:
         return FUNCTIONS[node.name].apply(*arguments)
 
     def filtered(self, node: Filtered) -> Any:
-        value = self.value(node.value)
+        value = self.part(node.value)
         for step in node.filters:
+            if type(value) is StoredList and step.name in ENDS:
+                value = ENDS[step.name](value)
+                continue
+            value = whole(value)
             if (value is MISSING or value is None) and step.name != "default":
                 continue
             arguments = [self.plain(argument) for argument in step.arguments]
@@ -216,7 +234,7 @@ class _Evaluation:
         return value
 
     def access(self, node: Access) -> Any:
-        value = self.value(node.base)
+        value = self.part(node.base)
         for step in node.steps:
             if value is MISSING or value is None:
                 return MISSING
@@ -236,6 +254,10 @@ class _Evaluation:
         return step_into(value, key)
 
     def method(self, value: Any, step: Method) -> Any:
+        if type(value) is StoredList and step.name == "at":
+            index = to_number(self.plain(step.arguments[0])) or 0
+            return _at(value, int(index))
+        value = whole(value)
         self.spend(_weight(value))
         if step.name in LAMBDA_METHODS:
             return self.list_method(value, step) if isinstance(value, list) else None
@@ -298,6 +320,20 @@ class _Evaluation:
             elif isinstance(current, dict):
                 pending.extend(current.values())
         return value
+
+
+def _at(value: StoredList, index: int) -> Any:
+    """An entry, counted from the end if ``index`` is negative; null outside."""
+    index += len(value) if index < 0 else 0
+    return value.entry(index) if 0 <= index < len(value) else None
+
+
+ENDS: dict[str, Callable[[StoredList], Any]] = {
+    "first": lambda value: _at(value, 0),
+    "last": lambda value: _at(value, -1),
+    "length": len,
+}
+"""Filters that read a stored list by index."""
 
 
 def _weight(value: Any) -> int:

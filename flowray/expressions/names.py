@@ -33,6 +33,7 @@ class Names:
     (R6). ``flatten`` offers the keys of outputs as names of last resort. ``bound`` holds the names that enclosing
     loops and parallels give to their item and index, innermost winning; they come before all others. ``now_ms`` (since
     the epoch) and ``elapsed_ms`` (since the execution started) are what ``$now`` and ``$elapsed`` read.
+    ``partly_loaded``: some values are lists of which only parts are in memory (R16).
     """
 
     loop: Mapping[str, Any] | None = None
@@ -50,3 +51,4 @@ class Names:
     bound: Mapping[str, Any] = field(default_factory=dict)
     now_ms: int | None = None
     elapsed_ms: int | None = None
+    partly_loaded: bool = False

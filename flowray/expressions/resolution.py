@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flowray.expressions.names import MISSING, Names
+from flowray.expressions.stored_lists import PartlyStored, StoredList, whole
 from flowray.expressions.syntax import Key
 
 PREFIXES = frozenset({"loop", "parallel", "shared", "var", "inputs", "env", "secret"})
@@ -35,6 +36,8 @@ def step_into(value: Any, key: Key) -> Any:
     Only JSON is read, never an attribute of a Python object, so names such as ``__class__`` or ``constructor`` are
     missing unless the data has such a key.
     """
+    if type(value) is StoredList:
+        return _entry_of(value, key)
     if isinstance(value, dict | Mapping):
         return value.get(key if isinstance(key, str) else str(key), MISSING)
     if not isinstance(value, list | str):
@@ -48,6 +51,16 @@ def step_into(value: Any, key: Key) -> Any:
     return value[key] if 0 <= key < len(value) else MISSING
 
 
+def _entry_of(value: StoredList, key: Key) -> Any:
+    if isinstance(key, str):
+        if key == "length":
+            return len(value)
+        if not (key.isascii() and key.isdigit() and len(key) < 16):
+            return MISSING
+        key = int(key)
+    return value.entry(key) if 0 <= key < len(value) else MISSING
+
+
 def walk(value: Any, keys: tuple[Key, ...]) -> Any:
     """``value`` and then each key; MISSING as soon as one is."""
     for key in keys:
@@ -59,6 +72,11 @@ def walk(value: Any, keys: tuple[Key, ...]) -> Any:
 
 def resolve(names: Names, root: str, keys: tuple[Key, ...]) -> Any:
     """The value of a reference, or MISSING. A known node that did not run reads null (R6)."""
+    return whole(resolve_part(names, root, keys))
+
+
+def resolve_part(names: Names, root: str, keys: tuple[Key, ...]) -> Any:
+    """As ``resolve``; of a stored list, which the caller will step into, nothing is read yet (R16)."""
     if root in PREFIXES:
         value = _resolve_prefixed(names, root, keys)
         if value is not MISSING:
@@ -111,7 +129,7 @@ def _resolve_prefixed(names: Names, prefix: str, keys: tuple[Key, ...]) -> Any:
         # The bare word is the whole source, unless something of that name exists. Never a dump of env or secrets.
         if prefix not in _READABLE_WHOLE or look_up(names, prefix) is not MISSING:
             return MISSING
-        return dict(source)
+        return source if isinstance(source, PartlyStored) else dict(source)
     first = str(keys[0])
     value = _iteration_field(source, first) if prefix in ("loop", "parallel") else source.get(first, MISSING)
     return value if value is MISSING else walk(value, keys[1:])

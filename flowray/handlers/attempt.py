@@ -5,29 +5,34 @@ from __future__ import annotations
 import asyncio
 import inspect
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
-from flowray.definition.node_type import Role
+from flowray.definition.node_type import Effects, Role
+from flowray.engine.commands import COLLECT
+from flowray.engine.plan_index import CONTAINER_ROLES
 from flowray.engine.signals import NodeError, Signals, Usage, VariableOperation
 from flowray.engine.stimuli import AttemptFailed, AttemptStarted, AttemptSucceeded, NodeLogged, Stimulus
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.expressions.names import Names
+from flowray.expressions.stored_lists import NotLoadedError, StoredList
 from flowray.expressions.template import FillOptions, TemplateWarning
-from flowray.handlers.collection import chunks_of
+from flowray.handlers.chunks import collect, store_list
 from flowray.handlers.handler import Cancellation, NodeHandler, NodeInput, NodeResult, system_now_ms
 from flowray.handlers.log_view import log_view, shortened
 from flowray.handlers.masking import mask_text, secret_values
 from flowray.handlers.node_config import parse_config
 from flowray.handlers.node_task import NodeTask
+from flowray.handlers.read_ahead import touch
 from flowray.handlers.references import fill_config
 from flowray.handlers.registry import NodeRegistry
 from flowray.handlers.services import Services
 from flowray.handlers.task_names import load_names
 from flowray.handlers.token_batches import TokenBatches
+from flowray.handlers.workflow_memory import check_shareable
 from flowray.values import (
     Json,
     StoredValue,
@@ -47,6 +52,8 @@ LET_GO_S = 5.0
 """How long a stopped handler may take to close its connections before the attempt ends without it."""
 
 Emit = Callable[[Stimulus], None]
+
+_T = TypeVar("_T")
 
 
 async def run_attempt(
@@ -103,6 +110,9 @@ class _Attempt:
         deadline = asyncio.timeout(None if limit.ms is None else max(limit.ms, 0) / 1000)
         try:
             async with deadline:
+                if task.sentinel == COLLECT:
+                    chunk = await self._unless_cancelled(collect(task, self.services.payloads))
+                    return self._succeeded(chunk)
                 result = await self._unless_cancelled(self._execute())
             return await self._finished(result)
         except FlowrayError as error:
@@ -125,7 +135,7 @@ class _Attempt:
                 limit = _Limit(left, "the execution's deadline")
         return limit
 
-    async def _unless_cancelled(self, work: Any) -> NodeResult:
+    async def _unless_cancelled(self, work: Coroutine[Any, Any, _T]) -> _T:
         """The result of ``work``, which is stopped when the attempt is cancelled. Raises _CancelledError then."""
         running = asyncio.ensure_future(work)
         watching = asyncio.ensure_future(self.cancellation.wait())
@@ -133,8 +143,7 @@ class _Attempt:
             await asyncio.wait((running, watching), return_when=asyncio.FIRST_COMPLETED)
             if not running.done():
                 raise _CancelledError
-            result: NodeResult = running.result()
-            return result
+            return running.result()
         finally:
             # Whoever left early (cancelled, out of time) waits until the handler has closed what it had open.
             watching.cancel()
@@ -146,13 +155,35 @@ class _Attempt:
     async def _execute(self) -> NodeResult:
         names = await load_names(self.task, self.services, self.started_at)
         options = FillOptions(keep_unresolved=self.task.keep_unresolved, dollar=self.task.dollar)
-        warnings: list[TemplateWarning] = []
         node_type = self.handler.node_type
-        self.config = fill_config(self.task.config, node_type.fields, names, options, warnings)
-        for warning in warnings:
+        for warning in await self._fill(names, options):
             self._log(warning.message, "warning", pointer=warning.pointer, placeholder=warning.placeholder)
         node = self._node_input(names, options)
         node.parsed = parse_config(node_type.config_model, self.config, self.task.node_type)
+        while True:
+            try:
+                return await self._handled(node)
+            except NotLoadedError as missing:
+                if node_type.effects is Effects.WRITE:
+                    raise  # What it has done it would do again.
+                await missing.load()
+
+    async def _fill(self, names: Names, options: FillOptions) -> list[TemplateWarning]:
+        """Fill the config, and load what it, and the handler later, read of lists in chunks (R16)."""
+        node_type, task = self.handler.node_type, self.task
+        keeps_lists = node_type.role in CONTAINER_ROLES
+        while True:
+            warnings: list[TemplateWarning] = []
+            try:
+                self.config = fill_config(
+                    task.config, node_type.fields, names, options, warnings, keeps_lists=keeps_lists
+                )
+                touch(task.config, node_type.fields, names, options, task.sentinel)
+                return warnings
+            except NotLoadedError as missing:
+                await missing.load()
+
+    async def _handled(self, node: NodeInput) -> NodeResult:
         if inspect.iscoroutinefunction(self.handler.execute):
             result = await self.handler.execute(node)
         else:
@@ -175,7 +206,7 @@ class _Attempt:
             tries=task.tries, idempotency_key=task.idempotency_key, deadline_ms=task.deadline_ms,
             sentinel=task.sentinel, round=task.round, stream_id=task.stream_id, cancellation=self.cancellation,
             emit_token=self.batches.add, log=self._log_from_anywhere, now_ms=self.now_ms, timeout_ms=task.timeout_ms,
-            fill_options=options,
+            fill_options=options, memory=task.memory,
         )  # fmt: skip
 
     def _log_from_anywhere(self, message: str, level: str = "info", **fields: Json) -> None:
@@ -198,15 +229,20 @@ class _Attempt:
         signals = await self._stored_call(result.signals)
         await self._settle()
         usage = result.usage or (result.streaming.usage if result.streaming else None)
+        return self._succeeded(
+            output, signals=signals, variables=self._operations(result.variables), usage=usage,
+            stream_id=self.task.stream_id or None if self.batches.streamed else None, input=self._shown(self.config),
+        )  # fmt: skip
+
+    def _succeeded(self, output: Value, **fields: Any) -> AttemptSucceeded:
         return AttemptSucceeded(
             ts=self.now_ms(), instance=self.task.instance, attempt=self.task.attempt, output=output,
-            signals=signals, variables=self._operations(result.variables), usage=usage,
-            stream_id=self.task.stream_id or None if self.batches.streamed else None,
-            started_at=self.started_at, ended_at=self.now_ms(), input=self._shown(self.config),
+            started_at=self.started_at, ended_at=self.now_ms(), **fields,
         )  # fmt: skip
 
     def _operations(self, operations: tuple[VariableOperation, ...]) -> tuple[VariableOperation, ...]:
         """Changes of variables with values that are JSON and nobody else's: they become part of the state (R17)."""
+        check_shareable(operations, self.task.workflow_id)
         return tuple(
             msgspec.structs.replace(operation, value=decode_json(self._encoded(operation.value)))
             for operation in operations
@@ -223,13 +259,16 @@ class _Attempt:
         The answer of a START is for the engine, which reads a list by index: a large one travels as chunks (R16). Of an
         output node the engine merges the keys: each large value is stored by itself, the object around them is not.
         """
+        items = data.get("items") if self.task.sentinel == "open" and isinstance(data, dict) else None
+        if isinstance(items, StoredList):
+            return {"items": to_wire(items.manifest)}
         encoded = self._encoded(data)
         inline = self.task.inline_limit_bytes
         if len(encoded) <= inline:
             return decode_json(encoded)
         key = f"{self.task.instance}#{self.task.attempt}"
-        if self.task.sentinel == "open" and isinstance(data, dict) and isinstance(data.get("items"), list):
-            return await self._chunked(key, data["items"])
+        if isinstance(items, list):
+            return {"items": to_wire(await store_list(items, self.task.values_of, key, self.services.payloads))}
         if self.handler.node_type.role is Role.OUTPUT and isinstance(data, dict):
             # Each gets its share of the limit, so that all that stays inline is within it.
             limit = inline // len(data)
@@ -245,13 +284,6 @@ class _Attempt:
         key = f"{self.task.instance}#{self.task.attempt}"
         inputs = {name: to_wire(await self._kept(f"{key}/{name}", value, limit)) for name, value in call.inputs.items()}
         return msgspec.structs.replace(signals, child=msgspec.structs.replace(call, inputs=inputs))
-
-    async def _chunked(self, key: str, items: list[Json]) -> Json:
-        chunks: list[Json] = []
-        for number, (chunk, encoded) in enumerate(chunks_of(items)):
-            payload_id = await self.services.payloads.store(self.task.values_of, f"{key}/{number}", encoded)
-            chunks.append(to_wire(StoredValue(payload_id, len(encoded), len(chunk))))
-        return {"total": len(items), "chunks": chunks}
 
     async def _kept(self, key: str, value: Json, limit: int) -> Value:
         encoded = encode_json(value)
@@ -313,6 +345,8 @@ class _Attempt:
         return view.get(key, view)
 
     def _shown(self, value: Json) -> Json:
+        if isinstance(value, dict):
+            value = {key: part.shown() if isinstance(part, StoredList) else part for key, part in value.items()}
         return log_view(_plain(value), self.secrets)
 
 

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
 from typing import Any
 
 from flowray.errors import ErrorCode, FlowrayError
+from flowray.expressions.stored_lists import StoredList, whole
 from flowray.handlers.handler import NodeInput
 from flowray.handlers.node_config import number_of
-from flowray.values import Json, decode_json, encode_json
-
-CHUNK_BYTES = 128 * 1024
-"""Of a large collection: a lane reads a whole chunk for one item, and a chunk costs the engine a descriptor."""
+from flowray.values import Json, decode_json
 
 _FENCE = re.compile(r"\A\s*```[\w-]*\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
 
 
-def as_items(value: Json, source: str, dialect: str = "flowray") -> list[Json]:
-    """``value`` as a list: a list as it is, an object as its pairs, text parsed as JSON with code fences allowed (R12).
+def as_items(value: Json, source: str, dialect: str = "flowray") -> list[Json] | StoredList:
+    """``value`` as a list: a list as it is, in chunks or not, an object as its pairs, text parsed as JSON with code
+    fences allowed (R12).
 
     A pair is ``{"key": …, "value": …}``, in SIM's dialect ``[key, value]``. ``source`` is the reference as written, for
     messages. Raises COLLECTION_INVALID for anything else.
     """
+    if isinstance(value, StoredList):
+        return value
     if isinstance(value, str):
         fenced = _FENCE.match(value)
         try:
@@ -37,24 +37,9 @@ def as_items(value: Json, source: str, dialect: str = "flowray") -> list[Json]:
     return value
 
 
-def chunks_of(items: Sequence[Json]) -> Iterator[tuple[Sequence[Json], bytes]]:
-    """``items`` in order, cut into lists of about ``CHUNK_BYTES`` of JSON, each with its text (R16)."""
-    texts: list[bytes] = []
-    start, size = 0, 2
-    for index, item in enumerate(items):
-        text = encode_json(item)
-        if texts and size + len(text) > CHUNK_BYTES:
-            yield items[start:index], b"[" + b",".join(texts) + b"]"
-            start, texts, size = index, [], 2
-        texts.append(text)
-        size += len(text) + 1
-    if texts:
-        yield items[start:], b"[" + b",".join(texts) + b"]"
-
-
 def results_so_far(node: NodeInput) -> list[Json]:
     """What the scopes of the container ``node`` have returned, as its END reads it."""
-    results = node.names.containers.get(node.node_id, {}).get("results")
+    results = whole(node.names.containers.get(node.node_id, {}).get("results"))
     return results if isinstance(results, list) else []
 
 

@@ -20,7 +20,7 @@ from flowray.engine.signals import NodeError, Signals, Usage, VariableOperation
 from flowray.errors import ErrorCode
 from flowray.expressions.names import Names
 from flowray.expressions.template import DEFAULT_OPTIONS, FillOptions
-from flowray.handlers.services import Services
+from flowray.handlers.services import MemoryPlace, Services
 from flowray.values import Json
 
 
@@ -70,7 +70,8 @@ class NodeInput:
     ``emit_token(text, tokens=1)`` streams; ``log(message, level="info", **fields)`` records a line. ``parsed`` is
     ``config`` as the node type's config model, once validated. ``now_ms`` is the clock; handlers read no other.
     ``timeout_ms`` bounds the attempt, or None. ``fill_options`` is how templates are read in this dialect, for
-    handlers that fill some themselves.
+    handlers that fill some themselves. ``memory`` says what ``services.memory`` is to be asked for; None for an
+    execution of no stored workflow.
     """
 
     execution_id: str
@@ -99,6 +100,7 @@ class NodeInput:
     now_ms: Callable[[], int] = system_now_ms
     timeout_ms: int | None = None
     fill_options: FillOptions = DEFAULT_OPTIONS
+    memory: MemoryPlace | None = None
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import aclosing
 from typing import Any, Literal
 
@@ -15,6 +16,9 @@ from flowray.handlers.handler import NodeInput, NodeResult, Streaming
 from flowray.handlers.node_config import NodeConfig, config_of, rename, text_of
 from flowray.handlers.services import ChatChunk, ChatRequest
 from flowray.values import Json, decode_json, encode_json
+
+DEFAULT_PROVIDER = "openai"
+"""Who is asked where a node names no provider."""
 
 WINDOW_MESSAGES = 10
 WINDOW_TOKENS = 4_000
@@ -108,6 +112,15 @@ def estimated_usage(request: ChatRequest, text: str, model: str) -> Usage:
     )  # fmt: skip
 
 
+def provider_limit(config: Mapping[str, Any]) -> str | None:
+    """Nodes that ask a provider are under the limit of its name; an endpoint of a node's own has no name."""
+    provider = config.get("provider")
+    if isinstance(provider, str) and provider:
+        return provider
+    own = any(config.get(name) for name in ("baseUrl", "base_url", "baseURL", "endpoint"))
+    return None if own else DEFAULT_PROVIDER
+
+
 class LlmHandler:
     """Output: ``{text, usage, model, provider, finishReason}``; ``toolCalls`` if any.
 
@@ -121,6 +134,7 @@ class LlmHandler:
         category="ai",
         effects=Effects.READ,
         streams=True,
+        default_limit=provider_limit,
         fields=dict.fromkeys(("provider", "outputSchema", "jsonSchema", "responseFormat", "tools"), FieldKind.LITERAL),
     )
 

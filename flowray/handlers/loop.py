@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from flowray.definition.node_type import Effects, FieldKind, NodeType, Role
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.expressions.conversions import truthy
-from flowray.handlers.collection import as_count, as_items, results_so_far
+from flowray.handlers.collection import as_count, as_items
 from flowray.handlers.handler import NodeInput, NodeResult
 from flowray.handlers.node_config import NodeConfig, config_of, rename
 from flowray.handlers.references import evaluate_condition
@@ -52,10 +52,7 @@ class LoopConfig(NodeConfig):
 
 
 class LoopHandler:
-    """At ``open``: ``{"items": […]}``, or ``{"total": n}`` (null for while); at ``condition``: ``{"continue": …}``.
-
-    At ``close``, asked only where the results are large: the results.
-    """
+    """At ``open``: ``{"items": […]}``, or ``{"total": n}`` (null for while); at ``condition``: ``{"continue": …}``."""
 
     node_type = NodeType(
         name="loop",
@@ -81,8 +78,6 @@ class LoopHandler:
         config = config_of(node, LoopConfig)
         if node.sentinel == "condition":
             return NodeResult(data={"continue": await self._goes_on(node, config)})
-        if node.sentinel == "close":
-            return NodeResult(data=results_so_far(node))
         match config.loop_type:
             case "forEach":
                 if "arrayPath" not in _present(node) and config.array_path is None:

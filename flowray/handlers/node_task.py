@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from flowray.handlers.services import MemoryPlace
 from flowray.plan import PlanResources
 from flowray.values import INLINE_LIMIT_BYTES, StoredValue, Value, as_value
 
@@ -26,7 +27,10 @@ class NodeTask(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     ``epoch`` is the owner's (R22). ``timeout_ms`` counts from the start of
     the attempt, ``deadline_ms`` is absolute. ``stream_id`` is empty for a node that does not stream. ``lane`` and
     ``resources`` say where the attempt is to run. An output above ``inline_limit_bytes`` is stored, one above
-    ``output_limit_bytes`` is an error.
+    ``output_limit_bytes`` is an error. ``limits`` are the named limits that it runs under, and ``estimated_tokens``
+    what it may spend of them. ``memory``: where the entries are that executions of the workflow share, for a
+    node that may look them up; None for an execution of no stored workflow. ``entries``: the results, from ``round``
+    on, that the sentinel ``collect`` is to put into one chunk (R16).
     """
 
     execution_id: str
@@ -35,6 +39,7 @@ class NodeTask(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     node_type: str
     payload_owner: str = ""
     workflow_id: str | None = None
+    memory: MemoryPlace | None = None
     workflow_name: str = ""
     node_name: str = ""
     dialect: str = "flowray"
@@ -69,6 +74,9 @@ class NodeTask(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     output_limit_bytes: int | None = None
     lane: str = "io"
     resources: PlanResources | None = None
+    limits: tuple[str, ...] = ()
+    entries: tuple[Value, ...] = ()
+    estimated_tokens: int = 0
 
     @property
     def values_of(self) -> str:
@@ -77,7 +85,10 @@ class NodeTask(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     @property
     def reads_stored_values(self) -> bool:
-        """True if large values must be read from the payload store before it can run (R36)."""
+        """True if large values must be read from the payload store before it can run, or are made by it (R27, R36)."""
         # Inputs are large only where a parent has handed them to its child.
         handed = self.inputs.values() if self.payload_owner else ()
-        return any(isinstance(as_value(value), StoredValue) for value in (*self.outputs.values(), *handed))
+        around = (value for values in self.containers.values() for value in values.values())
+        return bool(self.entries) or any(
+            isinstance(as_value(value), StoredValue) for value in (*self.outputs.values(), *handed, *around)
+        )

@@ -8,10 +8,12 @@ from typing import Any
 
 from flowray.definition.node_type import FieldKind
 from flowray.errors import ErrorCode, FlowrayError
-from flowray.expressions.evaluator import evaluate
+from flowray.expressions.evaluator import evaluate, evaluate_part
 from flowray.expressions.names import MISSING, Names
 from flowray.expressions.parser import parse_condition, parse_expression
 from flowray.expressions.resolution import resolve
+from flowray.expressions.stored_lists import whole
+from flowray.expressions.syntax import Node
 from flowray.expressions.template import FillOptions, TemplateWarning
 from flowray.expressions.template import fill as fill_template
 from flowray.handlers.handler import NodeInput
@@ -28,9 +30,12 @@ def fill_config(
     names: Names,
     options: FillOptions,
     warnings: list[TemplateWarning],
+    *,
+    keeps_lists: bool = False,
 ) -> dict[str, Any]:
     """The config with templates filled and paths read, by the declared kind of each field (R7).
 
+    ``keeps_lists``: what a path names may be a StoredList, which whoever goes through it need not read (R16).
     Expressions and literals stay as written. Raises EXPRESSION_ERROR if a limit of the language is reached.
     """
     filled: dict[str, Any] = {}
@@ -40,7 +45,8 @@ def fill_config(
             case FieldKind.TEMPLATE:
                 filled[field] = fill_template(value, names, options=options, warnings=warnings, pointer=pointer)
             case FieldKind.PATH:
-                filled[field] = _read_path(value, names, options, warnings, pointer)
+                found = _read_path(value, names, options, warnings, pointer)
+                filled[field] = found if keeps_lists else whole(found)
             case _:
                 filled[field] = value
     return filled
@@ -54,7 +60,7 @@ def _read_path(value: Json, names: Names, options: FillOptions, warnings: list[T
         return value
     if _WHOLE.fullmatch(value) is None and ("{{" in value or "${" in value):
         return fill_template(value, names, options=options, warnings=warnings, pointer=pointer)
-    found = value_of(value, names)
+    found = _part_of(value, names)
     if found is not MISSING:
         return found
     warnings.append(TemplateWarning("unresolved", value, pointer, f"nothing provides {value.strip()!r}"))
@@ -63,10 +69,14 @@ def _read_path(value: Json, names: Names, options: FillOptions, warnings: list[T
 
 def value_of(path: str, names: Names) -> Any:
     """The value of ``a.b[0]``, ``{{a.b}}`` or ``${a.b}``; MISSING where nothing provides it, or it cannot be read."""
-    whole = _WHOLE.fullmatch(path)
-    text = (whole.group(1) or whole.group(2)).strip() if whole else path.strip()
+    return whole(_part_of(path, names))
+
+
+def _part_of(path: str, names: Names) -> Any:
+    match = _WHOLE.fullmatch(path)
+    text = (match.group(1) or match.group(2)).strip() if match else path.strip()
     try:
-        return evaluate(parse_expression(text), names)
+        return evaluate_part(parse_expression(text), names)
     except FlowrayError as error:
         if error.code is not ErrorCode.EXPRESSION_ERROR:
             raise
@@ -82,6 +92,16 @@ def fill(value: Json, node: NodeInput) -> Json:
     return filled
 
 
+def condition_tree(expression: str) -> Node | None:
+    """A condition of the author's as the expression language reads it; None for what it does not know."""
+    try:
+        return parse_condition(_DOLLAR.sub(r"{{\1}}", expression).strip())
+    except FlowrayError as error:
+        if error.code is not ErrorCode.EXPRESSION_ERROR:
+            raise
+        return None
+
+
 async def evaluate_condition(expression: str, node: NodeInput) -> Json:
     """The value of a condition of the author's; a missing name is null.
 
@@ -91,11 +111,8 @@ async def evaluate_condition(expression: str, node: NodeInput) -> Json:
     text = _DOLLAR.sub(r"{{\1}}", expression).strip()
     if not text:
         raise FlowrayError(ErrorCode.INVALID_NODE_CONFIG, "the condition is empty")
-    try:
-        tree = parse_condition(text)
-    except FlowrayError as error:
-        if error.code is not ErrorCode.EXPRESSION_ERROR:
-            raise
+    tree = condition_tree(expression)
+    if tree is None:
         script = without_templates(text)
         return await call_javascript(node, f"return ({script});", {}, script)
     value = evaluate(tree, node.names)

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from flowray.definition.node_type import Effects, FieldKind, NodeType, Role
 from flowray.engine.signals import Signals, Usage
 from flowray.handlers.handler import NodeInput, NodeResult
+from flowray.handlers.llm import provider_limit
 from flowray.handlers.node_config import NodeConfig, config_of, rename, text_of
 from flowray.handlers.rules import NamedCondition, holding_rules
 from flowray.handlers.services import ChatRequest
@@ -110,6 +111,7 @@ class RouterHandler:
         role=Role.BRANCH,
         effects=Effects.READ,
         value_key="selectedRoute",
+        default_limit=lambda config: None if config.get("conditions") else provider_limit(config),
         fields={
             "conditions": FieldKind.EXPRESSION, "defaultOutput": FieldKind.LITERAL, "defaultRoute": FieldKind.LITERAL,
             "evaluationMode": FieldKind.LITERAL, "provider": FieldKind.LITERAL, "routerType": FieldKind.LITERAL,

@@ -11,6 +11,7 @@ from typing import Any
 
 from flowray.expressions.foreign import jsonata_roots, script_roots
 from flowray.expressions.names import Names
+from flowray.expressions.stored_lists import whole
 from flowray.handlers.handler import NodeInput
 from flowray.values import Json
 
@@ -35,7 +36,7 @@ def visible(names: Names) -> dict[str, Any]:
     roots.update(names.bound)
     for key, container in (("loop", names.loop), ("parallel", names.parallel)):
         if container is not None:
-            roots[key] = dict(container)
+            roots[key] = container if isinstance(container, dict) else dict(container)
     return roots
 
 
@@ -53,7 +54,7 @@ def script_context(expression: str, names: Names) -> dict[str, Any]:
 
 def _chosen(reads: tuple[frozenset[str], bool], names: Names) -> dict[str, Any]:
     roots, everything = reads
-    return {name: value for name, value in visible(names).items() if everything or name in roots}
+    return {name: whole(value) for name, value in visible(names).items() if everything or name in roots}
 
 
 def is_javascript(expression: str) -> bool:

@@ -6,7 +6,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import msgspec
+
+from flowray.engine.shared_memory import SharedEntry
 from flowray.engine.signals import Usage
+from flowray.errors import ErrorCode, FlowrayError
 from flowray.values import Json
 
 
@@ -111,6 +115,40 @@ class Payloads(Protocol):
         ...
 
 
+class MemoryPlace(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Whose memory: that of a stored workflow. The limits are its definition's, in bytes of UTF-8 JSON."""
+
+    workflow_id: str
+    workspace_id: str = "default"
+    max_entries: int = 1_000
+    max_value_bytes: int = 100 * 1024
+    max_total_bytes: int = 10 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class MemoryView:
+    """What was asked for of a workflow's memory, and how much there is in all."""
+
+    entries: Mapping[str, SharedEntry]
+    count: int
+    bytes: int
+
+
+class WorkflowMemory(Protocol):
+    """The memory that all executions of a workflow share (R17). Read here; changes ride in a node's result."""
+
+    async def read(self, place: MemoryPlace, key: str | None = None) -> MemoryView:
+        """The entry ``key``, or all of them, as committed now. Raises FlowrayError DATABASE_UNAVAILABLE."""
+        ...
+
+
+class NoWorkflowMemory:
+    """Of a lane that was given none."""
+
+    async def read(self, place: MemoryPlace, key: str | None = None) -> MemoryView:
+        raise FlowrayError(ErrorCode.CONFIGURATION, "this lane has no access to the memory of workflows")
+
+
 async def _nothing_to_do() -> None:
     """Default of ``warm_up`` and ``close``."""
 
@@ -129,5 +167,6 @@ class Services:
     payloads: Payloads
     env: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
+    memory: WorkflowMemory = field(default_factory=NoWorkflowMemory)
     warm_up: Callable[[], Awaitable[None]] = _nothing_to_do
     close: Callable[[], Awaitable[None]] = _nothing_to_do

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from typing import Any, Literal
 
+import msgspec
 from pydantic import Field, model_validator
 
 from flowray.definition.node_type import Effects, FieldKind, NodeType
 from flowray.definition.policies import Lane
+from flowray.engine.shared_memory import contents
 from flowray.engine.signals import VariableOperation
 from flowray.errors import ErrorCode
 from flowray.handlers.handler import NodeInput, NodeResult
 from flowray.handlers.memory_search import search
 from flowray.handlers.node_config import NodeConfig, config_of, number_of, rename, text_of
 from flowray.handlers.typed_values import typed
+from flowray.handlers.workflow_memory import check_change, view
 from flowray.values import Json
 
 _CHANGES = {"store": "set", "set": "set", "append": "append", "increment": "increment", "merge": "merge"}
@@ -32,7 +37,9 @@ class SharedMemoryConfig(NodeConfig):
     top_k: int = Field(5, ge=1, le=50)
     similarity_threshold: float = Field(0.0, ge=0, le=1, description="Share of the query's words that must be found.")
     prefix: str = Field("", description="list only keys that begin with this.")
-    scope: Literal["execution"] = Field("execution", description="Entries live as long as the execution.")
+    scope: Literal["execution", "workflow"] = Field(
+        "execution", description="Whose entries: this execution's, or those that all executions of the workflow share."
+    )
     enable_semantic_search: bool | None = Field(None, description="Accepted; the search is by words.")
 
     @model_validator(mode="before")
@@ -69,6 +76,7 @@ class SharedMemoryHandler:
         effects=Effects.NONE,
         fields=dict.fromkeys(("operation", "scope", "valueType", "enableSemanticSearch"), FieldKind.LITERAL),
         reads_shared=True,
+        reads_committed_when=("scope", "workflow"),
     )
 
     def can_handle(self, type_name: str) -> bool:
@@ -76,26 +84,43 @@ class SharedMemoryHandler:
         return type_name == self.node_type.name or type_name in self.node_type.aliases
 
     async def execute(self, node: NodeInput) -> NodeResult:
-        """Runs in the orchestrator. Fails with INVALID_NODE_CONFIG for a value that does not fit its type.
+        """Fails with INVALID_NODE_CONFIG for a value that does not fit its type.
 
-        The engine fails the node with VARIABLE_MISMATCH or SHARED_MEMORY_LIMIT_EXCEEDED for a change that it refuses.
+        A change that cannot be made, or would exceed a limit, fails with VARIABLE_MISMATCH or
+        SHARED_MEMORY_LIMIT_EXCEEDED: of the execution's own entries in the engine, of the workflow's here.
         """
         config = config_of(node, SharedMemoryConfig)
-        entries = node.names.shared
-        key = text_of(config.key)
-        match config.operation:
-            case "get":
-                return NodeResult(data=entries.get(key, config.default_value))
-            case "list":
-                keys: list[Json] = [name for name in entries if name.startswith(config.prefix)]
-                return NodeResult(data={"keys": keys, "count": len(keys)})
-            case "search":
-                return NodeResult(data=_search(config, entries))
-            case "delete":
-                change = VariableOperation(op="delete", name=key, shared=True)
-                return NodeResult(data={"key": key, "deleted": key in entries}, variables=(change,))
-            case _:
-                return _change(config, key)
+        if config.scope == "workflow":
+            return await _of_workflow(node, config)
+        return _answer(config, node.names.shared)
+
+
+async def _of_workflow(node: NodeInput, config: SharedMemoryConfig) -> NodeResult:
+    """The same on the entries of the workflow, as they are committed now. Raises what ``check_change`` does."""
+    everything = config.operation in ("search", "list")
+    place, found = await view(node, None if everything else text_of(config.key))
+    result = _answer(config, contents(found.entries))
+    changes = tuple(msgspec.structs.replace(change, shared=False, workflow=True) for change in result.variables)
+    for change in changes:
+        check_change(place, found, change)
+    return dataclasses.replace(result, variables=changes)
+
+
+def _answer(config: SharedMemoryConfig, entries: Mapping[str, Json]) -> NodeResult:
+    key = text_of(config.key)
+    match config.operation:
+        case "get":
+            return NodeResult(data=entries.get(key, config.default_value))
+        case "list":
+            keys: list[Json] = [name for name in entries if name.startswith(config.prefix)]
+            return NodeResult(data={"keys": keys, "count": len(keys)})
+        case "search":
+            return NodeResult(data=_search(config, entries))
+        case "delete":
+            change = VariableOperation(op="delete", name=key, shared=True)
+            return NodeResult(data={"key": key, "deleted": key in entries}, variables=(change,))
+        case _:
+            return _change(config, key)
 
 
 def _search(config: SharedMemoryConfig, entries: Any) -> Json:

@@ -11,7 +11,8 @@ from pydantic import Field, model_validator
 
 from flowray.definition.node_type import Effects, FieldKind, NodeType
 from flowray.definition.policies import Lane
-from flowray.engine.signals import Signals, Wait
+from flowray.engine.signals import Pause, Signals, Wait
+from flowray.engine.waitpoint_sources import of_event, of_name, of_token
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.handlers.handler import NodeInput, NodeResult
 from flowray.handlers.node_config import config_of, number_of, rename
@@ -35,22 +36,34 @@ _SPELLED = re.compile(r"(\d+(?:\.\d+)?)\s*([a-zA-Z]+)")
 class WaitConfig(WaitpointConfig):
     """How long: ``duration`` in ms, or ``durationValue`` with ``durationUnit``, or ``timestamp`` to wait until.
 
-    With waitType webhook or event: until somebody calls the waitpoint's callback, at most ``timeoutMs``.
+    With waitType webhook: until somebody calls the waitpoint's callback, at most ``timeoutMs``. With event: until an
+    event of that name comes whose data fits ``filter``. With waitpoint: until the shared waitpoint is answered that
+    has the token or the name.
     """
 
-    wait_type: Literal["duration", "until", "webhook", "event"] = "duration"
+    wait_type: Literal["duration", "until", "webhook", "event", "waitpoint"] = "duration"
     duration: Any = Field(None, description="Milliseconds, or text with units such as 1h30m.")
     duration_value: Any = Field(None, description="A number of durationUnit.")
     duration_unit: str = Field("seconds", description="ms, seconds, minutes, hours, days or weeks.")
     timestamp: Any = Field(None, description="ISO 8601 time, or ms since the epoch, for waitType until.")
     timezone: str | None = Field(None, description="IANA name for a timestamp without an offset; UTC otherwise.")
+    event: str | None = Field(None, description="The name of the event, for waitType event.")
+    filter: dict[str, Any] | None = Field(
+        None, description="What the event's data must have: values by dotted path, or lists of which one must be there."
+    )
+    token: str | None = Field(None, description="The token of a shared waitpoint, for waitType waitpoint.")
+    shared_name: str | None = Field(
+        None, max_length=200, description="The name of a shared waitpoint, for waitType waitpoint."
+    )
     reason: str | None = Field(None, description="What it waits for, for people.")
     expected_input: dict[str, Any] | None = Field(None, description="JSON Schema of what the callback brings.")
 
     @model_validator(mode="before")
     @classmethod
     def _spellings(cls, values: Any) -> Any:
-        given = rename(values, durationUnit=("unit",), timestamp=("untilDate", "until", "targetTime"))
+        given = rename(
+            values, durationUnit=("unit",), timestamp=("untilDate", "until", "targetTime"), event=("eventName",)
+        )
         if not isinstance(given, dict):
             return given
         if (
@@ -100,6 +113,24 @@ def _wrong(message: str) -> FlowrayError:
     return FlowrayError(ErrorCode.INVALID_NODE_CONFIG, message, hint="see the config schema of 'wait'")
 
 
+def _pause(node: NodeInput, config: WaitConfig) -> Pause:
+    """A wait for somebody else's word. Raises INVALID_NODE_CONFIG where nobody is named who could give it."""
+    kind, what, source = "callback", "a webhook", ""
+    if config.wait_type == "event" and config.event:
+        kind, what, source = "event", f"the event {config.event!r}", of_event(config.event)
+    elif config.wait_type == "event":
+        what = "an event"
+    elif config.wait_type == "waitpoint":
+        if (config.token is None) == (config.shared_name is None):
+            raise _wrong("waitType waitpoint needs a token or a sharedName, and not both")
+        kind, what = "waitpoint", f"the waitpoint {config.shared_name!r}" if config.shared_name else "a waitpoint"
+        source = of_name(config.shared_name) if config.shared_name else of_token(config.token or "")
+    return pause_of(
+        node, config, reason=config.reason or f"Waiting for {what}", expected_input=config.expected_input, kind=kind,
+        source=source, fits=config.filter,
+    )  # fmt: skip
+
+
 def _iso(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -122,7 +153,7 @@ class WaitHandler:
 
     node_type = NodeType(
         name="wait",
-        summary="Goes on after a duration, or at a time.",
+        summary="Goes on after a duration, at a time, or when an event, a call or a shared waitpoint says so.",
         config_model=WaitConfig,
         aliases=("delay", "sleep"),
         lane=Lane.INLINE,
@@ -137,10 +168,8 @@ class WaitHandler:
     async def execute(self, node: NodeInput) -> NodeResult:
         """Raises INVALID_NODE_CONFIG for what is no duration or time."""
         config = config_of(node, WaitConfig)
-        if config.wait_type in ("webhook", "event"):
-            reason = config.reason or f"Waiting for {'an event' if config.wait_type == 'event' else 'a webhook'}"
-            pause = pause_of(node, config, reason=reason, expected_input=config.expected_input, kind="callback")
-            return NodeResult(signals=Signals(pause=pause))
+        if config.wait_type in ("webhook", "event", "waitpoint"):
+            return NodeResult(signals=Signals(pause=_pause(node, config)))
         now = node.now_ms()
         if config.wait_type == "until":
             end, reason = target_ms(config), "Target time already passed"

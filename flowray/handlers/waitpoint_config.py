@@ -15,7 +15,8 @@ from flowray.handlers.handler import NodeInput
 from flowray.handlers.node_config import NodeConfig
 
 LITERAL_FIELDS = dict.fromkeys(
-    ("expectedInput", "timeoutMs", "onTimeout", "variableName", "outputVariable", "waitpoint"), FieldKind.LITERAL
+    ("expectedInput", "timeoutMs", "onTimeout", "variableName", "outputVariable", "waitpoint", "tags"),
+    FieldKind.LITERAL,
 )
 """A JSON Schema may hold braces that are no templates, and names are read by the compiler."""
 
@@ -32,6 +33,7 @@ class WaitpointConfig(NodeConfig):
     waitpoint: str | None = Field(
         None, min_length=1, max_length=200, description="A name, by which it can be answered before it is reached."
     )
+    tags: list[str] = Field(default_factory=list, max_length=10, description="Short texts to find it by.")
 
 
 def _check_schema(node: NodeInput, schema: dict[str, Any] | None) -> None:
@@ -52,8 +54,13 @@ def pause_of(
     prompt: str | None = None,
     expected_input: dict[str, Any] | None = None,
     kind: str = "person",
+    source: str = "",
+    fits: dict[str, Any] | None = None,
 ) -> Pause:
-    """The signal with which such a node begins to wait. Raises INVALID_NODE_CONFIG if the schema is none."""
+    """The signal with which such a node begins to wait. Raises INVALID_NODE_CONFIG if the schema is none.
+
+    ``source`` is what else answers it (``waitpoint_sources``), of events those whose data ``fits``.
+    """
     _check_schema(node, expected_input)
     goes_on = config.on_timeout == "value" or (config.on_timeout is None and "timeout_value" in config.model_fields_set)
     return Pause(
@@ -65,4 +72,7 @@ def pause_of(
         timeout_value=config.timeout_value if goes_on else msgspec.UNSET,
         variables=(config.variable_name,) if config.variable_name else (),
         name=config.waitpoint or "",
+        source=source,
+        filter=fits or {},
+        tags=tuple(config.tags),
     )

@@ -13,10 +13,21 @@ from typing import Any
 
 import msgspec
 
-from flowray.engine.statuses import TERMINAL_EXECUTION, ExecutionStatus
+from flowray.engine.statuses import TERMINAL_EXECUTION
 from flowray.errors import ErrorCode, FlowrayError
+from flowray.persistence.callback_writes import ClaimCallbacks, RedeliverCallback, SettleCallback
+from flowray.persistence.callbacks import callback_of
+from flowray.persistence.idempotency import is_spent
+from flowray.persistence.import_writes import ImportExecution
+from flowray.persistence.limit_writes import DeleteLimit, SaveLimit, ShareLimits
+from flowray.persistence.memory_queues import MemoryQueues, admit_new, chosen, configure_queue
 from flowray.persistence.memory_reader import MemoryReader, MemoryTables
+from flowray.persistence.memory_retention import MemoryUpkeep
+from flowray.persistence.memory_waitpoints import MemoryWaitpoints
+from flowray.persistence.metadata_writes import ChangeMetadata
 from flowray.persistence.payloads import payload_id
+from flowray.persistence.queue_writes import ConfigureQueue
+from flowray.persistence.queueing import NOT_STARTED, has_expired
 from flowray.persistence.records import (
     EventBatch,
     ExecutionRecord,
@@ -27,6 +38,7 @@ from flowray.persistence.records import (
     WorkflowRecord,
 )
 from flowray.persistence.rows import check_changes, from_row
+from flowray.persistence.waitpoint_writes import CompleteWaitpoint, CreateWaitpoint, ExpireWaitpoints
 from flowray.persistence.writes import (
     AnyResult,
     AnyWrite,
@@ -34,6 +46,7 @@ from flowray.persistence.writes import (
     Claim,
     Claimed,
     ClaimExecutions,
+    ClearMemory,
     DeleteWorkflow,
     Done,
     Existing,
@@ -56,7 +69,6 @@ from flowray.values import exactly
 logger = logging.getLogger(__name__)
 
 _RELEASED = 0
-_NOT_STARTED = (ExecutionStatus.QUEUED, ExecutionStatus.DELAYED)
 
 
 class MemoryStore(MemoryReader):
@@ -65,6 +77,9 @@ class MemoryStore(MemoryReader):
     def __init__(self, clock_ms: Callable[[], int] = lambda: int(time.time() * 1_000)) -> None:
         super().__init__(MemoryTables(threading.RLock(), clock_ms))
         self.payloads = MemoryPayloads(self._tables)
+        self.upkeep = MemoryUpkeep(self._tables)
+        self._waits = MemoryWaitpoints(self._tables)
+        self.queues = MemoryQueues(self._tables)
         self._apply: dict[type[AnyWrite], Callable[[Any], AnyResult]] = {
             SaveWorkflow: self._save_workflow,
             DeleteWorkflow: self._delete_workflow,
@@ -75,7 +90,22 @@ class MemoryStore(MemoryReader):
             RenewLease: self._renew_lease,
             ReleaseOwner: self._release_owner,
             ClaimExecutions: self._claim_executions,
+            CreateWaitpoint: self._waits.create,
+            CompleteWaitpoint: self._waits.complete,
+            ExpireWaitpoints: self._waits.expire,
+            ChangeMetadata: self._waits.change_metadata,
+            ImportExecution: self._waits.import_execution,
             PutPayload: self._put_payload,
+            ClaimCallbacks: self.callbacks.claim,
+            SettleCallback: self.callbacks.settle,
+            RedeliverCallback: self.callbacks.redeliver,
+            SaveLimit: self.limits.save,
+            DeleteLimit: self.limits.delete,
+            ShareLimits: self.limits.share,
+            ClearMemory: self._clear_memory,
+            **self.upkeep.apply,
+            ConfigureQueue: self._configure_queue,
+            **self.triggers.writes(),
         }
 
     def commit(self, writes: Sequence[AnyWrite]) -> list[AnyResult]:
@@ -124,6 +154,8 @@ class MemoryStore(MemoryReader):
         deleted = self._tables.workflows.pop((write.workspace_id, write.id), None)
         for key in [key for key in self._tables.versions if key[:2] == (write.workspace_id, write.id)]:
             del self._tables.versions[key]
+        self._tables.memory.clear((write.workspace_id, write.id))
+        self._tables.triggers.forget_workflow(write.workspace_id, write.id)
         return Done() if deleted is not None else _unknown("workflow", write.id)
 
     # -- executions -----------------------------------------------------------------------------------------------
@@ -140,12 +172,16 @@ class MemoryStore(MemoryReader):
         if record.idempotency_key is not None:
             key = (record.workspace_id, record.workflow_id, record.idempotency_key)
             taken = self._tables.idempotency.setdefault(key, record.id)
-            if taken != record.id:
-                other = self._tables.executions[taken]
+            other = self._tables.executions.get(taken)
+            if other is not None and is_spent(other, self._tables.clock_ms()):
+                self._tables.put_execution(msgspec.structs.replace(other, idempotency_key=None))
+                self._tables.idempotency[key] = record.id
+            elif other is not None:
                 return Existing(id=taken, request_hash=other.request_hash, status=other.status)
         self._tables.plans.setdefault(record.plan_hash, write.plan)
-        self._tables.put_execution(record)
-        return Inserted(id=record.id, status=record.status)
+        placed = admit_new(self._tables, record)
+        self._tables.put_execution(placed)
+        return Inserted(id=record.id, status=placed.status, elsewhere=placed.owner_id != record.owner_id)
 
     def _append_events(self, write: AppendEvents) -> AnyResult:
         check_changes(write.changes)
@@ -164,6 +200,7 @@ class MemoryStore(MemoryReader):
         if write.release:
             changes["owner_id"] = None
         changed = from_row(ExecutionRecord, {**msgspec.structs.asdict(record), **changes})
+        self.callbacks.insert(callback_of(write, record.status, record.callback), record.workspace_id)
         logs = [from_row(NodeLogRecord, msgspec.to_builtins(log)) for log in write.node_logs]
         self._tables.put_execution(changed)
         if write.last_seq > write.expected_seq:
@@ -183,10 +220,12 @@ class MemoryStore(MemoryReader):
             if (row := waiting.get(inbox_id)) is not None and row.consumed_at is None:
                 waiting[inbox_id] = msgspec.structs.replace(row, consumed_at=write.ts, claimed_epoch=write.epoch)
         self._record_waits(write, record.workspace_id)
+        self._tables.memory.apply(write, record.workspace_id)
+        over = self._waits.begun(write, record.workspace_id) if write.waitpoints else ()
         for row in write.outbox:
             if (target := self._tables.executions.get(row.execution_id)) is not None:
                 self._insert_inbox(InsertInbox(record=row, workspace_id=target.workspace_id))
-        return Done()
+        return Done(inbox=over)
 
     def _record_waits(self, write: AppendEvents, workspace_id: str) -> None:
         kept = self._tables.waitpoints
@@ -194,6 +233,10 @@ class MemoryStore(MemoryReader):
             kept.setdefault(opened.id, msgspec.structs.replace(opened, workspace_id=workspace_id))
         if write.snapshot is not None:
             self._tables.snapshots[write.execution_id] = write.snapshot
+        for its_id, row in kept.items():
+            closed_by_crash = write.reopened_waitpoints is not None and row.completed_at == write.reopened_waitpoints
+            if closed_by_crash and (row.execution_id, row.status) == (write.execution_id, "cancelled"):
+                kept[its_id] = msgspec.structs.replace(row, status="open", completed_at=None)
         closings = list(write.closed_waitpoints)
         if write.close_waitpoints:
             mine = [row.id for row in kept.values() if row.execution_id == write.execution_id]
@@ -220,6 +263,7 @@ class MemoryStore(MemoryReader):
         if not record.received_at:
             record = msgspec.structs.replace(record, received_at=self._tables.clock_ms())
         rows[record.id] = record
+        self._waits.note_origin(record)
         return Inserted(id=record.id, status=execution.status)
 
     # -- owners ---------------------------------------------------------------------------------------------------
@@ -257,6 +301,10 @@ class MemoryStore(MemoryReader):
             self._tables.owners[write.id] = msgspec.structs.replace(owner, lease_until=_RELEASED)
         return Done()
 
+    def _configure_queue(self, write: ConfigureQueue) -> AnyResult:
+        configure_queue(self._tables, write)
+        return Done()
+
     def _claim_executions(self, write: ClaimExecutions) -> AnyResult:
         now = self._tables.clock_ms()
         if not self._tables.is_alive(write.owner_id, now):
@@ -264,19 +312,22 @@ class MemoryStore(MemoryReader):
         if repeated := self._claimed_before(write):
             return Claimed(claims=repeated)
         claims: list[Claim] = []
-        for record in self._tables.claimable(now):
-            if len(claims) == write.limit:
-                break
-            if write.ids is not None and record.id not in write.ids:
-                continue
+        for record in chosen(self._tables, write, now):
             owner = self._tables.owners.get(record.owner_id or "")
             died = record.owner_id is not None and (owner is None or owner.lease_until != _RELEASED)
-            recovery = died and record.status not in _NOT_STARTED
-            claims.append(Claim(record.id, record.epoch + 1, record.last_seq, recovery))
+            recovery = died and record.status not in NOT_STARTED
+            failures = record.failed_recoveries + died
+            expired = has_expired(record, now)
+            claims.append(Claim(record.id, record.epoch + 1, record.last_seq, recovery, failures, expired))
             self._tables.claims[record.id] = (write.claim_id, claims[-1])
             self._tables.put_execution(
                 msgspec.structs.replace(
-                    record, epoch=record.epoch + 1, owner_id=write.owner_id, recoveries=record.recoveries + recovery
+                    record,
+                    epoch=record.epoch + 1,
+                    owner_id=write.owner_id,
+                    recoveries=record.recoveries + recovery,
+                    failed_recoveries=failures,
+                    admitted_at=record.admitted_at if record.owner_id else now,
                 )
             )
         return Claimed(claims=tuple(claims))
@@ -286,10 +337,17 @@ class MemoryStore(MemoryReader):
         for its_id, (claim_id, claim) in self._tables.claims.items():
             record = self._tables.executions[its_id]
             if claim_id == write.claim_id and (record.owner_id, record.epoch) == (write.owner_id, claim.epoch):
-                found.append(Claim(its_id, record.epoch, record.last_seq, claim.recovery))
+                expired = has_expired(record, self._tables.clock_ms())
+                found.append(
+                    Claim(its_id, record.epoch, record.last_seq, claim.recovery, record.failed_recoveries, expired)
+                )
         return tuple(found)
 
-    # -- payloads -------------------------------------------------------------------------------------------------
+    # -- memory and payloads --------------------------------------------------------------------------------------
+
+    def _clear_memory(self, write: ClearMemory) -> AnyResult:
+        self._tables.memory.clear((write.workspace_id, write.workflow_id), write.key)
+        return Done()
 
     def _put_payload(self, write: PutPayload) -> AnyResult:
         self._tables.payloads.put(write.id, write.data)

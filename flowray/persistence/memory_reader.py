@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 from flowray.engine.statuses import TERMINAL_EXECUTION, ExecutionStatus
 from flowray.eventlog.log import RecordedEvent, number_events
 from flowray.persistence.cursors import cut_page, decode_cursor
+from flowray.persistence.memory_callbacks import MemoryCallbacks
+from flowray.persistence.memory_limits import MemoryLimits
+from flowray.persistence.memory_shared import MemoryWorkflowMemory
+from flowray.persistence.memory_triggers import MemoryTriggers
+from flowray.persistence.queueing import CANCEL, QueueId
 from flowray.persistence.records import (
     DEFAULT_WORKSPACE,
     EventBatch,
@@ -18,12 +23,13 @@ from flowray.persistence.records import (
     NodeLogRecord,
     OwnerRecord,
     Page,
+    QueueRecord,
     SnapshotRecord,
     WaitpointRecord,
     WorkflowRecord,
 )
 from flowray.persistence.spool import Spool
-from flowray.persistence.writes import Claim
+from flowray.persistence.writes import SUSPECT_AFTER, Claim
 
 _READY = (ExecutionStatus.QUEUED, ExecutionStatus.RUNNING)
 
@@ -47,6 +53,11 @@ class MemoryTables:
         self.owners: dict[str, OwnerRecord] = {}
         self.claims: dict[str, tuple[str, Claim]] = {}  # execution → the claim of its present owner, and its id
         self.payloads = Spool()
+        self.memory = MemoryWorkflowMemory(lock)
+        self.limits = MemoryLimits(lock, clock_ms, self.is_alive)
+        self.callbacks = MemoryCallbacks(lock, clock_ms)
+        self.triggers = MemoryTriggers(lock, clock_ms, self.workflows, self.executions)
+        self.queues: dict[QueueId, QueueRecord] = {}
         self._active: set[str] = set()
 
     def put_execution(self, record: ExecutionRecord) -> None:
@@ -73,9 +84,18 @@ class MemoryTables:
             return not self.is_alive(record.owner_id, now)
         if record.wake_at is not None and record.wake_at <= now:
             return True
-        return record.status in _READY or any(
-            row.consumed_at is None for row in self.inboxes.get(record.id, {}).values()
-        )
+        if record.status == ExecutionStatus.DELAYED:
+            # Before its time it can only be ended.
+            return any(row.kind == CANCEL for row in self.unconsumed(record.id))
+        return record.status in _READY or bool(self.unconsumed(record.id))
+
+    def unconsumed(self, execution_id: str) -> list[InboxRecord]:
+        """Rows of the inbox that nobody has folded."""
+        return [row for row in self.inboxes.get(execution_id, {}).values() if row.consumed_at is None]
+
+    def active(self) -> list[ExecutionRecord]:
+        """Executions that have not ended."""
+        return [self.executions[its_id] for its_id in self._active]
 
 
 class MemoryEventLog:
@@ -107,6 +127,10 @@ class MemoryReader:
     def __init__(self, tables: MemoryTables) -> None:
         self._tables = tables
         self.events = MemoryEventLog(tables)
+        self.memory = tables.memory
+        self.limits = tables.limits
+        self.callbacks = tables.callbacks
+        self.triggers = tables.triggers
 
     def workflow(self, workflow_id: str, workspace_id: str = DEFAULT_WORKSPACE) -> WorkflowRecord | None:
         with self._tables.lock:
@@ -159,6 +183,8 @@ class MemoryReader:
         batch_id: str | None = None,
         parent_id: str | None = None,
         created_after: int | None = None,
+        created_before: int | None = None,
+        labels: Mapping[str, str] | None = None,
         limit: int = 50,
         cursor: str | None = None,
         workspace_id: str = DEFAULT_WORKSPACE,
@@ -171,6 +197,8 @@ class MemoryReader:
                 and (batch_id is None or record.batch_id == batch_id)
                 and (parent_id is None or record.parent_id == parent_id)
                 and (created_after is None or record.created_at > created_after)
+                and (created_before is None or record.created_at < created_before)
+                and all(record.labels.get(name) == value for name, value in (labels or {}).items())
             )
 
         with self._tables.lock:
@@ -227,6 +255,11 @@ class MemoryReader:
         *,
         status: str | None = None,
         execution_id: str | None = None,
+        workflow_id: str | None = None,
+        kind: str | None = None,
+        tag: str | None = None,
+        source: str | None = None,
+        expires_before: int | None = None,
         limit: int = 50,
         cursor: str | None = None,
         workspace_id: str = DEFAULT_WORKSPACE,
@@ -238,8 +271,27 @@ class MemoryReader:
                 if row.workspace_id == workspace_id
                 and (status is None or row.status == status)
                 and (execution_id is None or row.execution_id == execution_id)
+                and (workflow_id is None or self._workflow_of(row) == workflow_id)
+                and (kind is None or row.kind == kind)
+                and (tag is None or tag in row.tags)
+                and (source is None or row.source == source)
+                and (expires_before is None or (row.expires_at is not None and row.expires_at < expires_before))
             ]
         return _newest_first("waitpoints", found, limit, cursor)
+
+    def _workflow_of(self, row: WaitpointRecord) -> str | None:
+        execution = self._tables.executions.get(row.execution_id or "")
+        return execution.workflow_id if execution is not None else None
+
+    def due_waitpoints(self) -> list[str]:
+        with self._tables.lock:
+            now = self._tables.clock_ms()
+            return [
+                row.id
+                for row in self._tables.waitpoints.values()
+                if row.execution_id is None and row.status == "open" and row.expires_at is not None
+                and row.expires_at <= now
+            ]  # fmt: skip
 
     def snapshot(self, snapshot_id: str) -> SnapshotRecord | None:
         with self._tables.lock:
@@ -251,9 +303,10 @@ class MemoryReader:
             alive = [owner for owner in self._tables.owners.values() if owner.lease_until > now]
         return sorted(alive, key=lambda owner: owner.id)
 
-    def claimable(self) -> int:
+    def claimable(self, suspects: bool = False) -> int:
         with self._tables.lock:
-            return len(self._tables.claimable(self._tables.clock_ms()))
+            found = self._tables.claimable(self._tables.clock_ms())
+        return sum(record.failed_recoveries >= SUSPECT_AFTER for record in found) if suspects else len(found)
 
     def now_ms(self) -> int:
         return self._tables.clock_ms()

@@ -5,22 +5,26 @@ Not a cache and not a collector: who may forget a blob, and when, is retention's
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from sqlalchemy import Engine, select
 
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.persistence.database import query, reading
+from flowray.persistence.stores import PayloadFiles, PayloadStore, Removed
 from flowray.persistence.tables import payloads
 from flowray.persistence.writes import AnyResult, AnyWrite, PutPayload
 
+_TEMPORARY = ".new-"
 _SAFE_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
+_HASH = re.compile(r"[0-9a-f]{64}")
 _PAYLOAD_ID = re.compile(r"([A-Za-z0-9_-]{1,100})\.([0-9a-f]{64})")
 
 
@@ -31,12 +35,30 @@ def payload_id(execution_id: str, data: bytes) -> str:
     return f"{execution_id}.{hashlib.sha256(data).hexdigest()}"
 
 
+def owner_of(payload_id: str) -> str:
+    """Under whose id a payload is kept; of an unusual id its hash. Empty for what is no payload id."""
+    match = _PAYLOAD_ID.fullmatch(payload_id)
+    return match[1] if match is not None else ""
+
+
+def may_be_collected(owner: str) -> bool:
+    """Whether the owner can be looked up: what may be the hash of an unusual id is left alone."""
+    return not _HASH.fullmatch(owner)
+
+
 def _missing(wanted: str) -> FlowrayError:
     return FlowrayError(
         ErrorCode.PAYLOAD_MISSING,
         f"there is no payload {wanted[:200]!r}",
         hint="it was removed by retention, or lies in the directory of another machine",
     )
+
+
+def file_bytes(payloads: PayloadStore, execution_id: str) -> int:
+    """What an execution has in a store outside of the database; 0 for one inside, which the database measures."""
+    if not isinstance(payloads, PayloadFiles):
+        return 0
+    return payloads.bytes_of(owner_of(payload_id(execution_id, b"")))
 
 
 class DirectoryPayloads:
@@ -54,7 +76,9 @@ class DirectoryPayloads:
         path = self._path(put_id)
         try:
             self._make_folder(path.parent)
-            if not path.exists():
+            if path.exists():
+                os.utime(path)  # Wanted again: it is as young as if it had been written now.
+            else:
                 _write_whole(path, data)
             # Also if the file was there: whoever renamed it may not have synced the folder yet.
             _sync_folder(path.parent)
@@ -73,6 +97,48 @@ class DirectoryPayloads:
         except FileNotFoundError as error:
             raise _missing(payload_id) from error
 
+    def owners(self) -> Iterator[str]:
+        if self._root.is_dir():
+            with os.scandir(self._root) as entries:
+                yield from (entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+
+    def bytes_of(self, owner: str) -> int:
+        return sum(size for _, size, _ in self._blobs(owner))
+
+    def orphans(self, owner: str, before_ms: int) -> Removed:
+        old = [size for _, size, ts in self._blobs(owner) if ts < before_ms]
+        return Removed(len(old), sum(old))
+
+    def remove(self, owner: str, before_ms: int) -> Removed:
+        count = total = 0
+        for path, size, ts in list(self._blobs(owner)):
+            if ts < before_ms:
+                path.unlink(missing_ok=True)
+                count, total = count + 1, total + size
+        with contextlib.suppress(OSError):  # not empty: something young is in it
+            (self._root / owner).rmdir()
+        return Removed(count, total)
+
+    def remove_temporary(self, before_ms: int) -> int:
+        count = 0
+        for owner in self.owners():
+            for path in (self._root / owner).glob(f"{_TEMPORARY}*"):
+                with contextlib.suppress(FileNotFoundError):
+                    if _mtime_ms(path.stat()) < before_ms:
+                        path.unlink()
+                        count += 1
+        return count
+
+    def _blobs(self, owner: str) -> Iterator[tuple[Path, int, int]]:
+        """Path, bytes and age (ms since the epoch) of each blob of an owner."""
+        if not _SAFE_NAME.fullmatch(owner) or not (self._root / owner).is_dir():
+            return
+        for path in (self._root / owner).iterdir():
+            if _HASH.fullmatch(path.name):
+                with contextlib.suppress(FileNotFoundError):
+                    found = path.stat()
+                    yield path, found.st_size, _mtime_ms(found)
+
     def _path(self, wanted: str) -> Path:
         match = _PAYLOAD_ID.fullmatch(wanted)
         if match is None:
@@ -85,8 +151,12 @@ class DirectoryPayloads:
             _sync_folder(self._root)
 
 
+def _mtime_ms(found: os.stat_result) -> int:
+    return found.st_mtime_ns // 1_000_000
+
+
 def _write_whole(path: Path, data: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(prefix=".new-", dir=path.parent)
+    handle, temporary = tempfile.mkstemp(prefix=_TEMPORARY, dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)

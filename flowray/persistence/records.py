@@ -41,6 +41,17 @@ class ExecutionRecord(Record, frozen=True):
     ``epoch`` is the fencing number of the present owner (R22). ``progress``, ``usage``, ``error`` and ``waiting_for``
     have the shapes of the HTTP contract. ``partial``: outputs of a failed or cancelled execution.
 
+    ``recoveries``: how often it was taken over from an owner that died; ``failed_recoveries``: how many owners in a row
+    died before it went on (R28).
+
+    ``callback``: whom its starter wants to be told, ``{url, events, secret?}`` with the statuses to tell.
+
+    ``retain_until``: when it may be deleted at the earliest if its workflow says so, ms since the epoch.
+
+    It waits in ``queue`` since ``queued_at``, in the order of ``queue_order``, which is that time less its priority.
+    Nobody starts it before ``not_before``, nor from ``expires_at`` on; ``admitted_at`` is when somebody last took it
+    up. A repeat of ``idempotency_key`` finds it until ``idempotency_expires_at``.
+
     A child has the ``parent_id`` that waits for it under ``parent_key``, the ``root_id`` of the first caller, and its
     ``depth`` below that one.
     """
@@ -85,13 +96,24 @@ class ExecutionRecord(Record, frozen=True):
     log_location: str | None = None
     snapshot_id: str | None = None
     recoveries: int = 0
+    failed_recoveries: int = 0
     crash_reason: str | None = None
     cancel_reason: str | None = None
     pause: dict[str, Any] | None = None
     wake_at: int | None = None
+    retain_until: int | None = None
+    callback: dict[str, Any] | None = None
     idempotency_key: str | None = None
+    idempotency_expires_at: int | None = None
     request_hash: str | None = None
     engine_version: str = ""
+    queue: str = ""
+    concurrency_key: str = ""
+    queued_at: int | None = None
+    queue_order: int = 0
+    not_before: int | None = None
+    expires_at: int | None = None
+    admitted_at: int | None = None
 
     @property
     def payload_owner(self) -> str:
@@ -133,7 +155,10 @@ class EventBatch(Record, frozen=True):
 
 
 class InboxRecord(Record, frozen=True):
-    """Something for the owner of an execution to fold (R25): cancel, and later pause, resume, completion, timer, …"""
+    """Something for the owner of an execution to fold (R25): cancel, and later pause, resume, completion, timer, …
+
+    ``origin``: from where it came, ``{via, address}``.
+    """
 
     id: str
     execution_id: str
@@ -146,17 +171,21 @@ class InboxRecord(Record, frozen=True):
     consumed_at: int | None = None
     outcome: str | None = None
     dedupe_key: str | None = None
+    origin: dict[str, Any] | None = None
 
 
 class WaitpointRecord(Record, frozen=True):
     """A place where an execution waits for an answer, found by its ``token`` (R30).
 
     ``status``: open, completed, timed_out or cancelled. ``token_hash`` is its SHA-256 in hex: look-ups by hash tell
-    nothing about tokens by their timing. ``expected_input`` is a JSON Schema of ``data``.
+    nothing about tokens by their timing. ``expected_input`` is a JSON Schema of ``data``. A shared one has no
+    ``execution_id``: it stands for itself, perhaps with a ``name``, and any number of others wait for it. ``source``
+    is what else than its own token answers this one: a shared waitpoint or an event, which ``filter`` must fit
+    (``engine.waitpoint_sources``). ``completed_from``: from where the answer came, ``{via, address}``.
     """
 
     id: str
-    execution_id: str
+    execution_id: str | None
     kind: str
     status: str
     created_at: int
@@ -170,7 +199,13 @@ class WaitpointRecord(Record, frozen=True):
     expires_at: int | None = None
     completed_at: int | None = None
     completed_by: str | None = None
+    completed_from: dict[str, Any] | None = None
     data: Json = None
+    name: str | None = None
+    source: str | None = None
+    filter: dict[str, Any] | None = None
+    tags: tuple[str, ...] = ()
+    request_hash: str | None = None
     workspace_id: str = DEFAULT_WORKSPACE
 
 
@@ -194,6 +229,28 @@ class SnapshotRecord(Record, frozen=True):
     created_at: int
 
 
+class MemoryRecord(Record, frozen=True):
+    """One entry of the memory that all executions of a workflow share (R17).
+
+    ``bytes``: its value as UTF-8 JSON. ``updated_by``: the execution that changed it last.
+    """
+
+    workflow_id: str
+    key: str
+    value: Json
+    bytes: int
+    updated_at: int
+    updated_by: str
+    workspace_id: str = DEFAULT_WORKSPACE
+
+
+class MemorySize(Record, frozen=True):
+    """How much a workflow's memory holds; ``bytes`` of values, keys not counted."""
+
+    entries: int = 0
+    bytes: int = 0
+
+
 class OwnerRecord(Record, frozen=True):
     """A process that owns executions, and until when (database clock, R27)."""
 
@@ -206,6 +263,25 @@ class OwnerRecord(Record, frozen=True):
     host: str = ""
     pid: int = 0
     log_location: str | None = None
+
+
+class QueueRecord(Record, frozen=True):
+    """A queue: its limits, and who is in it. ``overridden``: definitions no longer set its limits, somebody has.
+
+    ``running`` counts those that hold a slot, ``waiting`` those that wait for one, ``delayed`` those whose time is yet
+    to come. ``updated_at`` is 0 for one that has executions but was never given limits.
+    """
+
+    name: str
+    max_concurrent: int | None = None
+    max_per_key: int | None = None
+    paused: bool = False
+    overridden: bool = False
+    running: int = 0
+    waiting: int = 0
+    delayed: int = 0
+    updated_at: int = 0
+    workspace_id: str = DEFAULT_WORKSPACE
 
 
 class Page(Record, frozen=True):

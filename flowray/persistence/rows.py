@@ -18,7 +18,9 @@ EXECUTION_FIELDS = frozenset(ExecutionRecord.__struct_fields__)
 FENCED_FIELDS = frozenset({"id", "epoch", "last_seq", "owner_id", "workspace_id"})
 """Not for ``AppendEvents.changes``: they are set by the compare-and-set itself, by a claim or a release, or never."""
 
-_TUPLES = frozenset({"errors", "handled_errors", "waiting_for", "diagnostics"})
+_TUPLES = frozenset({"errors", "handled_errors", "waiting_for", "diagnostics", "tags"})
+_TEXTS = frozenset({"token", "token_hash"})
+"""NULL where there is none, for they are unique."""
 _VALUES: dict[type[Record], frozenset[str]] = {
     ExecutionRecord: frozenset({"outputs"}),
     NodeLogRecord: frozenset({"input", "output"}),
@@ -35,6 +37,8 @@ def from_row(kind: type[R], row: RowMapping | Mapping[str, Any]) -> R:
     fields = {name: row[name] for name in kind.__struct_fields__ if name in row}
     for name in _TUPLES.intersection(fields):
         fields[name] = tuple(fields[name] or ())
+    for name in _TEXTS.intersection(fields):
+        fields[name] = fields[name] or ""
     for name in _VALUES.get(kind, frozenset()).intersection(fields):
         fields[name] = as_value(fields[name])
     return kind(**fields)

@@ -62,6 +62,19 @@ class Spool:
             start, length = start + len(part), length - len(part)
         return b"".join(parts)
 
+    def sizes(self) -> dict[str, int]:
+        """Every blob that is kept, and its bytes."""
+        far = {key: size for key, (_, size) in self._far.items()}
+        return {key: len(data) for key, data in self._near.items()} | far
+
+    def drop(self, key: str) -> int:
+        """Forget a blob; returns its bytes. In the file its place stays taken."""
+        if key in self._near:
+            size = len(self._near.pop(key))
+            self._room += size
+            return size
+        return self._far.pop(key, (0, 0))[1]
+
     def _append(self, data: bytes) -> None:
         if self._file is None:
             self._file, path = tempfile.mkstemp(prefix="flowray-")

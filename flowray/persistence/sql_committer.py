@@ -12,18 +12,34 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
 from flowray.errors import ErrorCode
+from flowray.persistence.callback_writes import ClaimCallbacks, RedeliverCallback, SettleCallback
 from flowray.persistence.database import database_errors, is_postgresql, is_unavailable, repeats_at_once, writing
+from flowray.persistence.import_writes import ImportExecution
+from flowray.persistence.limit_writes import DeleteLimit, SaveLimit, ShareLimits
+from flowray.persistence.metadata_writes import ChangeMetadata
+from flowray.persistence.queue_writes import ConfigureQueue
+from flowray.persistence.sql_callbacks import claim_callbacks, redeliver_callbacks, settle_callbacks
 from flowray.persistence.sql_executions import append_events, insert_executions
+from flowray.persistence.sql_imports import import_executions
 from flowray.persistence.sql_inbox import insert_inbox
+from flowray.persistence.sql_limits import delete_limits, save_limits, share_limits
+from flowray.persistence.sql_memory import clear_memory
+from flowray.persistence.sql_metadata import change_all_metadata
 from flowray.persistence.sql_owners import claim_executions, register_owners, release_owners, renew_leases
+from flowray.persistence.sql_queues import configure_queues
+from flowray.persistence.sql_retention import APPLY as APPLY_RETENTION_WRITES
+from flowray.persistence.sql_shared_waitpoints import complete_waitpoints, create_waitpoints, expire_waitpoints
 from flowray.persistence.sql_transaction import Transaction
+from flowray.persistence.sql_triggers import APPLY as APPLY_TRIGGER_WRITES
 from flowray.persistence.sql_workflows import delete_workflows, put_payloads, save_workflows
 from flowray.persistence.stages import stages
+from flowray.persistence.waitpoint_writes import CompleteWaitpoint, CreateWaitpoint, ExpireWaitpoints
 from flowray.persistence.writes import (
     AnyResult,
     AnyWrite,
     AppendEvents,
     ClaimExecutions,
+    ClearMemory,
     DeleteWorkflow,
     InsertExecution,
     InsertInbox,
@@ -44,9 +60,24 @@ _APPLY: dict[type[AnyWrite], Callable[[Transaction, Sequence[Any]], list[AnyResu
     RenewLease: renew_leases,
     ReleaseOwner: release_owners,
     PutPayload: put_payloads,
+    ClaimCallbacks: claim_callbacks,
+    SettleCallback: settle_callbacks,
+    RedeliverCallback: redeliver_callbacks,
+    SaveLimit: save_limits,
+    DeleteLimit: delete_limits,
+    ShareLimits: share_limits,
+    ClearMemory: clear_memory,
+    **APPLY_TRIGGER_WRITES,
+    **APPLY_RETENTION_WRITES,
+    ConfigureQueue: configure_queues,
     InsertExecution: insert_executions,
     AppendEvents: append_events,
     InsertInbox: insert_inbox,
+    CreateWaitpoint: create_waitpoints,
+    CompleteWaitpoint: complete_waitpoints,
+    ExpireWaitpoints: expire_waitpoints,
+    ChangeMetadata: change_all_metadata,
+    ImportExecution: import_executions,
     ClaimExecutions: claim_executions,
 }
 

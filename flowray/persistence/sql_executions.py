@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import RowMapping, Update, bindparam, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    Text,
+    Update,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    type_coerce,
+    update,
+)
 
 from flowray.engine.statuses import TERMINAL_EXECUTION
+from flowray.persistence.callbacks import CallbackRecord, callback_of
+from flowray.persistence.idempotency import is_spent
 from flowray.persistence.records import InboxRecord
 from flowray.persistence.rows import check_changes, to_row
+from flowray.persistence.sql_callbacks import insert_callbacks
 from flowray.persistence.sql_inbox import mark_consumed, post, unconsumed
+from flowray.persistence.sql_memory import apply_memory
+from flowray.persistence.sql_queues import admit_new
+from flowray.persistence.sql_shared_waitpoints import begun
 from flowray.persistence.sql_transaction import Standing, Transaction, chunks, insert_or_update
 from flowray.persistence.sql_waitpoints import record_waitpoints
 from flowray.persistence.tables import events, executions, node_logs, plans, snapshots
@@ -25,10 +43,12 @@ from flowray.persistence.writes import (
     InsertExecution,
     Pending,
 )
+from flowray.values import encode_json
 
 _IDENTITY = (
     executions.c.id, executions.c.status, executions.c.epoch, executions.c.last_seq, executions.c.request_hash,
-    executions.c.owner_id,
+    executions.c.owner_id, executions.c.workspace_id, executions.c.idempotency_expires_at,
+    executions.c.batch_id,
 )  # fmt: skip
 
 _PLANS_PRESENT = select(plans.c.hash).where(plans.c.hash.in_(bindparam("hashes", expanding=True)))
@@ -37,6 +57,11 @@ _BY_KEY = select(*_IDENTITY).where(
     executions.c.workspace_id == bindparam("workspace_id"),
     func.coalesce(executions.c.workflow_id, "") == bindparam("workflow_id"),
     executions.c.idempotency_key == bindparam("idempotency_key"),
+)
+_GIVE_UP_KEY = (
+    update(executions)
+    .where(executions.c.id == bindparam("its_id"), executions.c.idempotency_key == bindparam("its_key"))
+    .values(idempotency_key=None)
 )
 _WRITTEN = select(events.c.first_seq, events.c.epoch, events.c.events).where(
     events.c.execution_id == bindparam("execution_id"), events.c.last_seq == bindparam("last_seq")
@@ -63,13 +88,17 @@ def insert_executions(tx: Transaction, writes: Sequence[InsertExecution]) -> lis
 def _insert(tx: Transaction, writes: Sequence[InsertExecution]) -> list[AnyResult]:
     """Plans first, each once; then the rows, leaving out those whose id or idempotency key is taken."""
     _insert_plans(tx, writes)
-    rows = [to_row(write.record) for write in writes]
+    rows = [to_row(record) for record in admit_new(tx, [write.record for write in writes])]
     written = tx.connection.execute(tx.insert(executions), rows).rowcount
     found: dict[str, RowMapping] = {}
     if written != len(rows):
         for ids in chunks(row["id"] for row in rows):
             found.update((row["id"], row) for row in tx.connection.execute(_BY_ID, {"ids": ids}).mappings())
-    return [_inserted(tx, write, all_new=written == len(rows), found=found) for write in writes]
+    all_new = written == len(rows)
+    return [
+        _inserted(tx, write, row if all_new else found.get(row["id"])) or _by_key(tx, write, row)
+        for write, row in zip(writes, rows, strict=True)
+    ]
 
 
 def _orphans(tx: Transaction, writes: Sequence[InsertExecution]) -> set[str]:
@@ -107,22 +136,33 @@ def _insert_plans(tx: Transaction, writes: Sequence[InsertExecution]) -> None:
         tx.connection.execute(tx.insert(plans), rows)
 
 
-def _inserted(tx: Transaction, write: InsertExecution, *, all_new: bool, found: dict[str, RowMapping]) -> AnyResult:
+def _inserted(tx: Transaction, write: InsertExecution, row: RowMapping | Mapping[str, Any] | None) -> Inserted | None:
+    """``row``: the one of this id, new, or of an earlier commit whose acknowledgement was lost: no id is used twice."""
+    if row is None:
+        return None
     record = write.record
-    if all_new:
-        tx.standings[record.id] = Standing(record.workspace_id, record.status, record.epoch, record.last_seq)
-        return Inserted(id=record.id, status=record.status)
-    if (row := found.get(record.id)) is not None:
-        # New, or a repeat of what an unacknowledged commit wrote: ids are never used twice.
-        tx.standings[record.id] = Standing(record.workspace_id, row["status"], row["epoch"], row["last_seq"])
-        mine = (row["owner_id"], row["epoch"]) == (record.owner_id, record.epoch)
-        return Inserted(id=record.id, status=row["status"], elsewhere=not mine)
+    standing = Standing(row["workspace_id"], row["status"], row["epoch"], row["last_seq"], record.callback)
+    tx.standings[record.id] = standing
+    mine = (row["owner_id"], row["epoch"]) == (record.owner_id, record.epoch)
+    return Inserted(id=record.id, status=row["status"], elsewhere=not mine)
+
+
+def _by_key(tx: Transaction, write: InsertExecution, row: dict[str, Any]) -> AnyResult:
+    """Its idempotency key is taken: the execution that has it, or if the key is spent the new one after all."""
+    record = write.record
     key = {
         "workspace_id": record.workspace_id,
         "workflow_id": record.workflow_id or "",
         "idempotency_key": record.idempotency_key,
     }
     taken = tx.connection.execute(_BY_KEY, key).one()
+    if is_spent(taken, tx.now):
+        # Whoever comes second, in whatever process, waits here, and then finds the key with the first one's.
+        tx.connection.execute(_GIVE_UP_KEY, {"its_id": taken.id, "its_key": record.idempotency_key})
+        tx.connection.execute(tx.insert(executions), row)
+        if (found := tx.connection.execute(_BY_ID, {"ids": [record.id]}).mappings().one_or_none()) is not None:
+            return _inserted(tx, write, found) or Fenced()
+        taken = tx.connection.execute(_BY_KEY, key).one()
     return Existing(id=taken.id, request_hash=taken.request_hash, status=taken.status)
 
 
@@ -136,6 +176,7 @@ def append_events(tx: Transaction, writes: Sequence[AppendEvents]) -> list[AnyRe
     results: list[AnyResult] = []
     accepted: list[AppendEvents] = []
     posted: list[InboxRecord] = []
+    callbacks: list[CallbackRecord] = []
     traces: set[tuple[str, int, int, int, bytes]] = set()  # a caller may also send the same write into one group twice
     for write in writes:
         check_changes(write.changes)
@@ -151,6 +192,8 @@ def append_events(tx: Transaction, writes: Sequence[AppendEvents]) -> list[AnyRe
                 results.append(Pending(inbox=pending))
                 continue
         standing.last_seq = write.last_seq
+        if (told := callback_of(write, standing.status, standing.callback)) is not None:
+            callbacks.append(told)
         standing.status = write.changes.get("status", standing.status)
         tx.consumed.update(write.consumed)
         posted.extend(row for row in write.outbox if _takes_rows(tx.standings.get(row.execution_id)))
@@ -160,7 +203,20 @@ def append_events(tx: Transaction, writes: Sequence[AppendEvents]) -> list[AnyRe
     _fence(tx, accepted)
     _record(tx, accepted)
     post(tx, posted)
-    return results
+    insert_callbacks(tx, callbacks)
+    return _with_rows(writes, results, begun(tx, accepted))
+
+
+def _with_rows(
+    writes: Sequence[AppendEvents], results: list[AnyResult], rows: dict[str, tuple[InboxRecord, ...]]
+) -> list[AnyResult]:
+    """The results with what came into the executions' own inboxes."""
+    if not rows:
+        return results
+    return [
+        Done(inbox=rows.pop(write.execution_id, ())) if isinstance(result, Done) and write.waitpoints else result
+        for write, result in zip(writes, results, strict=True)
+    ]
 
 
 def _for(execution_id: str, posted: Sequence[InboxRecord]) -> list[InboxRecord]:
@@ -257,6 +313,7 @@ def _record(tx: Transaction, writes: Sequence[AppendEvents]) -> None:
         tx.connection.execute(insert_or_update(tx.connection.dialect.name, node_logs, ("seq",)), logs)
     mark_consumed(tx, [write for write in writes if write.consumed])
     record_waitpoints(tx, writes)
+    apply_memory(tx, writes)
     _keep_snapshots(tx, writes, workspace)
 
 
@@ -270,3 +327,12 @@ def _keep_snapshots(tx: Transaction, writes: Sequence[AppendEvents], workspace: 
     if kept:
         tx.connection.execute(_DROP_SNAPSHOTS, [{"its_execution": row["execution_id"]} for row in kept])
         tx.connection.execute(insert(snapshots), kept)
+
+
+# -- conditions ---------------------------------------------------------------------------------------------------
+
+
+def has_label(name: str, value: str) -> ColumnElement[bool]:
+    """The execution has this label: the text of a JSON object of texts holds the pair in quotes exactly then."""
+    pair = f"{encode_json(name).decode()}:{encode_json(value).decode()}"
+    return type_coerce(executions.c.labels, Text).contains(pair, autoescape=True)

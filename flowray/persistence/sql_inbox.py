@@ -10,7 +10,9 @@ from flowray.engine.statuses import TERMINAL_EXECUTION
 from flowray.errors import ErrorCode
 from flowray.persistence.records import InboxRecord
 from flowray.persistence.rows import from_row, to_row
+from flowray.persistence.sql_shared_waitpoints import note_origins
 from flowray.persistence.sql_transaction import Transaction, chunks
+from flowray.persistence.sql_wakeups import notify_inboxes
 from flowray.persistence.tables import inbox
 from flowray.persistence.writes import AnyResult, AppendEvents, Existing, Inserted, InsertInbox, Refused
 
@@ -81,6 +83,8 @@ def insert_inbox(tx: Transaction, writes: Sequence[InsertInbox]) -> list[AnyResu
             results.append(Inserted(id=record.id, status=standing.status))
     if rows:
         tx.connection.execute(insert(inbox), rows)
+        notify_inboxes(tx, (row["execution_id"] for row in rows))
+        note_origins(tx, [write.record for write in writes if write.record.origin and write.record.id in ids])
     return results
 
 
@@ -96,6 +100,7 @@ def post(tx: Transaction, records: Sequence[InboxRecord]) -> None:
             for record in records
         ]
         tx.connection.execute(tx.insert(inbox), rows)
+        notify_inboxes(tx, (row["execution_id"] for row in rows))
 
 
 def unconsumed(tx: Transaction, execution_ids: Iterable[str]) -> dict[str, list[InboxRecord]]:

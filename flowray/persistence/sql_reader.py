@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, desc, func, select, tuple_
@@ -24,8 +24,16 @@ from flowray.persistence.records import (
     WorkflowRecord,
 )
 from flowray.persistence.rows import from_row
+from flowray.persistence.sql_callbacks import SqlCallbacks
+from flowray.persistence.sql_executions import has_label
 from flowray.persistence.sql_inbox import UNCONSUMED
+from flowray.persistence.sql_limits import SqlLimits
+from flowray.persistence.sql_memory import SqlWorkflowMemory
 from flowray.persistence.sql_owners import count_claimable
+from flowray.persistence.sql_queue_reader import SqlQueues
+from flowray.persistence.sql_trigger_reader import SqlTriggerReader
+from flowray.persistence.sql_upkeep import SqlUpkeep
+from flowray.persistence.sql_waitpoints import due_waitpoints, has_tag, of_workflow
 from flowray.persistence.tables import (
     events,
     executions,
@@ -81,6 +89,12 @@ class SqlReader:
     def __init__(self, engine: Engine) -> None:
         self._engine = reading(engine)
         self.events = SqlEventLog(engine)
+        self.memory = SqlWorkflowMemory(engine)
+        self.upkeep = SqlUpkeep(engine)
+        self.limits = SqlLimits(engine)
+        self.callbacks = SqlCallbacks(engine)
+        self.queues = SqlQueues(engine)
+        self.triggers = SqlTriggerReader(engine)
 
     # -- one thing ------------------------------------------------------------------------------------------------
 
@@ -135,6 +149,8 @@ class SqlReader:
         batch_id: str | None = None,
         parent_id: str | None = None,
         created_after: int | None = None,
+        created_before: int | None = None,
+        labels: Mapping[str, str] | None = None,
         limit: int = 50,
         cursor: str | None = None,
         workspace_id: str = DEFAULT_WORKSPACE,
@@ -151,6 +167,9 @@ class SqlReader:
             conditions.append(columns.parent_id == parent_id)
         if created_after is not None:
             conditions.append(columns.created_at > created_after)
+        if created_before is not None:
+            conditions.append(columns.created_at < created_before)
+        conditions += [has_label(name, value) for name, value in (labels or {}).items()]
         return self._newest_first(ExecutionRecord, executions, conditions, limit, cursor)
 
     def node_logs(
@@ -195,16 +214,28 @@ class SqlReader:
         *,
         status: str | None = None,
         execution_id: str | None = None,
+        workflow_id: str | None = None,
+        kind: str | None = None,
+        tag: str | None = None,
+        source: str | None = None,
+        expires_before: int | None = None,
         limit: int = 50,
         cursor: str | None = None,
         workspace_id: str = DEFAULT_WORKSPACE,
     ) -> Page:
         conditions = [waitpoints.c.workspace_id == workspace_id]
-        if status is not None:
-            conditions.append(waitpoints.c.status == status)
-        if execution_id is not None:
-            conditions.append(waitpoints.c.execution_id == execution_id)
+        wanted = {"status": status, "execution_id": execution_id, "kind": kind, "source": source}
+        conditions += [waitpoints.c[name] == value for name, value in wanted.items() if value is not None]
+        if workflow_id is not None:
+            conditions.append(of_workflow(workflow_id))
+        if tag is not None:
+            conditions.append(has_tag(tag))
+        if expires_before is not None:
+            conditions.append(waitpoints.c.expires_at < expires_before)
         return self._newest_first(WaitpointRecord, waitpoints, conditions, limit, cursor)
+
+    def due_waitpoints(self) -> list[str]:
+        return self._ids("the shared waitpoints whose time is up", due_waitpoints(clock_ms(self._engine)))
 
     def snapshot(self, snapshot_id: str) -> SnapshotRecord | None:
         return self._one(SnapshotRecord, select(snapshots).where(snapshots.c.id == snapshot_id))
@@ -237,8 +268,8 @@ class SqlReader:
         alive = select(owners).where(owners.c.lease_until > clock_ms(self._engine)).order_by(owners.c.id)
         return self._all(OwnerRecord, alive)
 
-    def claimable(self) -> int:
-        return self._read("what can be claimed", count_claimable)
+    def claimable(self, suspects: bool = False) -> int:
+        return self._read("what can be claimed", lambda connection: count_claimable(connection, suspects))
 
     def now_ms(self) -> int:
         statement = select(clock_ms(self._engine))

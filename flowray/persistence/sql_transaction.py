@@ -15,6 +15,9 @@ from sqlalchemy import Connection, Insert, Table, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from flowray.persistence.database import clock_ms
+from flowray.persistence.import_writes import ImportExecution
+from flowray.persistence.metadata_writes import ChangeMetadata
+from flowray.persistence.sql_waitpoint_locks import lock_shared, waiting_executions
 from flowray.persistence.tables import executions
 from flowray.persistence.writes import AnyWrite, AppendEvents, InsertExecution, InsertInbox
 
@@ -24,7 +27,7 @@ CHUNK = 500
 """Parameters of one IN list; SQLite allows 32,766 in a statement."""
 
 _SELECT = (
-    select(executions.c.id, executions.c.workspace_id, executions.c.status, executions.c.epoch, executions.c.last_seq)
+    select(*(executions.c[name] for name in ("id", "workspace_id", "status", "epoch", "last_seq", "callback")))
     .where(executions.c.id.in_(bindparam("ids", expanding=True)))
     .order_by(executions.c.id)
     .with_for_update(key_share=True)
@@ -38,6 +41,7 @@ class Standing(msgspec.Struct):
     status: str
     epoch: int
     last_seq: int
+    callback: dict[str, Any] | None = None
 
 
 class Transaction:
@@ -47,9 +51,12 @@ class Transaction:
         self.connection = connection
         self.standings: dict[str, Standing] = {}
         self.consumed: set[str] = set()
-        for ids in chunks(sorted({its_id for write in writes for its_id in _names(write)})):
+        named = {its_id for write in writes for its_id in _names(write)} | waiting_executions(connection, writes)
+        for ids in chunks(sorted(named)):
             for row in connection.execute(_SELECT, {"ids": ids}):
-                self.standings[row.id] = Standing(row.workspace_id, row.status, row.epoch, row.last_seq)
+                self.standings[row.id] = Standing(row.workspace_id, row.status, row.epoch, row.last_seq, row.callback)
+        workspaces = {its_id: standing.workspace_id for its_id, standing in self.standings.items()}
+        self.shared = lock_shared(connection, writes, workspaces, self.insert, lambda: self.now)
 
     @cached_property
     def now(self) -> int:
@@ -67,6 +74,10 @@ def _names(write: AnyWrite) -> tuple[str, ...]:
         return (write.execution_id, *(row.execution_id for row in write.outbox))
     if isinstance(write, InsertExecution):
         return () if write.parent_epoch is None else (str(write.record.parent_id),)
+    if isinstance(write, ChangeMetadata):
+        return (write.execution_id,)
+    if isinstance(write, ImportExecution):
+        return (write.record.id,)
     return (write.record.execution_id,) if isinstance(write, InsertInbox) else ()
 
 

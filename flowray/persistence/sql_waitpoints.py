@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import ColumnElement, Select, Text, bindparam, exists, select, type_coerce, update
 
 from flowray.persistence.rows import to_row
 from flowray.persistence.sql_transaction import Transaction
-from flowray.persistence.tables import waitpoints
+from flowray.persistence.tables import executions, waitpoints
 from flowray.persistence.writes import AppendEvents
+from flowray.values import encode_json
 
 OPEN = "open"
 
@@ -28,6 +29,16 @@ _CLOSE_ALL = (
     update(waitpoints)
     .where(waitpoints.c.execution_id == bindparam("its_execution"), waitpoints.c.status == OPEN)
     .values(status="cancelled", completed_at=bindparam("ts"))
+)
+
+_REOPEN = (
+    update(waitpoints)
+    .where(
+        waitpoints.c.execution_id == bindparam("its_execution"),
+        waitpoints.c.status == "cancelled",
+        waitpoints.c.completed_at == bindparam("crashed_at"),
+    )
+    .values(status=OPEN, completed_at=None)
 )
 
 
@@ -50,3 +61,27 @@ def record_waitpoints(tx: Transaction, writes: Sequence[AppendEvents]) -> None:
     ended = [{"its_execution": write.execution_id, "ts": write.ts} for write in writes if write.close_waitpoints]
     if ended:
         tx.connection.execute(_CLOSE_ALL, ended)
+    reopened = [
+        {"its_execution": write.execution_id, "crashed_at": write.reopened_waitpoints}
+        for write in writes
+        if write.reopened_waitpoints is not None
+    ]
+    if reopened:
+        tx.connection.execute(_REOPEN, reopened)
+
+
+def has_tag(tag: str) -> ColumnElement[bool]:
+    """The waitpoint has this tag: the text of a JSON list of texts holds it in quotes exactly then."""
+    return type_coerce(waitpoints.c.tags, Text).contains(encode_json(tag).decode(), autoescape=True)
+
+
+def of_workflow(workflow_id: str) -> ColumnElement[bool]:
+    """The waitpoint's execution is one of this workflow."""
+    return exists().where(executions.c.id == waitpoints.c.execution_id, executions.c.workflow_id == workflow_id)
+
+
+def due_waitpoints(now: ColumnElement[int]) -> Select[tuple[str]]:
+    """Ids of shared waitpoints whose time is up; their executions see to the others."""
+    return select(waitpoints.c.id).where(
+        waitpoints.c.status == OPEN, waitpoints.c.expires_at <= now, waitpoints.c.execution_id.is_(None)
+    )

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import RowMapping, delete, select, update
 
 from flowray.errors import ErrorCode
+from flowray.persistence.sql_memory import clear_entries
 from flowray.persistence.sql_transaction import Transaction
 from flowray.persistence.tables import payloads, workflow_versions, workflows
 from flowray.persistence.writes import AnyResult, DeleteWorkflow, Done, PutPayload, Refused, Saved, SaveWorkflow
@@ -103,6 +104,7 @@ def delete_workflows(tx: Transaction, writes: Sequence[DeleteWorkflow]) -> list[
                 workflow_versions.c.workspace_id == write.workspace_id, workflow_versions.c.workflow_id == write.id
             )
         )
+        clear_entries(tx, (write.workspace_id, write.id), None, tx.now)
         results.append(Done() if deleted else _unknown(write.id))
     return results
 

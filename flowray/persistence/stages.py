@@ -8,10 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from flowray.engine.waitpoint_sources import is_shared
+from flowray.persistence.callback_writes import CALLBACK_WRITES
+from flowray.persistence.import_writes import ImportExecution
+from flowray.persistence.limit_writes import LIMIT_WRITES
+from flowray.persistence.metadata_writes import ChangeMetadata
+from flowray.persistence.queue_writes import ConfigureQueue
+from flowray.persistence.retention_writes import RETENTION_WRITES
+from flowray.persistence.trigger_writes import TRIGGER_WRITES, AnyTriggerWrite
+from flowray.persistence.waitpoint_writes import (
+    SHARED_WAITPOINTS,
+    CompleteWaitpoint,
+    CreateWaitpoint,
+    ExpireWaitpoints,
+)
 from flowray.persistence.writes import (
     AnyWrite,
     AppendEvents,
     ClaimExecutions,
+    ClearMemory,
     DeleteWorkflow,
     InsertExecution,
     InsertInbox,
@@ -23,8 +38,10 @@ from flowray.persistence.writes import (
 )
 
 ORDER: tuple[type[AnyWrite], ...] = (
-    SaveWorkflow, DeleteWorkflow, RegisterOwner, RenewLease, ReleaseOwner, PutPayload, InsertExecution, AppendEvents,
-    InsertInbox, ClaimExecutions,
+    SaveWorkflow, DeleteWorkflow, ConfigureQueue, RegisterOwner, RenewLease, ReleaseOwner, PutPayload, InsertExecution,
+    ImportExecution, AppendEvents, ChangeMetadata,
+    ClearMemory, InsertInbox, CreateWaitpoint, CompleteWaitpoint, ExpireWaitpoints, *CALLBACK_WRITES, *LIMIT_WRITES,
+    *TRIGGER_WRITES, *RETENTION_WRITES, ClaimExecutions,
 )  # fmt: skip
 """The order of kinds within a stage. ``rank`` in it decides whether a write may join a stage that touches the same."""
 
@@ -49,7 +66,7 @@ def stages(writes: Sequence[AnyWrite]) -> Iterator[Stage]:
             stage, reached = {}, {}
         stage.setdefault(type(write), []).append((number, write))
         reached.update(dict.fromkeys(touched, rank))
-        claims = isinstance(write, ClaimExecutions)
+        claims = isinstance(write, ClaimExecutions | CompleteWaitpoint | ExpireWaitpoints)
     if stage:
         yield _sorted(stage)
 
@@ -63,17 +80,27 @@ def _touches(write: AnyWrite) -> tuple[str, ...]:
         case SaveWorkflow(id=workflow_id, workspace_id=workspace_id):
             return (f"workflow {workspace_id} {workflow_id}",)
         case DeleteWorkflow(id=workflow_id, workspace_id=workspace_id):
-            return (f"workflow {workspace_id} {workflow_id}",)
+            return (f"workflow {workspace_id} {workflow_id}", f"memory {workflow_id}", "triggers")
         case InsertExecution(record=record, parent_epoch=None):
-            return (f"execution {record.id}",)
+            return (f"execution {record.id}", "queues")
         case InsertExecution(record=record):
             return (f"execution {record.id}", f"execution {record.parent_id}")
+        case ConfigureQueue():
+            return ("queues",)
         case InsertInbox(record=request):
             return (f"execution {request.execution_id}",)
-        case AppendEvents(execution_id=execution_id, outbox=outbox):
-            return (f"execution {execution_id}", *(f"execution {row.execution_id}" for row in outbox))
+        case AppendEvents(execution_id=execution_id, outbox=outbox, memory=memory):
+            shared = () if memory is None else (f"memory {memory.workflow_id}",)
+            if any(is_shared(opened.source) for opened in write.waitpoints):
+                shared = (*shared, SHARED_WAITPOINTS)
+            return (f"execution {execution_id}", *shared, *(f"execution {row.execution_id}" for row in outbox))
+        case _ if isinstance(write, AnyTriggerWrite):
+            return ("triggers", *write.touches())
         case RegisterOwner() | RenewLease() | ReleaseOwner():
             return ("owners",)
-        case ClaimExecutions() | PutPayload():
-            # A claim is the last of its stage and touches everything; payloads touch nothing else.
+        case ClaimExecutions() | CompleteWaitpoint() | ExpireWaitpoints() | PutPayload():
+            # A claim or the end of a shared waitpoint is the last of its stage and touches everything; payloads touch
+            # nothing else.
             return ()
+        case _:
+            return write.touches()

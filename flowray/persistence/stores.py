@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from flowray.eventlog.log import EventLog
+from flowray.persistence.callbacks import CallbackReader
+from flowray.persistence.limits import LimitReader
+from flowray.persistence.queueing import QueueReader
 from flowray.persistence.records import (
     DEFAULT_WORKSPACE,
     ExecutionRecord,
     InboxRecord,
+    MemoryRecord,
+    MemorySize,
     NodeLogRecord,
     OwnerRecord,
     Page,
@@ -18,6 +23,8 @@ from flowray.persistence.records import (
     WaitpointRecord,
     WorkflowRecord,
 )
+from flowray.persistence.trigger_reading import TriggerReader
+from flowray.persistence.upkeep_records import UpkeepReader
 from flowray.persistence.writes import AnyResult, AnyWrite
 
 
@@ -51,12 +58,62 @@ class Journal(Protocol):
         ...
 
 
+class WorkflowMemoryReader(Protocol):
+    """What the executions of workflows share (R17), as committed."""
+
+    def size(self, workflow_id: str, workspace_id: str = DEFAULT_WORKSPACE) -> MemorySize: ...
+
+    def entry(self, workflow_id: str, key: str, workspace_id: str = DEFAULT_WORKSPACE) -> MemoryRecord | None: ...
+
+    def entries(
+        self,
+        workflow_id: str,
+        *,
+        prefix: str = "",
+        limit: int = 50,
+        cursor: str | None = None,
+        workspace_id: str = DEFAULT_WORKSPACE,
+    ) -> Page:
+        """By key. Raises FlowrayError INVALID_CURSOR."""
+        ...
+
+
 class Reader(Protocol):
     """Everything that can be read. Synchronous and thread-safe; sees every committed write of any process."""
 
     @property
     def events(self) -> EventLog:
         """The logs of all executions."""
+        ...
+
+    @property
+    def memory(self) -> WorkflowMemoryReader:
+        """What executions share with others of their workflow."""
+        ...
+
+    @property
+    def upkeep(self) -> UpkeepReader:
+        """What looks after the stores."""
+        ...
+
+    @property
+    def triggers(self) -> TriggerReader:
+        """What starts executions, and what has."""
+        ...
+
+    @property
+    def callbacks(self) -> CallbackReader:
+        """What the starters of executions are told, and how far that is."""
+        ...
+
+    @property
+    def limits(self) -> LimitReader:
+        """Named limits of resources, and who is under them."""
+        ...
+
+    @property
+    def queues(self) -> QueueReader:
+        """Queues of executions, and how full they are."""
         ...
 
     def workflow(self, workflow_id: str, workspace_id: str = DEFAULT_WORKSPACE) -> WorkflowRecord | None: ...
@@ -101,6 +158,8 @@ class Reader(Protocol):
         batch_id: str | None = None,
         parent_id: str | None = None,
         created_after: int | None = None,
+        created_before: int | None = None,
+        labels: Mapping[str, str] | None = None,
         limit: int = 50,
         cursor: str | None = None,
         workspace_id: str = DEFAULT_WORKSPACE,
@@ -141,11 +200,20 @@ class Reader(Protocol):
         *,
         status: str | None = None,
         execution_id: str | None = None,
+        workflow_id: str | None = None,
+        kind: str | None = None,
+        tag: str | None = None,
+        source: str | None = None,
+        expires_before: int | None = None,
         limit: int = 50,
         cursor: str | None = None,
         workspace_id: str = DEFAULT_WORKSPACE,
     ) -> Page:
-        """Newest first. Raises FlowrayError INVALID_CURSOR."""
+        """Newest first. ``expires_before``: ms since the epoch. Raises FlowrayError INVALID_CURSOR."""
+        ...
+
+    def due_waitpoints(self) -> list[str]:
+        """Ids of shared waitpoints whose time is up by the database's clock, but that are open still."""
         ...
 
     def snapshot(self, snapshot_id: str) -> SnapshotRecord | None: ...
@@ -154,12 +222,50 @@ class Reader(Protocol):
         """All owners whose lease has not ended, by the database's clock."""
         ...
 
-    def claimable(self) -> int:
-        """How many executions ClaimExecutions would find now."""
+    def claimable(self, suspects: bool = False) -> int:
+        """How many executions ClaimExecutions would find now if no queue had limits.
+
+        ``suspects``: only those that are taken over apart.
+        """
         ...
 
     def now_ms(self) -> int:
         """The database's clock. Raises FlowrayError DATABASE_UNAVAILABLE: serves as the readiness check."""
+        ...
+
+
+class Removed(NamedTuple):
+    """So many blobs with so many bytes."""
+
+    blobs: int
+    bytes: int
+
+
+@runtime_checkable
+class PayloadFiles(Protocol):
+    """A PayloadStore outside of the database, which cannot see what refers to its blobs: they are looked after here.
+
+    An owner is the execution, or first caller of a family, under whose id blobs are kept. Ages are ms since the epoch.
+    """
+
+    def owners(self) -> Iterator[str]:
+        """All that have blobs."""
+        ...
+
+    def bytes_of(self, owner: str) -> int:
+        """What an owner has here."""
+        ...
+
+    def orphans(self, owner: str, before_ms: int) -> Removed:
+        """What ``remove`` would remove."""
+        ...
+
+    def remove(self, owner: str, before_ms: int) -> Removed:
+        """Remove the blobs of an owner that were put before ``before_ms``."""
+        ...
+
+    def remove_temporary(self, before_ms: int) -> int:
+        """Remove what writers left half written before ``before_ms``; returns how many."""
         ...
 
 
@@ -177,8 +283,13 @@ class PayloadStore(Protocol):
 
 @dataclass(frozen=True)
 class Storage:
-    """What one process reads and writes with. ``committer`` is used only where this process may write (R26)."""
+    """What one process reads and writes with. ``committer`` is used only where this process may write (R26).
+
+    ``listen(heard)`` has ``heard`` called with ids of executions into whose inboxes other servers have put something;
+    None where there are no other servers. It returns how to end that.
+    """
 
     committer: Committer
     reader: Reader
     payloads: PayloadStore
+    listen: Callable[[Callable[[Sequence[str]], None]], Callable[[], None]] | None = None

@@ -148,16 +148,28 @@ executions = Table(
     Column("log_location", Text),
     Column("snapshot_id", Text),
     Column("recoveries", Integer, nullable=False),
+    Column("failed_recoveries", Integer, nullable=False, server_default=text("0")),
     Column("crash_reason", Text),
     Column("cancel_reason", Text),
     Column("pause", JsonText),
     Column("wake_at", BigInteger),
+    Column("retain_until", BigInteger),
+    Column("callback", JsonText),
     Column("idempotency_key", Text),
     Column("request_hash", Text),
     Column("engine_version", Text, nullable=False),
     # Of the claim that gave the execution to its present owner: lets a claim be repeated after a lost acknowledgement.
     Column("claim_id", Text),
     Column("claim_recovery", Boolean, nullable=False, server_default=text("false")),
+    # Rows of the first schema are in no queue.
+    Column("queue", Text, nullable=False, server_default=""),
+    Column("concurrency_key", Text, nullable=False, server_default=""),
+    Column("queued_at", BigInteger),
+    Column("queue_order", BigInteger, nullable=False, server_default=text("0")),
+    Column("not_before", BigInteger),
+    Column("expires_at", BigInteger),
+    Column("admitted_at", BigInteger),
+    Column("idempotency_expires_at", BigInteger),
 )
 
 
@@ -194,6 +206,25 @@ Index(
     postgresql_where=is_active(),
 )
 Index("ix_executions_plan", _e.plan_hash)
+# What is due for deletion: by a time of its own, or so long after its end. Reruns are looked for before.
+Index(
+    "ix_executions_retain",
+    _e.retain_until,
+    sqlite_where=_e.retain_until.is_not(None),
+    postgresql_where=_e.retain_until.is_not(None),
+)
+Index(
+    "ix_executions_ended",
+    _e.ended_at,
+    sqlite_where=_e.ended_at.is_not(None),
+    postgresql_where=_e.ended_at.is_not(None),
+)
+Index(
+    "ix_executions_rerun",
+    _e.rerun_of,
+    sqlite_where=_e.rerun_of.is_not(None),
+    postgresql_where=_e.rerun_of.is_not(None),
+)
 # Only executions that were released while something was to happen at a time have one.
 Index("ix_executions_wake", _e.wake_at, sqlite_where=_e.wake_at.is_not(None), postgresql_where=_e.wake_at.is_not(None))
 # Inline executions have no workflow; their keys are unique among themselves, so NULL must equal NULL here.
@@ -273,6 +304,8 @@ inbox = Table(
     Column("consumed_at", BigInteger),
     Column("outcome", Text),
     Column("dedupe_key", Text),
+    # From where a request came: ``{via, address}``.
+    Column("origin", JsonText),
     UniqueConstraint("execution_id", "dedupe_key", name="uq_inbox_dedupe"),
 )
 _i = inbox.c
@@ -323,10 +356,24 @@ waitpoints = Table(
     Column("completed_at", BigInteger),
     Column("completed_by", Text),
     Column("data", JsonText),
+    Column("name", Text),
+    Column("source", Text),
+    Column("filter", JsonText),
+    Column("tags", JsonText),
+    Column("completed_from", JsonText),
+    Column("request_hash", Text),
     Index(None, "execution_id", "status"),
     Index(None, "token_hash", unique=True),
     Index("ix_waitpoints_page", "workspace_id", "status", "created_at", "id"),
     Index(None, "status", "expires_at"),
+)
+# Who waits for an event or for a waitpoint of its own: only those that do have a source.
+Index(
+    "ix_waitpoints_source",
+    waitpoints.c.source,
+    waitpoints.c.status,
+    sqlite_where=waitpoints.c.source.is_not(None),
+    postgresql_where=waitpoints.c.source.is_not(None),
 )
 
 payloads = Table(
@@ -341,6 +388,15 @@ payloads = Table(
     Column("created_at", BigInteger, nullable=False),
     Index(None, "execution_id"),
     Index(None, "created_at"),
+)
+
+metadata_changes = Table(
+    "metadata_changes",
+    metadata,
+    _workspace(),
+    _of_execution(primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("changed_at", BigInteger, nullable=False),
 )
 
 settings = Table(

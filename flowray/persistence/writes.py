@@ -11,6 +11,12 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from flowray.engine.signals import VariableOperation
+from flowray.persistence.callback_writes import ClaimCallbacks, ClaimedCallbacks, RedeliverCallback, SettleCallback
+from flowray.persistence.import_writes import ImportExecution
+from flowray.persistence.limit_writes import DeleteLimit, SaveLimit, Shared, ShareLimits
+from flowray.persistence.metadata_writes import ChangeMetadata, MetadataChanged
+from flowray.persistence.queue_writes import ConfigureQueue
 from flowray.persistence.records import (
     DEFAULT_WORKSPACE,
     ExecutionRecord,
@@ -20,10 +26,23 @@ from flowray.persistence.records import (
     WaitpointClosing,
     WaitpointRecord,
 )
-
-
-class Write(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="write", kw_only=True):
-    """Base of all writes."""
+from flowray.persistence.retention_writes import (
+    Collected,
+    CollectOrphans,
+    Deleted,
+    DeleteExecutions,
+    Purged,
+    PurgeExecutions,
+)
+from flowray.persistence.trigger_writes import AnyTriggerWrite, Fired, Pruned
+from flowray.persistence.waitpoint_writes import (
+    Closed,
+    CompleteWaitpoint,
+    CreateWaitpoint,
+    Expired,
+    ExpireWaitpoints,
+)
+from flowray.persistence.write_base import Result, Write
 
 
 class SaveWorkflow(Write, tag="save_workflow", frozen=True):
@@ -58,7 +77,9 @@ class InsertExecution(Write, tag="insert_execution", frozen=True):
     """Insert an execution and, unless present, its plan, in one transaction.
 
     If ``record.idempotency_key`` is taken within (workspace, workflow), nothing is inserted and the result is
-    Existing; the caller compares request hashes. ``parent_epoch``: of a child, the epoch under which its parent asks
+    Existing; the caller compares request hashes. A key that is spent (``idempotency``) goes to the new one. One that is
+    delayed, or of a queue without a free slot, is inserted as nobody's, whatever the record says, and waits in line;
+    its delay and its time to live count from now. ``parent_epoch``: of a child, the epoch under which its parent asks
     for it; if the parent has ended or has another owner by now, the result is Fenced (R19, R22). Result: Inserted,
     Existing or Fenced.
     """
@@ -66,6 +87,13 @@ class InsertExecution(Write, tag="insert_execution", frozen=True):
     record: ExecutionRecord
     plan: bytes
     parent_epoch: int | None = None
+
+
+class MemoryChanges(msgspec.Struct, frozen=True):
+    """What the events of one commit do to the memory of their workflow, in order (R17)."""
+
+    workflow_id: str
+    operations: tuple[VariableOperation, ...]
 
 
 class AppendEvents(Write, tag="append_events", frozen=True):
@@ -78,8 +106,10 @@ class AppendEvents(Write, tag="append_events", frozen=True):
     they are; ``close_waitpoints`` cancels all that are still open. ``snapshot`` replaces the one before. ``outbox``
     are rows for the inboxes of other executions, inserted in the same transaction: the end of a child for its parent, a
     cancellation for a child. One whose execution is unknown or has ended, or whose dedupe key is taken, is left out.
+    ``memory`` is applied to the workflow's memory in the same transaction, whatever its limits.
     ``last_seq == expected_seq`` with the events ``[]`` changes columns without an event. A repeat of what has been
-    written answers Done. Result: Done, Fenced, Pending.
+    written answers Done. ``reopened_waitpoints``: those that a crash at this time cancelled are open again.
+    Result: Done, Fenced, Pending.
     """
 
     execution_id: str
@@ -96,8 +126,10 @@ class AppendEvents(Write, tag="append_events", frozen=True):
     waitpoints: tuple[WaitpointRecord, ...] = ()
     closed_waitpoints: tuple[WaitpointClosing, ...] = ()
     close_waitpoints: bool = False
+    reopened_waitpoints: int | None = None
     snapshot: SnapshotRecord | None = None
     outbox: tuple[InboxRecord, ...] = ()
+    memory: MemoryChanges | None = None
 
 
 class InsertInbox(Write, tag="insert_inbox", frozen=True):
@@ -141,18 +173,39 @@ class ReleaseOwner(Write, tag="release_owner", frozen=True):
     id: str
 
 
+SUSPECT_AFTER = 2
+"""After so many owners that died with it in a row, an execution is taken over apart from the others (R28)."""
+
+
 class ClaimExecutions(Write, tag="claim_executions", frozen=True):
     """Take over up to ``limit`` executions that nobody owns: queued, unowned with unconsumed inbox rows, or their
     owner's lease has ended (R25, R28, R43). Each claim raises the epoch; taking over a started one whose owner died
-    raises ``recoveries``. ``ids`` restricts the choice. An owner without a live lease gets nothing. ``claim_id`` is
-    unique to the claim, so that a repeat after a lost acknowledgement finds again what it has already claimed.
-    Result: Claimed, in order of creation.
+    raises ``recoveries``, taking over any from an owner that died ``failed_recoveries``. Those that have lost
+    ``SUSPECT_AFTER`` owners in a row are claimed with ``suspects`` only, and nothing else is. Of queues with limits
+    it takes no more than there are slots; ``admit_only`` looks at nothing else. ``ids`` restricts the choice.
+    An owner without a live lease gets nothing. ``claim_id`` is unique to the claim, so that a repeat after a lost
+    acknowledgement finds again what it has already claimed. Result: Claimed.
     """
 
     owner_id: str
     limit: int = 100
     ids: tuple[str, ...] | None = None
+    suspects: bool = False
+    admit_only: bool = False
     claim_id: str = msgspec.field(default_factory=lambda: uuid.uuid4().hex)
+
+
+class ClearMemory(Write, tag="clear_memory", frozen=True):
+    """Remove an entry of a workflow's memory, or without ``key`` all of them. Result: Done, also if there was none."""
+
+    workflow_id: str
+    ts: int
+    key: str | None = None
+    workspace_id: str = DEFAULT_WORKSPACE
+
+    def touches(self) -> tuple[str, ...]:
+        """The memory."""
+        return (f"memory {self.workflow_id}",)
 
 
 class PutPayload(Write, tag="put_payload", frozen=True):
@@ -166,17 +219,20 @@ class PutPayload(Write, tag="put_payload", frozen=True):
 
 
 AnyWrite: TypeAlias = (
-    SaveWorkflow | DeleteWorkflow | InsertExecution | AppendEvents | InsertInbox | RegisterOwner | RenewLease
-    | ReleaseOwner | ClaimExecutions | PutPayload
+    DeleteExecutions | PurgeExecutions | CollectOrphans |
+    CreateWaitpoint | CompleteWaitpoint | ExpireWaitpoints | ChangeMetadata | ImportExecution
+    | SaveWorkflow | DeleteWorkflow | InsertExecution | AppendEvents | InsertInbox | RegisterOwner | RenewLease
+    | ReleaseOwner | ClaimExecutions | PutPayload | ClearMemory | ConfigureQueue
+    | SaveLimit | DeleteLimit | ShareLimits | ClaimCallbacks | SettleCallback | RedeliverCallback | AnyTriggerWrite
 )  # fmt: skip
 
 
-class Result(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="result", kw_only=True):
-    """Base of all results."""
-
-
 class Done(Result, tag="done", frozen=True):
-    """Written."""
+    """Written. ``inbox`` are rows that came into the execution's own inbox with it: waits that were over as they
+    began.
+    """
+
+    inbox: tuple[InboxRecord, ...] = ()
 
 
 class Saved(Result, tag="saved", frozen=True):
@@ -233,12 +289,18 @@ class Leased(Result, tag="leased", frozen=True):
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """One claimed execution: fold its log up to ``last_seq``, then write under ``epoch``."""
+    """One claimed execution: fold its log up to ``last_seq``, then write under ``epoch``.
+
+    ``failures``: how many owners in a row have died with it, this takeover's included. ``expired``: it was not started
+    within its time to live, and now never is.
+    """
 
     execution_id: str
     epoch: int
     last_seq: int
     recovery: bool
+    failures: int = 0
+    expired: bool = False
 
 
 class Claimed(Result, tag="claimed", frozen=True):
@@ -247,7 +309,11 @@ class Claimed(Result, tag="claimed", frozen=True):
     claims: tuple[Claim, ...] = ()
 
 
-AnyResult: TypeAlias = Done | Saved | Inserted | Existing | Refused | Fenced | Pending | Leased | Claimed
+AnyResult: TypeAlias = (
+    Deleted | Purged | Collected |
+    Done | Saved | Inserted | Existing | Refused | Fenced | Pending | Leased | Claimed | Shared | ClaimedCallbacks
+    | Closed | Expired | MetadataChanged | Fired | Pruned
+)  # fmt: skip
 
 _encoder = msgspec.msgpack.Encoder()
 _writes_decoder = msgspec.msgpack.Decoder(list[AnyWrite])

@@ -6,15 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from flowray.definition.node_type import Role
-from flowray.engine.commands import RunNode
+from flowray.engine.commands import COLLECT, RunNode
 from flowray.engine.context import ContextSlice, context_for
 from flowray.engine.instances import split_instance
 from flowray.engine.plan_index import PlanIndex
 from flowray.engine.residency import inline_limit
 from flowray.engine.state import ExecutionState
 from flowray.handlers.node_task import NodeTask
+from flowray.handlers.services import MemoryPlace
 from flowray.persistence.records import ExecutionRecord
 from flowray.plan import ExecutableNode
+from flowray.runtime.token_estimates import estimated_tokens
+from flowray.values import Value, to_wire
 
 DEADLINE_GRACE_MS = 2_000
 """The engine ends an execution at its deadline and stops its attempts; a lane does so by itself only this much later.
@@ -39,12 +42,7 @@ def stream_name(instance: str) -> str:
 
 
 def node_task(
-    record: ExecutionRecord,
-    index: PlanIndex,
-    state: ExecutionState,
-    command: RunNode,
-    ts: int,
-    incarnation: int = 0,
+    record: ExecutionRecord, index: PlanIndex, state: ExecutionState, command: RunNode, ts: int, incarnation: int = 0
 ) -> NodeTask:
     """Everything a lane needs to run one attempt of one instance, without looking anything up.
 
@@ -52,11 +50,12 @@ def node_task(
     committed yet and that the attempt must not see (R23).
     """
     node = index.nodes[command.node_id].node
-    context = context_for(index, state, command.instance)
+    context, entries = _given(index, state, command)
     return NodeTask(
         execution_id=record.id,
         payload_owner=record.root_id or "",
         workflow_id=record.workflow_id,
+        memory=_memory_place(record, index, node),
         workflow_name=record.workflow_name or index.plan.name,
         epoch=state.epoch,
         incarnation=incarnation,
@@ -93,8 +92,30 @@ def node_task(
         output_limit_bytes=index.plan.settings.max_node_output_bytes,
         elapsed_ms=max(ts - state.started_at, 0),
         lane=node.lane.value,
+        entries=entries,
         resources=node.resources,
+        limits=() if command.sentinel else node.limits,
+        estimated_tokens=estimated_tokens(node, context) if node.limits and node.spends_tokens else 0,
     )
+
+
+def _given(index: PlanIndex, state: ExecutionState, command: RunNode) -> tuple[ContextSlice, tuple[Value, ...]]:
+    """What the attempt may read; or the results that are to go into the next chunk, which needs nothing else (R16)."""
+    if command.sentinel != COLLECT:
+        return context_for(index, state, command.instance), ()
+    container = state.containers[command.instance]
+    entries = (container.results[number] for number in range(container.collected, container.collecting))
+    return ContextSlice(), tuple(map(to_wire, entries))
+
+
+def _memory_place(record: ExecutionRecord, index: PlanIndex, node: ExecutableNode) -> MemoryPlace | None:
+    if record.workflow_id is None or not node.reads_shared:
+        return None
+    settings = index.plan.settings
+    return MemoryPlace(
+        workflow_id=record.workflow_id, workspace_id=record.workspace_id, max_entries=settings.memory_entries,
+        max_value_bytes=settings.memory_value_bytes, max_total_bytes=settings.memory_total_bytes,
+    )  # fmt: skip
 
 
 def _alias_keys(index: PlanIndex, aliases: Mapping[str, str]) -> dict[str, str]:

@@ -11,7 +11,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from flowray.engine import events as ev
 from flowray.engine import stimuli as st
@@ -32,7 +32,10 @@ from flowray.persistence.stores import Journal, Reader
 from flowray.persistence.writes import AnyResult, AppendEvents, Done, Inserted, InsertInbox, Pending, Refused
 from flowray.runtime.children import CANCEL, CHILD, Children, ended
 from flowray.runtime.crash_points import CrashPoint, reached
+from flowray.runtime.executor import Executor, Limits
 from flowray.runtime.live import Action, LiveExecution
+from flowray.runtime.poison import PROBATION_MS
+from flowray.runtime.queues import QueueWatch
 from flowray.runtime.timers import Timers
 from flowray.runtime.waitpoints import expiry_row, stimulus_of
 
@@ -46,28 +49,14 @@ REST_TIMER = "rest"
 REST_AFTER_MS = 2_000
 """How long an execution that only waits stays: answers often come at once, and taking it up again folds its log."""
 
+PROBATION_TIMER = "probation"
+LIMITS_TIMER = "limits"
+
 NEAR_MS = 15_000
 """One that goes on by itself within this time stays: a sweep that finds it may be seconds late."""
 
-
-class Executor(Protocol):
-    """Carries node attempts out. Returns at once; results come back through ``Driver.post``."""
-
-    def run(self, tasks: Sequence[NodeTask]) -> None:
-        """Dispatch attempts, in order."""
-        ...
-
-    def stop(self, execution_id: str, instance: str, attempt: int) -> None:
-        """Stop one attempt; its result no longer counts."""
-        ...
-
-    def prune(self, payload_ids: Sequence[str]) -> None:
-        """Nothing that is still to run reads these stored values: caches may forget them (R36)."""
-        ...
-
-    def drop(self, execution_id: str) -> None:
-        """The execution has ended: caches may forget it."""
-        ...
+NEAR_IN_QUEUE_MS = 1_000
+"""The same where others may wait for its slot."""
 
 
 Message = tuple[Callable[..., None], tuple[Any, ...]]
@@ -80,7 +69,7 @@ class Driver:
     """Drives any number of executions. Those that only wait are left to whoever claims them, and ``gave_up`` is told
     their ids; None keeps them.
 
-    Thread-safe methods: ``own``, ``post``, ``deliver_inbox``, ``stop``.
+    Thread-safe methods: ``own``, ``post``, ``deliver_inbox``, ``call``, ``stop``.
     """
 
     def __init__(
@@ -91,6 +80,7 @@ class Driver:
         now_ms: Callable[[], int],
         may_dispatch: Callable[[], bool] = lambda: True,
         gave_up: Callable[[str], None] | None = None,
+        queues: QueueWatch | None = None,
     ) -> None:
         self._journal = journal
         self._reader = reader
@@ -98,8 +88,10 @@ class Driver:
         self._now_ms = now_ms
         self._may_dispatch = may_dispatch
         self._gave_up = gave_up
+        self._queues = queues or QueueWatch(reader, now_ms)
         self._executor: Executor | None = None
         self._children: Children | None = None
+        self._limits: Limits | None = None
         self._messages: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._live: dict[str, LiveExecution] = {}
         self._dirty: dict[str, LiveExecution] = {}
@@ -110,13 +102,13 @@ class Driver:
 
     # -- called from other threads --------------------------------------------------------------------------------
 
-    def start(self, executor: Executor, children: Children | None = None) -> None:
-        """Start the thread. ``executor`` and ``children`` are given here because they need ``post``."""
-        self._executor, self._children = executor, children
+    def start(self, executor: Executor, children: Children | None = None, limits: Limits | None = None) -> None:
+        """Start the thread. These are given here because they need ``post``, ``call`` or ``dispatch``."""
+        self._executor, self._children, self._limits = executor, children, limits
         self._thread.start()
 
-    def own(self, live: LiveExecution, stimulus: st.AnyStimulus) -> None:
-        """Drive an execution from now on, beginning with ``stimulus`` (Start or Recovered)."""
+    def own(self, live: LiveExecution, stimulus: st.AnyStimulus | None) -> None:
+        """Drive an execution from now on, beginning with ``stimulus`` (Start or Recovered); without, with its inbox."""
         self._messages.put((self._do_own, (live, stimulus)))
 
     def post(self, execution_id: str, stimulus: st.AnyStimulus) -> None:
@@ -131,6 +123,10 @@ class Driver:
         """Fold inbox rows; they are marked consumed with the events they lead to (R25)."""
         self._messages.put((self._do_inbox, (execution_id, rows)))
 
+    def call(self, function: Callable[..., None], *arguments: Any) -> None:
+        """Call a function on the thread of this driver, soon."""
+        self._messages.put((function, arguments))
+
     def stop(self) -> None:
         """Stop the thread after what is queued. Executions stay as committed."""
         self._messages.put(None)
@@ -140,6 +136,21 @@ class Driver:
     def owned(self) -> list[str]:
         """Ids of the executions driven here (a moment's view)."""
         return list(self._live)
+
+    def is_on_probation(self, execution_id: str) -> bool:
+        """Whether it is driven here and may yet turn out to kill its owners (a moment's view)."""
+        live = self._live.get(execution_id)
+        return live is not None and live.on_probation
+
+    # -- called by its limits, on its own thread ------------------------------------------------------------------
+
+    def dispatch(self, tasks: Sequence[NodeTask]) -> None:
+        """Send attempts on their way that were held back, if they are still wanted."""
+        self._to_run.extend(tasks)
+
+    def call_for_limits_at(self, due_at: int) -> None:
+        """Call ``ask_again`` of the limits then, ms since the epoch."""
+        self._timers.set("", LIMITS_TIMER, due_at)
 
     # -- the loop -------------------------------------------------------------------------------------------------
 
@@ -164,6 +175,12 @@ class Driver:
         for execution_id, timer_id in self._timers.pop_due(now):
             if timer_id == REST_TIMER:
                 self._rest(self._live.get(execution_id))
+                continue
+            if timer_id == LIMITS_TIMER and self._limits is not None:
+                self._limits.ask_again()
+                continue
+            if timer_id == PROBATION_TIMER:
+                self._acquit(self._live.get(execution_id))
                 continue
             self._do_take(execution_id, st.TimerFired(ts=now, timer_id=timer_id))
             reached(CrashPoint.TIMER_DUE)
@@ -237,19 +254,31 @@ class Driver:
 
     # -- what messages do -----------------------------------------------------------------------------------------
 
-    def _do_own(self, live: LiveExecution, stimulus: st.AnyStimulus) -> None:
+    def _do_own(self, live: LiveExecution, stimulus: st.AnyStimulus | None) -> None:
         known = self._live.get(live.id)
         if known is not None and known.epoch >= live.epoch:
             return
         if known is not None:
-            self._forget(known)
+            # Others owned it meanwhile. What was adopted for it runs here under the same numbers: it must go on.
+            self._forget(known, stop=not (isinstance(stimulus, st.Recovered) and stimulus.adopted))
         self._live[live.id] = live
-        self._do_take(live.id, stimulus)
+        if live.on_probation:
+            self._timers.set(live.id, PROBATION_TIMER, self._now_ms() + PROBATION_MS)
+        if stimulus is not None:
+            self._do_take(live.id, stimulus)
+
+    def _acquit(self, live: LiveExecution | None) -> None:
+        """It has not killed this process: that is committed even if nothing else is (R28)."""
+        if live is not None and live.on_probation and live.crash_reason is None:
+            live.proven = True
+            self._dirty[live.id] = live
 
     def _do_take(self, execution_id: str, stimulus: st.AnyStimulus) -> None:
         live = self._live.get(execution_id)
         if live is None or live.resting or stimulus.incarnation not in (0, live.incarnation):
             return
+        if self._limits is not None:
+            self._limits.heard(execution_id, stimulus)
         try:
             actions = live.take(stimulus)
         except Exception as error:
@@ -312,12 +341,16 @@ class Driver:
                 reached(CrashPoint.COMMIT_TOLD)
             self._carry_out(live, actions)
             self._deliver(sent)
+            if result.inbox:
+                self._do_inbox(live.id, result.inbox)
             if live.pending or live.consumed:
                 self._dirty[live.id] = live
             elif live.crash_reason is not None:
                 self._forget(live)
             elif live.resting:
                 self._leave(live)
+            elif self._may_rest(live) and self._queues.is_limited(live.record):
+                self._rest(live)  # Somebody may wait for its slot.
             elif self._may_rest(live):
                 self._timers.set(live.id, REST_TIMER, self._now_ms() + REST_AFTER_MS)
         elif isinstance(result, Pending):
@@ -404,8 +437,9 @@ class Driver:
     def _may_rest(self, live: LiveExecution) -> bool:
         if self._gave_up is None or not live.is_idle:
             return False  # Asked after every commit: looking at all that waits is left for those that only wait.
+        near_ms = NEAR_IN_QUEUE_MS if self._queues.is_limited(live.record) else NEAR_MS
         wakes_at = live.wakes_at()
-        return wakes_at is None or wakes_at > self._now_ms() + NEAR_MS
+        return wakes_at is None or wakes_at > self._now_ms() + near_ms
 
     def _rest(self, live: LiveExecution | None) -> None:
         """Give an execution up that only answers or a later time can move; who claims it then, goes on (R25)."""
@@ -419,14 +453,15 @@ class Driver:
         if self._gave_up is not None:
             self._gave_up(live.id)
 
-    def _forget(self, live: LiveExecution) -> None:
+    def _forget(self, live: LiveExecution, stop: bool = True) -> None:
         if self._live.get(live.id) is not live:
             return
         del self._live[live.id]
+        self._queues.gone(live.record)
         self._dirty.pop(live.id, None)
         self._timers.drop(live.id)
         self._to_run = [task for task in self._to_run if task.execution_id != live.id]
-        if self._executor is not None:
+        if stop and self._executor is not None:
             self._executor.drop(live.id)
 
     def _crash(self, live: LiveExecution, error: Exception) -> None:

@@ -47,6 +47,10 @@ class ExecutionDirectory(Protocol):
         """Put a request (such as cancel) into the inbox and wake the owner. Returns once it is committed (R35)."""
         ...
 
+    async def wake(self, execution_ids: Sequence[str]) -> None:
+        """Something was put into the inboxes of these executions: tell their owners. Best effort: a sweep finds it."""
+        ...
+
     def follow(self, execution_id: str, after: int = 0) -> AsyncIterator[list[RecordedEvent]]:
         """Events after ``after``, contiguous, as they are committed; ends after the terminal event (R33).
 
@@ -64,6 +68,10 @@ class ExecutionDirectory(Protocol):
 
     async def keep_payload(self, execution_id: str, data: bytes) -> str:
         """Keep the JSON text of a large value for an execution; returns its payload id once it is durable (R34)."""
+        ...
+
+    async def payload_bytes(self, execution_id: str) -> int:
+        """What large values of an execution take outside of the database."""
         ...
 
     async def info(self) -> dict[str, Any]:

@@ -16,11 +16,12 @@ from flowray.engine import stimuli as st
 from flowray.engine.signals import NodeError
 from flowray.errors import ErrorCode
 from flowray.handlers.attempt import run_attempt
-from flowray.handlers.handler import Cancellation
 from flowray.handlers.node_task import NodeTask
 from flowray.handlers.registry import NodeRegistry
 from flowray.handlers.services import Services
 from flowray.runtime.crash_points import CrashPoint, reached
+from flowray.runtime.dispatch_lease import DispatchLease, StaleGuard
+from flowray.runtime.held_attempts import Adoption, HeldAttempt, HeldAttempts, Key
 
 logger = logging.getLogger(__name__)
 
@@ -40,42 +41,68 @@ Report = list[tuple[str, st.AnyStimulus]]
 class Lane:
     """Runs attempts for any number of owners. All methods must run on one event loop."""
 
-    def __init__(self, registry: NodeRegistry, services: Services, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        registry: NodeRegistry,
+        services: Services,
+        now_ms: Callable[[], int],
+        results_kept: int = 0,
+        guard: StaleGuard | None = None,
+    ) -> None:
         self._registry = registry
         self._services = services
         self._now_ms = now_ms
-        self._running: dict[tuple[str, str, int], Cancellation] = {}
+        self._held = HeldAttempts(results_kept)
+        self._guard = guard
         self._outgoing: dict[str, _Outgoing] = {}
 
-    async def run(self, owner_id: str, tasks: Sequence[NodeTask]) -> int:
-        """Run attempts side by side; returns their number when all have ended. Results go to ``reports(owner_id)``."""
-        await asyncio.gather(*(self._run_one(owner_id, task) for task in tasks))
+    async def run(self, owner_id: str, tasks: Sequence[NodeTask], lease: DispatchLease | None = None) -> int:
+        """Run attempts side by side; returns their number when all have ended. Results go to ``reports(owner_id)``.
+
+        ``lease`` is that of the owner: attempts of one that has lost it do not begin (R23).
+        """
+        await asyncio.gather(*(self._run_one(owner_id, task, lease) for task in tasks))
         return len(tasks)
 
-    async def _run_one(self, owner_id: str, task: NodeTask) -> None:
-        outgoing = self._queue(owner_id)
-        cancellation = Cancellation()
-        key = (task.execution_id, task.instance, task.attempt)
-        self._running[key] = cancellation
+    async def _run_one(self, owner_id: str, task: NodeTask, lease: DispatchLease | None) -> None:
+        if self._guard is not None and await self._guard.is_stale(task, lease):
+            self._refuse(owner_id, task)
+            return
+        held = self._held.begin(owner_id, task)
 
         def emit(stimulus: Any) -> None:
-            if not cancellation.is_cancelled:
-                outgoing.items.put_nowait((task.execution_id, signed(task, stimulus)))
+            if not held.cancellation.is_cancelled:
+                held.note(stimulus)
+                if not held.muted:
+                    self._say(held, stimulus)
 
         reached(CrashPoint.ATTEMPT_BEGUN)
         try:
             result = await run_attempt(
-                task, registry=self._registry, services=self._services, emit=emit, cancellation=cancellation,
+                task, registry=self._registry, services=self._services, emit=emit, cancellation=held.cancellation,
                 now_ms=self._now_ms,
             )  # fmt: skip
         except Exception as error:
             logger.exception("flowray: an attempt of a %s node broke its lane", task.node_type)
             result = self._broken(task, error)
+        except BaseException:
+            held.cancellation.cancel()  # The lane is closing: nobody may adopt what will never have a result.
+            raise
         finally:
-            if self._running.get(key) is cancellation:
-                del self._running[key]
+            self._held.end(held, self._now_ms())
         reached(CrashPoint.ATTEMPT_DONE)
         emit(result)
+
+    def _say(self, held: HeldAttempt, stimulus: st.AnyStimulus) -> None:
+        self._queue(held.owner_id).items.put_nowait((held.task.execution_id, held.signed(stimulus)))
+
+    def _refuse(self, owner_id: str, task: NodeTask) -> None:
+        logger.warning("flowray: an attempt of a %s node comes from a former owner and does not begin", task.node_type)
+        lost = st.AttemptLost(
+            ts=self._now_ms(), instance=task.instance, attempt=task.attempt,
+            reason="its owner's lease had ended when it was to begin", incarnation=task.incarnation,
+        )  # fmt: skip
+        self._queue(owner_id).items.put_nowait((task.execution_id, lost))
 
     def _broken(self, task: NodeTask, error: Exception) -> st.AttemptFailed:
         """The failure of an attempt that could not even begin: without it the node would run for ever."""
@@ -83,19 +110,31 @@ class Lane:
         failure = NodeError(message=message, code=ErrorCode.INTERNAL.value, node_id=task.node_id, attempt=task.attempt)
         return st.AttemptFailed(ts=self._now_ms(), instance=task.instance, attempt=task.attempt, error=failure)
 
-    def stop(self, execution_id: str, instance: str, attempt: int) -> bool:
-        """Cancel one attempt. True if it was running here."""
-        cancellation = self._running.get((execution_id, instance, attempt))
-        if cancellation is None:
-            return False
-        cancellation.cancel()
-        return True
+    def stop(self, execution_id: str, instance: str, attempt: int, owner_id: str | None = None) -> bool:
+        """Cancel one attempt. True if it was running here. ``owner_id``: only if it is (still) that owner's."""
+        return self._held.stop((execution_id, instance, attempt), owner_id)
 
     def drop(self, execution_id: str) -> None:
         """The execution has ended: cancel whatever of it still runs here."""
-        for key, cancellation in list(self._running.items()):
-            if key[0] == execution_id:
-                cancellation.cancel()
+        self._held.drop(execution_id)
+
+    def adopt(self, owner_id: str, adoptions: Sequence[Adoption]) -> list[Key]:
+        """A new owner has taken executions over: which of the attempts that it wants are held here. What they say
+        waits for ``deliver``; all else of these executions is cancelled, and former owners are refused (R38).
+        """
+        adopted: list[Key] = []
+        for adoption in adoptions:
+            if self._guard is not None:
+                self._guard.note(adoption.execution_id, adoption.epoch)
+            adopted.extend(self._held.adopt(owner_id, adoption))
+        return adopted
+
+    def deliver(self, owner_id: str, execution_ids: Sequence[str]) -> None:
+        """The owner is ready to hear what it has adopted: all that was said so far, then the rest as it comes."""
+        for execution_id in execution_ids:
+            for held in self._held.unmute(owner_id, execution_id):
+                for stimulus in held.said():
+                    self._say(held, stimulus)
 
     async def reports(self, owner_id: str) -> AsyncIterator[Report]:
         """Stimuli of this owner's attempts, in micro-batches: what comes within ``FLUSH_S`` leaves together."""
@@ -118,10 +157,16 @@ class Lane:
 
     def in_flight(self) -> int:
         """How many attempts run here now."""
-        return len(self._running)
+        return len(self._held)
+
+    def is_quiet(self) -> bool:
+        """Nothing runs here, and nothing waits to be reported to an owner that listens."""
+        return not len(self._held) and all(
+            outgoing.items.empty() for outgoing in self._outgoing.values() if outgoing.readers
+        )
 
     def _more_expected(self) -> bool:
-        return len(self._running) > 1
+        return len(self._held) > 1
 
     def _queue(self, owner_id: str) -> _Outgoing:
         found = self._outgoing.get(owner_id)

@@ -28,7 +28,7 @@ from flowray.engine.machine import step
 from flowray.engine.plan_index import PlanIndex
 from flowray.engine.replay import replay
 from flowray.engine.signals import NodeError, Usage
-from flowray.engine.state import ExecutionState
+from flowray.engine.state import ExecutionState, next_wake
 from flowray.engine.statuses import ExecutionStatus
 from flowray.engine.stimuli import AnyStimulus
 from flowray.errors import ErrorCode
@@ -37,9 +37,11 @@ from flowray.persistence.records import ExecutionRecord, InboxRecord
 from flowray.persistence.writes import AppendEvents
 from flowray.runtime.children import CANCEL, CHILD, cancel_row, crash_row, end_row
 from flowray.runtime.dispatch import node_task
+from flowray.runtime.poison import shows_progress
 from flowray.runtime.projection import node_logs, row_changes
 from flowray.runtime.snapshots import snapshot_id, snapshot_record
 from flowray.runtime.waitpoints import closed, opened, prepared
+from flowray.runtime.workflow_memory import memory_changes
 
 PROGRESS_EVERY_MS = 250
 """How often the row's progress is brought up to date: it costs O(nodes), so not with every commit."""
@@ -66,6 +68,8 @@ class LiveExecution:
     times at which this process has taken up an execution: attempts that ran ahead of a commit that never came have
     left no trace, so their numbers are given again, and their late results must not count (R23). ``resting``: the
     next commit gives it up, since only answers or a later time can move it; nothing is taken any more.
+    ``on_probation``: former owners died with it, and no commit has acquitted it yet; ``proven``: the next one is to,
+    since this owner lives on (R28).
     """
 
     def __init__(self, record: ExecutionRecord, index: PlanIndex, state: ExecutionState, epoch: int) -> None:
@@ -85,6 +89,8 @@ class LiveExecution:
         self.progress_at = 0
         self.crash_reason: str | None = None
         self.resting = False
+        self.on_probation = record.failed_recoveries > 0
+        self.proven = False
         self._is_committing = False
         self.incarnation = next(_incarnations)
         self._marked: tuple[str, ...] = ()
@@ -145,7 +151,8 @@ class LiveExecution:
         Requests that changed nothing are marked too, and giving the execution up is a commit of its own: both without
         an event.
         """
-        if self._is_committing or not (self.pending or self.consumed or self.resting):
+        acquits = self.on_probation and self.proven
+        if self._is_committing or not (self.pending or self.consumed or self.resting or acquits):
             return None
         self._is_committing = True
         self.in_flight, self.pending = self.pending, []
@@ -178,12 +185,16 @@ class LiveExecution:
             waitpoints=opened(self.id, self.in_flight),
             closed_waitpoints=closed(self.id, self.in_flight),
             snapshot=snapshot_record(self.id, last, self.state, now_ms) if self.resting else None,
+            memory=memory_changes(self.record, self.in_flight),
         )
 
     def _row_changes(self, with_progress: bool) -> dict[str, Any]:
         changes = row_changes(self.index, self.id, self.state, self.in_flight, with_progress)
         if self.resting:
             changes |= {"wake_at": self.wakes_at(), "snapshot_id": snapshot_id(self.id, self.committed_seq)}
+        if self.on_probation and (self.proven or self.resting or shows_progress(self.in_flight)):
+            self.proven = True
+            changes["failed_recoveries"] = 0
         return changes
 
     @property
@@ -204,10 +215,7 @@ class LiveExecution:
 
     def wakes_at(self) -> int | None:
         """When it goes on by itself, ms since the epoch."""
-        times = [due_at for due_at in self.state.waiting.values() if due_at >= 0]
-        if self.state.deadline_ms is not None:
-            times.append(self.state.deadline_ms)
-        return min(times, default=None)
+        return next_wake(self.state)
 
     def _end_row(self, last_seq: int) -> tuple[InboxRecord, ...]:
         """What the parent is told: every end of a child is in its parent's inbox in the commit that ends it (R19)."""
@@ -244,6 +252,7 @@ class LiveExecution:
         first, events = self.committed_seq + 1, self.in_flight
         self.committed_seq += len(events)
         self.in_flight, self._is_committing = [], False
+        self.on_probation = self.on_probation and not self.proven
         self.sent = ()
         free = [action for seq, action in self.held if seq <= self.committed_seq and self.is_wanted(action)]
         self.held = [(seq, action) for seq, action in self.held if seq > self.committed_seq]

@@ -8,6 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from flowray.engine import events as ev
@@ -18,9 +19,11 @@ from flowray.handlers.node_task import NodeTask
 from flowray.handlers.registry import NodeRegistry
 from flowray.handlers.services import Payloads, Services
 from flowray.persistence.journal import ThreadJournal
+from flowray.persistence.payloads import file_bytes
 from flowray.persistence.records import ExecutionRecord, InboxRecord
 from flowray.persistence.stores import Committer, PayloadStore, Reader
 from flowray.persistence.writes import AnyResult, AnyWrite, InsertInbox
+from flowray.runtime.callbacks import CallbackOptions, CallbackSender
 from flowray.runtime.child_starts import ChildLimits
 from flowray.runtime.fanout import Fanout, FanoutWatch
 from flowray.runtime.lane import Lane, Report
@@ -28,6 +31,8 @@ from flowray.runtime.loop_lane import LoopLane
 from flowray.runtime.orchestrator import Orchestrator
 from flowray.runtime.ownership import OwnerIdentity
 from flowray.runtime.payload_cache import CachedPayloads, NoShard
+from flowray.runtime.retention import NO_RETENTION, RetentionPolicy, RetentionThread
+from flowray.runtime.workflow_memory import StoredWorkflowMemory
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +73,8 @@ class LocalRuntime:
         services_factory: Callable[[Payloads], Services],
         facts: dict[str, Any] | None = None,
         child_limits: ChildLimits | None = None,
+        callbacks: CallbackOptions | None = None,
+        retention: RetentionPolicy | None = None,
     ) -> None:
         self.reader = reader
         self._payloads = payloads
@@ -76,11 +83,13 @@ class LocalRuntime:
         self._child_limits = child_limits
         self._fanout = Fanout()
         self._journal = ThreadJournal(committer)
+        self._callbacks = None if callbacks is None else CallbackSender(callbacks, self._journal, reader, system_now_ms)
+        self._retention = RetentionThread(self._journal, reader, payloads, retention or NO_RETENTION)
         self._changing = threading.Lock()
         self._stopped = False
         self._orchestrator = self._new_orchestrator()
         self._cache = CachedPayloads(payloads, NoShard())
-        services = services_factory(self._cache)
+        services = replace(services_factory(self._cache), memory=StoredWorkflowMemory(reader.memory))
         self._lane = LoopLane("local", Lane(registry, services, system_now_ms), self._deliver, "flowray-lane")
 
     def _new_orchestrator(self) -> Orchestrator:
@@ -93,7 +102,10 @@ class LocalRuntime:
     def start_threads(self) -> None:
         """Begin to drive executions."""
         self._lane.start()
+        if self._callbacks is not None:
+            self._callbacks.start()
         self._orchestrator.run(LocalExecutor(self._lane, self._cache))
+        self._retention.start()
 
     def _begin_anew(self) -> None:
         """The lease ran out: the machine slept, or the database was away. Take up again as a new owner."""
@@ -110,6 +122,8 @@ class LocalRuntime:
 
     def _publish(self, execution_id: str, first_seq: int, events: Sequence[ev.AnyEvent]) -> None:
         self._fanout.publish(execution_id, first_seq, ev.encode_events(events))
+        if self._callbacks is not None:
+            self._callbacks.heard(execution_id, events)
 
     # -- ExecutionDirectory ---------------------------------------------------------------------------------------
 
@@ -119,16 +133,22 @@ class LocalRuntime:
 
     async def start(self, records: Sequence[ExecutionRecord], plan: bytes) -> list[AnyResult]:
         """Insert executions of one plan and set them going."""
+        if self._callbacks is not None:
+            self._callbacks.expect(records)
         return await asyncio.to_thread(self._orchestrator.insert_and_start, records, plan)
 
     async def request(self, record: InboxRecord) -> AnyResult:
         """Put a request into the inbox, then wake the owner; a lost wake-up is made up for by the owner's sweep."""
         (result,) = await self.write([InsertInbox(record=record)])
-        try:
-            await asyncio.to_thread(self._orchestrator.wake, [record.execution_id])
-        except FlowrayError as error:
-            logger.info("flowray: the owner of %s was not woken: %s", record.execution_id, error)
+        await self.wake([record.execution_id])
         return result
+
+    async def wake(self, execution_ids: Sequence[str]) -> None:
+        """Look into these inboxes."""
+        try:
+            await asyncio.to_thread(self._orchestrator.wake, execution_ids)
+        except FlowrayError as error:
+            logger.info("flowray: the owners of %d executions were not woken: %s", len(execution_ids), error)
 
     def follow(self, execution_id: str, after: int = 0) -> AsyncIterator[list[RecordedEvent]]:
         """Events as they are committed."""
@@ -146,6 +166,10 @@ class LocalRuntime:
         """Keep a large value for an execution."""
         return await asyncio.to_thread(self._payloads.put, execution_id, "start", data)
 
+    async def payload_bytes(self, execution_id: str) -> int:
+        """What large values of an execution take outside of the database."""
+        return await asyncio.to_thread(file_bytes, self._payloads, execution_id)
+
     async def info(self) -> dict[str, Any]:
         """Facts for GET /info."""
         return {"runtime": "in-process", **self._facts}
@@ -158,6 +182,9 @@ class LocalRuntime:
         """As ``close``, for callers without an event loop."""
         with self._changing:
             self._stopped = True
+        self._retention.stop()
+        if self._callbacks is not None:
+            self._callbacks.stop()
         self._orchestrator.stop()
         self._lane.close()
         self._journal.close()

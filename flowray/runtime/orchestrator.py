@@ -6,6 +6,7 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 import msgspec
 
@@ -15,21 +16,28 @@ from flowray.engine import stimuli as st
 from flowray.engine.commands import StopChild
 from flowray.engine.plan_index import PlanIndex
 from flowray.engine.start_points import selection_from_json
-from flowray.engine.state import ExecutionState
+from flowray.engine.state import ExecutionState, is_redriven
 from flowray.engine.statuses import TERMINAL_EXECUTION, ExecutionStatus
 from flowray.errors import ErrorCode, FlowrayError
+from flowray.persistence.queueing import has_expired
 from flowray.persistence.records import ExecutionRecord, InboxRecord
 from flowray.persistence.stores import Journal, Reader
+from flowray.persistence.waitpoint_writes import Expired, ExpireWaitpoints
 from flowray.persistence.writes import AnyResult, Claim, Claimed, ClaimExecutions, Done, Inserted, InsertExecution
 from flowray.plan import plan_from_json
+from flowray.runtime.adopting import AttemptHolder, abandon_attempts, adopt_attempts
 from flowray.runtime.child_plans import ChildPlans
 from flowray.runtime.child_queue import ChildQueue
 from flowray.runtime.child_starts import ChildLimits, ChildStarter
-from flowray.runtime.children import cancel_row, crash_row
+from flowray.runtime.children import CANCEL, cancel_row, crash_row
 from flowray.runtime.crash_points import CrashPoint, reached
-from flowray.runtime.driver import Driver, Executor, Publish
+from flowray.runtime.driver import Driver, Publish
+from flowray.runtime.executor import Executor
+from flowray.runtime.limiting import LimitedExecutor, limited_attempts
 from flowray.runtime.live import LiveExecution, crash_write
 from flowray.runtime.ownership import Lease, OwnerIdentity
+from flowray.runtime.poison import MAX_FAILED_RECOVERIES, is_poison, verdict
+from flowray.runtime.queues import QueueWatch
 from flowray.runtime.snapshots import load_state
 
 logger = logging.getLogger(__name__)
@@ -39,6 +47,9 @@ BEGUN_KEPT = 20_000
 """How many starts are remembered: many more than there are while a caller may still repeat one."""
 
 SWEEP_S = 2.0
+SUSPECTS_S = 0.05
+"""How soon it is looked again while a suspect that was taken over keeps others waiting."""
+
 CLAIM_LIMIT = 100
 """Executions claimed at a time: none of them is driven before all their logs are folded."""
 
@@ -49,12 +60,18 @@ MAX_ADOPTION_FAILURES = 3
 """How often folding an execution's log may fail before it is ended as crashed."""
 
 
+Taken: TypeAlias = tuple[LiveExecution, st.Start | st.Expire | st.Recovered]
+"""An execution that was taken over, and how it begins or goes on."""
+
+
 class Orchestrator:
     """Owns executions and sees them through.
 
     New executions arrive owned (``start``); those whose owner died are claimed by a sweep that repeats for ever, so
     that recovery is a loop, not an event (R25, R28). A broken execution never stops the others. ``only``: a dedicated
-    orchestrator, which claims nothing and drives the one execution that its owner id owns already. ``on_lost`` is
+    orchestrator, which claims nothing and drives the one execution that its owner id owns already. Executions that may
+    have killed their owners are taken over one after the other, each once the one before is found harmless: by
+    whom ``quarantine`` calls, or, without it, here; ``suspects_only``: this is who is called (R28). ``on_lost`` is
     called, on the lease's thread, once the lease has ended under way: nothing is driven here any more. ``on_rest`` is
     told, on the driver's thread, which execution was given up because only an answer or a later time can move it.
     ``node_types`` is what the workflows of children are compiled with. ``poke(actor name, execution ids)`` tells the
@@ -76,6 +93,9 @@ class Orchestrator:
         node_types: Callable[[], Mapping[str, NodeType]] = dict,
         child_limits: ChildLimits | None = None,
         poke: Callable[[str, Sequence[str]], None] = lambda actor_name, execution_ids: None,
+        max_failed_recoveries: int = MAX_FAILED_RECOVERIES,
+        quarantine: Callable[[], None] | None = None,
+        suspects_only: bool = False,
     ) -> None:
         self._on_lost = on_lost
         self._poke = poke
@@ -84,10 +104,20 @@ class Orchestrator:
         self._reader = reader
         self._publish = publish
         self._now_ms = now_ms
-        self._failures: dict[str, int] = {}
+        self._max_failed_recoveries = max_failed_recoveries
+        self._quarantine = quarantine
+        self._suspects_only = suspects_only
+        self._suspect = ""
+        self._hurries = False
+        self._holder: AttemptHolder | None = None
+        self._limited: LimitedExecutor | None = None
+        self._failures: dict[str, tuple[Claim, int]] = {}
         self._lease = Lease(identity, journal, reader, monotonic_ms, on_lost=self._lease_lost)
         gave_up = on_rest if only is None else None
-        self._driver = Driver(journal, reader, publish, now_ms, self._lease.is_trusted, gave_up=gave_up)
+        self._queues = QueueWatch(reader, now_ms)
+        self._driver = Driver(
+            journal, reader, publish, now_ms, self._lease.is_trusted, gave_up=gave_up, queues=self._queues
+        )
         self.child_starter = ChildStarter(
             journal, reader, ChildPlans(reader, node_types), own=self.owned_record, begin=self.begin,
             post=self._driver.post, now_ms=now_ms, limits=child_limits,
@@ -106,16 +136,24 @@ class Orchestrator:
         """The loop; lanes post their results to it."""
         return self._driver
 
-    def run(self, executor: Executor) -> None:
-        """Register, start driving, and begin to sweep. Returns at once."""
+    @property
+    def lease(self) -> Lease:
+        """What this owner may rely on; dispatches carry it."""
+        return self._lease
+
+    def run(self, executor: Executor, holder: AttemptHolder | None = None) -> None:
+        """Register, start driving, and begin to sweep. Returns at once. ``holder``: where attempts outlive owners."""
+        self._holder = holder
         self._lease.start()
-        self._driver.start(executor, self._children)
+        self._limited = LimitedExecutor(self.identity.id, executor, self._journal, self._driver, self._now_ms)
+        self._driver.start(self._limited, self._children, self._limited)
         self._children.start_thread()
         self._sweeper.start()
 
     def stop(self) -> None:
         """Stop driving and give up the lease; executions go on with whoever claims them."""
         self._stopped.set()
+        self._queues.wake()
         if self._sweeper.is_alive():
             self._sweeper.join(timeout=5)
         self._driver.stop()
@@ -135,13 +173,16 @@ class Orchestrator:
         )
 
     def insert_and_start(self, records: Sequence[ExecutionRecord], plan: bytes) -> list[AnyResult]:
-        """Commit new executions of one plan, owned by this process, and set the inserted ones going."""
+        """Commit new executions of one plan, owned by this process, and set those going that may run now."""
         reached(CrashPoint.START_ASKED)
         owned = [self.owned_record(record) for record in records]
         results = self._journal.commit([InsertExecution(record=record, plan=plan) for record in owned])
         reached(CrashPoint.START_DURABLE)
-        pairs = zip(owned, results, strict=True)
-        self.begin([row for row, result in pairs if isinstance(result, Inserted) and not result.elsewhere])
+        inserted = [(row, result) for row, result in zip(owned, results, strict=True) if isinstance(result, Inserted)]
+        self.begin([row for row, result in inserted if not result.elsewhere])
+        for row, result in inserted:
+            if result.elsewhere:
+                self._queues.left_waiting(row)
         return results
 
     def begin(self, records: Sequence[ExecutionRecord]) -> None:
@@ -175,8 +216,13 @@ class Orchestrator:
             self._driver.deliver_inbox(execution_id, self._reader.inbox(execution_id))
         owned = set(self._driver.owned())
         others = tuple(execution_id for execution_id in execution_ids if execution_id not in owned)
-        if others and self._only is None:
+        if others and self._only is None and not self._suspects_only:
             self._claim(others)
+
+    def hear(self, execution_ids: Sequence[str]) -> None:
+        """Somebody, on whatever server, has put something into these inboxes: look into those that are driven here."""
+        for execution_id in set(execution_ids).intersection(self._driver.owned()):
+            self._driver.deliver_inbox(execution_id, self._reader.inbox(execution_id))
 
     def wake_owners(self, execution_ids: Sequence[str]) -> None:
         """Rows were put into these inboxes: look into them here, or tell the owner in another process. Best effort."""
@@ -196,21 +242,40 @@ class Orchestrator:
     def _sweep_forever(self) -> None:
         while True:
             self.sweep()
-            if self._stopped.wait(self._sweep_s):
+            for is_due in self._queues.nudges(SUSPECTS_S if self._hurries else self._sweep_s):
+                if self._stopped.is_set():
+                    return
+                self._take_next(admit_only=not is_due)
+            if self._stopped.is_set():
                 return
 
     def sweep(self) -> None:
         """Look once for executions to take over, for inbox rows, and for what is ours but not driven."""
+        self._hurries = False
         try:
-            while self._only is None and self._reader.claimable():
-                if self._claim(None) < CLAIM_LIMIT:
-                    break
+            self._queues.look()
+            if self._only is None and self._reader.claimable():
+                while not self._suspects_only and self._claim(None) == CLAIM_LIMIT:
+                    continue
+                self._take_a_suspect()
             self._look_into_inboxes()
             self._pick_up_unstarted()
+            self._end_shared_waits()
         except FlowrayError as error:
             logger.warning("flowray: the sweep will try again: %s", error)
         except Exception:
             logger.exception("flowray: the sweep failed and will try again")
+
+    def _take_next(self, admit_only: bool) -> None:
+        """A slot has come free, or a time has come: do not leave that to the next sweep."""
+        if self._only is not None or self._suspects_only:
+            return
+        try:
+            self._claim(None, admit_only=admit_only)
+        except FlowrayError as error:
+            logger.warning("flowray: the sweep will see who is next: %s", error)
+        except Exception:
+            logger.exception("flowray: the sweep will see who is next")
 
     def _look_into_inboxes(self) -> None:
         """Wake-ups can be lost; inbox rows cannot (R25)."""
@@ -218,43 +283,86 @@ class Orchestrator:
             rows: list[InboxRecord] = self._reader.inbox(execution_id)
             self._driver.deliver_inbox(execution_id, rows)
 
+    def _end_shared_waits(self) -> None:
+        """Waitpoints of no execution have no owner to look after their time."""
+        if self._only is None and (due := self._reader.due_waitpoints()):
+            (result,) = self._journal.commit([ExpireWaitpoints(ids=tuple(due))])
+            self._children.wake(result.released if isinstance(result, Expired) else ())
+
     def _pick_up_unstarted(self) -> None:
         """Executions that are ours by the database, but not driven: their insert was committed, its answer lost."""
         driven = set(self._driver.owned())
         for execution_id in self._reader.executions_owned_by(self.identity.id):
-            record = self._reader.execution_by_id(execution_id) if execution_id not in driven else None
+            if execution_id in driven:
+                continue
+            if execution_id in self._failures:  # Its row may be what cannot be read.
+                self._take_over([self._failures[execution_id][0]], None)
+                continue
+            record = self._reader.execution_by_id(execution_id)
             if record is not None and record.owner_id == self.identity.id:
-                self._try_to_adopt(Claim(execution_id, record.epoch, record.last_seq, recovery=False))
+                expired = has_expired(record, self._now_ms())
+                claim = Claim(execution_id, record.epoch, record.last_seq, False, record.failed_recoveries, expired)
+                self._take_over([claim], None)
 
-    def _claim(self, ids: tuple[str, ...] | None) -> int:
-        """Take over what nobody owns; returns how many were claimed."""
-        (result,) = self._journal.commit([ClaimExecutions(owner_id=self.identity.id, ids=ids, limit=CLAIM_LIMIT)])
+    def _claim(self, ids: tuple[str, ...] | None, suspects: bool = False, admit_only: bool = False) -> int:
+        """Take over what nobody owns; returns how many were claimed. Of suspects, one."""
+        limit = 1 if suspects else CLAIM_LIMIT
+        write = ClaimExecutions(
+            owner_id=self.identity.id, ids=ids, limit=limit, suspects=suspects, admit_only=admit_only
+        )
+        (result,) = self._journal.commit([write])
         if not isinstance(result, Claimed):
             return 0
         if result.claims:
             reached(CrashPoint.CLAIMED)
-        for claim in result.claims:
-            self._try_to_adopt(claim)
+        if suspects and result.claims:
+            self._suspect = result.claims[0].execution_id
+            self._hurries = True
+        self._take_over(result.claims, self._holder)
         return len(result.claims)
 
-    def _try_to_adopt(self, claim: Claim) -> None:
+    def _take_a_suspect(self) -> None:
+        """Only one execution at a time may be the one that killed its owners: its neighbours are not blamed (R28)."""
+        if self._driver.is_on_probation(self._suspect):
+            self._hurries = True
+            return
+        if not self._reader.claimable(suspects=True):
+            return
+        if self._quarantine is not None:
+            self._quarantine()
+            return
+        self._claim(None, suspects=True)
+
+    def _take_over(self, claims: Sequence[Claim], holder: AttemptHolder | None) -> None:
+        """Fold the logs of all, then go on with them. What cannot be folded stays, for the next sweep.
+
+        ``holder`` only for a new epoch: what is ours already may be driven by the time its attempts are asked for.
+        """
+        found = [known for claim in claims if (known := self._try_to_fold(claim)) is not None]
+        self._drive(found, holder)
+
+    def _try_to_fold(self, claim: Claim) -> Taken | None:
         """One broken execution must not stop the others; it ends as crashed once it has failed too often (R28)."""
         try:
-            self._adopt(claim)
+            if is_poison(claim.failures, self._max_failed_recoveries):
+                self._give_up(claim, verdict(claim.failures))
+                return None
+            known = self._fold(claim)
         except Exception as error:
             if _is_passing(error):
                 logger.warning("flowray: execution %s is taken over later: %s", claim.execution_id, error)
-                return
-            failures = self._failures.get(claim.execution_id, 0) + 1
-            self._failures[claim.execution_id] = failures
+                return None
+            failures = self._failures.get(claim.execution_id, (claim, 0))[1] + 1
+            self._failures[claim.execution_id] = (claim, failures)
             logger.exception("flowray: execution %s could not be taken over", claim.execution_id)
             if failures >= MAX_ADOPTION_FAILURES:
                 self._give_up(claim, f"{type(error).__name__}: {error}")
-        else:
-            self._failures.pop(claim.execution_id, None)
+            return None
+        self._failures.pop(claim.execution_id, None)
+        return known
 
     def _give_up(self, claim: Claim, reason: str) -> None:
-        del self._failures[claim.execution_id]
+        self._failures.pop(claim.execution_id, None)
         outbox = self._last_words(claim, reason)
         write = crash_write(claim.execution_id, claim.epoch, claim.last_seq, self._now_ms(), reason, outbox)
         (result,) = self._journal.commit([write])
@@ -262,10 +370,17 @@ class Orchestrator:
             event = ev.ExecutionCrashed(ts=write.ts, reason=reason)
             self._publish(claim.execution_id, write.last_seq, [event])
             self._children.wake([row.execution_id for row in outbox])
+            abandon_attempts(self._holder, claim.execution_id, claim.epoch)
 
     def _last_words(self, claim: Claim, reason: str) -> tuple[InboxRecord, ...]:
         """What a crash tells others: the parent hears of it, the children are cancelled."""
-        record = self._reader.execution_by_id(claim.execution_id)
+        try:
+            record = self._reader.execution_by_id(claim.execution_id)
+        except FlowrayError:
+            raise
+        except Exception:
+            logger.exception("flowray: the row of execution %s cannot be read; it ends alone", claim.execution_id)
+            return ()
         if record is None:
             return ()
         called = self._reader.executions(parent_id=record.id, workspace_id=record.workspace_id, limit=MOST_CHILDREN)
@@ -277,27 +392,50 @@ class Orchestrator:
         end = crash_row(record, reason, claim.last_seq + 1)
         return tuple(rows) if end is None else (*rows, end)
 
-    def _adopt(self, claim: Claim) -> None:
-        """Fold the log and go on. Reads only after the claim is committed, so no older owner can append (R22)."""
+    def _fold(self, claim: Claim) -> Taken | None:
+        """What is known of an execution, and what to go on with; None if it is not to be driven here.
+
+        Reads only after the claim is committed, so no older owner can append (R22).
+        """
         record = self._reader.execution_by_id(claim.execution_id)
         if record is None or (record.owner_id, record.epoch) != (self.identity.id, claim.epoch):
-            return
+            return None
         index = self._index(record.plan_hash)
         state = load_state(self._reader, record, index)
         if state.ended:
-            return  # It ended while the sweep was looking.
-        # Not by the claim's last seq: a commit that was given up on may have been written since.
-        is_new = state.status in (ExecutionStatus.QUEUED, ExecutionStatus.DELAYED)
+            return None  # It ended while the sweep was looking.
         live = LiveExecution(_without_selection(record), index, state, claim.epoch)
         now = self._now_ms()
-        if is_new:
-            self._driver.own(live, _start(record, now))
-        else:
-            reason = "its owner was lost" if claim.recovery else "taken up again"
-            self._driver.own(live, st.Recovered(ts=now, epoch=claim.epoch, reason=reason))
-        rows = self._reader.inbox(claim.execution_id)
-        if rows:
-            self._driver.deliver_inbox(claim.execution_id, rows)
+        # Not by the claim's last seq: a commit that was given up on may have been written since.
+        if state.status in (ExecutionStatus.QUEUED, ExecutionStatus.DELAYED) and not is_redriven(state):
+            return live, st.Expire(ts=now) if claim.expired else _start(record, now)
+        reason = "its owner was lost" if claim.recovery else "taken up again"
+        return live, st.Recovered(ts=now, epoch=claim.epoch, reason=reason)
+
+    def _drive(self, found: Sequence[Taken], holder: AttemptHolder | None) -> None:
+        """Go on with executions that were taken over, and with those of their attempts that have outlived their owner.
+
+        Attempts report only once their execution is driven: before, nobody would hear them.
+        """
+        begun = [live for live, stimulus in found if isinstance(stimulus, st.Recovered)]
+        adopted = adopt_attempts(holder, begun)
+        for live, stimulus in found:
+            if isinstance(stimulus, st.Start) and any(row.kind == CANCEL for row in self._reader.inbox(live.id)):
+                self._driver.own(live, None)  # It ends without having started.
+                continue
+            if isinstance(stimulus, st.Recovered):
+                attempts = frozenset(adopted.get(live.id, ()))
+                stimulus = msgspec.structs.replace(stimulus, adopted=attempts)
+            self._driver.own(live, stimulus)
+            limited = limited_attempts(live.index, adopted.get(live.id, ()))
+            if limited and self._limited is not None:
+                self._driver.call(self._limited.adopt, live.id, limited)
+        if holder is not None and adopted:
+            holder.deliver(tuple(adopted))
+        for live, _ in found:
+            rows = self._reader.inbox(live.id)
+            if rows:
+                self._driver.deliver_inbox(live.id, rows)
 
     def _index(self, plan_hash: str) -> PlanIndex:
         with self._lock:
@@ -318,6 +456,7 @@ class Orchestrator:
     def _lease_lost(self) -> None:
         logger.error("flowray: orchestrator %s stops; its executions go to others", self.identity.id)
         self._stopped.set()
+        self._queues.wake()
         self._driver.stop()
         self._children.stop_thread()
         self._on_lost()

@@ -103,6 +103,11 @@ class Lease:
         """True while effects may start: the lease has more than the margin left."""
         return self._monotonic_ms() < self._valid_until - MARGIN_MS
 
+    @property
+    def valid_until(self) -> int:
+        """When the lease ends at the latest, ms of this process's monotonic clock."""
+        return self._valid_until
+
     def stop(self) -> None:
         """End the lease now, so that others may take over at once."""
         self._stopped.set()

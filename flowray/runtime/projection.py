@@ -17,7 +17,7 @@ from flowray.engine.plan_index import PlanIndex
 from flowray.engine.signals import NodeError, Usage
 from flowray.engine.state import ExecutionState
 from flowray.persistence.records import NodeLogRecord
-from flowray.plan import ExecutableNode
+from flowray.plan import ExecutableNode, PlanSettings
 from flowray.runtime.waitpoints import waitpoint_id
 from flowray.values import to_wire
 
@@ -35,6 +35,7 @@ _MOVING_WAITS = (
     ev.NodeWaiting,
     ev.ChildStarted,
     ev.ExecutionResumed,
+    ev.ExecutionRecovered,  # A crash had emptied the list.
     ev.NodeCompleted,
     ev.NodeFailed,
     ev.NodeCancelled,
@@ -61,7 +62,7 @@ def row_changes(
         elif isinstance(event, _MOVING_WAITS):
             waits_changed = True
         elif isinstance(event, _ENDINGS):
-            changes.update(_ending(state, event))
+            changes.update(_ending(state, event), **_retention(index.plan.settings, event))
             with_progress = True
     changes.update(_pause(events))
     if waits_changed and "waiting_for" not in changes:
@@ -99,6 +100,21 @@ def _ending(state: ExecutionState, event: Any) -> dict[str, Any]:
     if isinstance(event, ev.ExecutionCrashed):
         changes["crash_reason"] = event.reason
     return changes
+
+
+_FOR_EVER = 2**62
+"""ms since the epoch; no clock will say so."""
+
+
+def _retention(settings: PlanSettings, event: Any) -> dict[str, Any]:
+    """Until when the execution is kept, if its workflow says so. One that crashed may be driven on; it keeps none."""
+    if isinstance(event, ev.ExecutionCrashed):
+        return {}
+    completed = isinstance(event, ev.ExecutionCompleted)
+    kept_ms = settings.retain_completed_ms if completed else settings.retain_failed_ms
+    if kept_ms is None:
+        return {}
+    return {"retain_until": _FOR_EVER if kept_ms < 0 else min(event.ts + kept_ms, _FOR_EVER)}
 
 
 def error_body(error: NodeError) -> dict[str, Any]:

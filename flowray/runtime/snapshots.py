@@ -13,6 +13,7 @@ import msgspec
 
 from flowray.definition.node_type import Role
 from flowray.engine.folding import instances_of
+from flowray.engine.manifests import results_of
 from flowray.engine.plan_index import PlanIndex
 from flowray.engine.replay import replay
 from flowray.engine.snapshot import snapshot_from_json, snapshot_to_json
@@ -90,7 +91,7 @@ def snapshot_document(record: ExecutionRecord, index: PlanIndex, state: Executio
         "loops": _containers(index, state, Role.LOOP),
         "parallels": _containers(index, state, Role.PARALLEL),
         "pauseContext": _pauses(record.id, nodes, state),
-        "state": msgspec.to_builtins(state, str_keys=True),
+        "state": {"version": STATE_VERSION, **msgspec.to_builtins(state, str_keys=True)},
     }
 
 
@@ -113,7 +114,7 @@ def _container(container: ContainerState) -> dict[str, Any]:
         "total": None if container.total < 0 else container.total,
         "next_index": container.next_index,
         "running": container.running,
-        "results": container.ordered_results(),
+        "results": to_wire(results_of(container)),
     }
 
 

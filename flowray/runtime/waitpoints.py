@@ -6,7 +6,6 @@ and an answer that was accepted is never lost to a timer.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,19 +13,22 @@ import msgspec
 
 from flowray.engine import events as ev
 from flowray.engine import stimuli as st
+from flowray.engine.waitpoint_sources import token_hash
+from flowray.persistence import waitpoint_writes as shared
 from flowray.persistence.records import InboxRecord, WaitpointClosing, WaitpointRecord
 from flowray.runtime.identifiers import new_token
 from flowray.values import Json
 
-ANSWER = "complete"
-EXPIRY = "expire"
+ANSWER = shared.ANSWER
+EXPIRY = shared.EXPIRY
 PAUSE = "pause"
 RESUME = "resume"
 
 DEFAULT_TIMEOUT_MS = 7 * 86_400_000
 """How long a waitpoint stays open if its node does not say."""
 
-OPEN = "open"
+OPEN = shared.OPEN
+COMPLETED = shared.COMPLETED
 
 
 def waitpoint_id(execution_id: str, key: str) -> str:
@@ -37,11 +39,6 @@ def waitpoint_id(execution_id: str, key: str) -> str:
 def key_of(execution_id: str, waitpoint_id: str) -> str:
     """Undo ``waitpoint_id``."""
     return waitpoint_id.removeprefix(f"{execution_id}:")
-
-
-def token_hash(token: str) -> str:
-    """Under which a token is looked up."""
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def prepared(stimulus: st.AnyStimulus) -> st.AnyStimulus:
@@ -83,6 +80,9 @@ def _record(execution_id: str, event: ev.NodeWaiting) -> WaitpointRecord:
         expected_input=pause.expected_input,
         created_at=event.ts,
         expires_at=event.due_at,
+        source=pause.source or None,
+        filter=pause.filter or None,
+        tags=pause.tags,
     )
 
 
@@ -109,6 +109,7 @@ def answer_row(
     now_ms: int,
     by: str | None = None,
     variables: dict[str, Any] | None = None,
+    origin: dict[str, Any] | None = None,
 ) -> InboxRecord:
     """An answer. The first row with its dedupe key counts."""
     return InboxRecord(
@@ -119,7 +120,8 @@ def answer_row(
         data={"data": data, "variables": variables or {}},
         by=by,
         received_at=now_ms,
-        dedupe_key=_dedupe_key(waitpoint_id),
+        dedupe_key=shared.dedupe_key(waitpoint_id),
+        origin=origin,
     )
 
 
@@ -132,12 +134,8 @@ def expiry_row(execution_id: str, key: str, now_ms: int) -> InboxRecord:
         kind=EXPIRY,
         waitpoint_id=its_id,
         received_at=now_ms,
-        dedupe_key=_dedupe_key(its_id),
+        dedupe_key=shared.dedupe_key(its_id),
     )
-
-
-def _dedupe_key(waitpoint_id: str) -> str:
-    return f"waitpoint:{waitpoint_id}"
 
 
 def stimulus_of(row: InboxRecord, now_ms: int) -> st.AnyStimulus | None:
@@ -148,7 +146,8 @@ def stimulus_of(row: InboxRecord, now_ms: int) -> st.AnyStimulus | None:
     if row.kind == ANSWER:
         return st.WaitAnswered(ts=now_ms, waitpoint=key, data=data.get("data"), by=row.by, variables=variables)
     if row.kind == EXPIRY:
-        return st.WaitExpired(ts=now_ms, waitpoint=key)
+        code, message = data.get("code") or "", data.get("message") or ""
+        return st.WaitExpired(ts=now_ms, waitpoint=key, code=code, message=message)
     if row.kind == PAUSE:
         return st.PauseRequested(ts=now_ms, reason=data.get("reason") or "Paused by user", by=row.by)
     if row.kind == RESUME:

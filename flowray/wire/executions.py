@@ -84,6 +84,9 @@ class ExecutionStarted(Answer):
 class Execution(Answer):
     """One execution. ``partial``: ``outputs`` are what there was when it failed or was cancelled.
 
+    It waits in ``queue`` since ``queued_at``, starts no earlier than ``not_before``, and expires if it has not started
+    by ``expires_at``.
+
     A value too large for an answer stands as ``{"$flowray": "stored", payload_id, bytes, length, preview}``; its full
     text is at ``/v1/executions/{id}/nodes/{instance}/output``.
     """
@@ -107,6 +110,13 @@ class Execution(Answer):
     ended_at: datetime | None
     updated_at: datetime | None = None
     deadline: datetime | None = None
+    queue: str | None = None
+    concurrency_key: str | None = None
+    priority: int = 0
+    queued_at: datetime | None = None
+    not_before: datetime | None = None
+    expires_at: datetime | None = None
+    callback_url: str | None = None
     labels: dict[str, str] = {}
     metadata: dict[str, Any] = {}
     parent_id: str | None = None

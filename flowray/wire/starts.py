@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
 from flowray.wire.base import Request
+
+MOST_MS = 10 * 365 * 24 * 3_600_000
+"""Ten years."""
+
+MOST_PRIORITY = 30 * 24 * 3_600
+"""A month, in seconds."""
+
+CallbackEvent = Literal["completed", "failed", "cancelled", "timed_out", "crashed", "expired", "paused"]
 
 UNTIL_NODE = "End with this node: only what leads to it runs, and its output is the execution's."
 
@@ -28,18 +36,35 @@ class StartOptions(Request):
     idempotency_key: str | None = Field(
         None, min_length=1, max_length=255, description="As the header; the header wins."
     )
+    idempotency_ttl_ms: int | None = Field(
+        None, gt=0, le=MOST_MS, description="How long the key finds its execution; 30 days if not given."
+    )
     trigger: str | None = Field(None, description="Id of the trigger node to begin at, instead of the entry point.")
     labels: dict[str, str] = Field(default_factory=dict, max_length=64, description="Short texts to find it by.")
     metadata: dict[str, Any] = Field(default_factory=dict, description="Kept and shown; never read.")
     version: int | None = Field(None, description="Version of the workflow, if not the present one.")
-    priority: int | None = Field(None, description="Reserved.")
-    delay_ms: int | None = Field(None, ge=0, description="Reserved.")
-    ttl_ms: int | None = Field(None, gt=0, description="Reserved.")
+    priority: int | None = Field(
+        None, ge=-MOST_PRIORITY, le=MOST_PRIORITY, description="In its queue as if it had come so many seconds earlier."
+    )
+    delay_ms: int | None = Field(None, ge=0, le=MOST_MS, description="It starts so much later, and never earlier.")
+    ttl_ms: int | None = Field(
+        None, gt=0, le=MOST_MS, description="If it has not started so long after it first could, it expires."
+    )
     deadline: datetime | None = Field(
         None, description="When it is stopped at the latest, waiting included. ISO 8601; UTC if it names no offset."
     )
-    concurrency_key: str | None = Field(None, description="Reserved.")
-    callback_url: str | None = Field(None, description="Reserved.")
+    concurrency_key: str | None = Field(
+        None, min_length=1, max_length=255, description="Executions of a queue take turns by it, and share a limit."
+    )
+    callback_url: str | None = Field(
+        None, min_length=1, max_length=2_048, description="Whom to tell, by a signed POST, how it ends."
+    )
+    callback_events: list[CallbackEvent] | None = Field(
+        None, min_length=1, description="What to tell; every end if not given."
+    )
+    callback_secret: str | None = Field(
+        None, min_length=16, max_length=512, description="Signs its callbacks, instead of the server's own secret."
+    )
     run_from: RunFrom | None = Field(None, description="Begin at a node, with what another execution had before it.")
     run_until: str | None = Field(None, min_length=1, description=UNTIL_NODE)
     only_node: str | None = Field(None, min_length=1, description="Run this node alone; pin what it reads.")

@@ -44,6 +44,7 @@ class FakeDirectory:
         self.closed = False
         self.start_sizes: list[int] = []
         self.requests: list[InboxRecord] = []
+        self.woken: list[str] = []
         self.open_follows = 0
         self.silence_s = 0.005
         self._readers: list[tuple[str, PushedEvents]] = []
@@ -96,7 +97,7 @@ class FakeDirectory:
         owned = [msgspec.structs.replace(record, owner_id="fake", epoch=1) for record in records]
         results = self.store.commit([InsertExecution(record=record, plan=plan) for record in owned])
         for record, result in zip(owned, results, strict=True):
-            if isinstance(result, Inserted) and self.on_start is not None:
+            if isinstance(result, Inserted) and not result.elsewhere and self.on_start is not None:
                 self.on_start(self, record)
         return results
 
@@ -105,6 +106,9 @@ class FakeDirectory:
         self.requests.append(record)
         (result,) = self.store.commit([InsertInbox(record=record)])
         return result
+
+    async def wake(self, execution_ids: Sequence[str]) -> None:
+        self.woken.extend(execution_ids)
 
     def watch(self) -> FakeWatch:
         return FakeWatch(self._readers, self.silence_s)
@@ -125,6 +129,9 @@ class FakeDirectory:
 
     async def load_payload(self, payload_id: str) -> bytes:
         return self.store.payloads.get(payload_id)
+
+    async def payload_bytes(self, execution_id: str) -> int:
+        return 7
 
     async def keep_payload(self, execution_id: str, data: bytes) -> str:
         return self.store.payloads.put(execution_id, "start", data)

@@ -92,11 +92,66 @@ async def test_wrong_places_are_named_where_they_stand(world: World) -> None:
     assert "'L'" in problem["detail"]
 
 
-async def test_a_batch_runs_whole_plans(world: World) -> None:
+async def batch(world: World, rows: list[Any], **options: Any) -> Any:
+    """The answer to a batch of ``chain``."""
     saved = (await world.http.post("/v1/workflows", json=chain())).json()
-    body = {"inputs": [{"x": 1}], "options": {"run_until": "a"}}
-    answer = await world.http.post(f"/v1/workflows/{saved['id']}/batches", json=body)
-    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/options/run_until")
+    body = {"inputs": rows, "options": options}
+    return await world.http.post(f"/v1/workflows/{saved['id']}/batches", json=body)
+
+
+async def ended_rows(world: World, answer: Any) -> list[Any]:
+    """The executions of a batch, ended."""
+    assert answer.status_code == 202, answer.text
+    found = []
+    for url in (f"/v1/executions/{its_id}" for its_id in answer.json()["executions"]):
+        # The stream ends with the execution.
+        await world.http.get(f"{url}/events", headers={"Accept": "text/event-stream"})
+        found.append((await world.http.get(url)).json())
+    return found
+
+
+async def test_a_batch_runs_until_a_node(world: World) -> None:
+    rows = await ended_rows(world, await batch(world, [{"x": 1}, {"x": 2}], run_until="a"))
+    assert [(row["status"], row["outputs"]["a"]["data"]) for row in rows] == [("completed", {"from": "a"})] * 2
+    assert world.was_asked() == ["a", "a"]
+
+
+async def test_a_batch_takes_pins_also_large_ones_for_every_row(world: World) -> None:
+    text = "p" * 100_000
+    pins = {"a": {"data": {"from": text}}, "b": {"data": {"from": "B"}}}
+    rows = await ended_rows(world, await batch(world, [{"x": 1}, {"x": 2}], pins=pins))
+    assert [row["outputs"]["y"] for row in rows] == [f"{x} {text} B" for x in (1, 2)]
+    assert world.was_asked() == []
+    assert all(world.payloads.of(row) for row in rows)
+
+
+async def test_a_batch_runs_one_node_over_many_inputs(world: World) -> None:
+    pins = {name: {"data": {"from": name.upper()}} for name in "ab"}
+    rows = await ended_rows(world, await batch(world, [{"x": 1}, {"x": 2}], only_node="out", pins=pins))
+    assert [row["outputs"] for row in rows] == [{"y": "1 A B"}, {"y": "2 A B"}]
+
+
+async def test_a_batch_takes_nothing_over_and_starts_nothing_wrong(world: World) -> None:
+    answer = await batch(world, [{"x": 1}], run_from={"node_id": "b"})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/options/run_from")
+    assert "pin" in answer.json()["hint"]
+    answer = await batch(world, [{"x": 1}], run_until="zz", pins={"yy": 1})
+    assert (answer.status_code, answer.json()["code"]) == (422, "INVALID_START_POINT")
+    assert [item["pointer"] for item in answer.json()["errors"]] == ["/options/run_until", "/options/pins/yy"]
+    assert world.was_asked() == []
+
+
+async def test_a_container_is_run_from_and_until_as_a_whole(world: World) -> None:
+    loop = {"L": {"type": "loop", "config": {"loopType": "count", "count": 2}}, "a": asks("a"), "end": says("{{L}}")}
+    nodes = {"in": INPUT, "first": asks("first"), **loop}
+    document = definition(nodes, "in -> first", "first -> L", "L loop-body-> a", "L loop-exit-> end")
+    done = await world.run(document, {"x": 1}, run_until="L")
+    assert (world.was_asked(), len(done["outputs"]["L"])) == (["first", "a", "a"], 2)
+    again = await world.run(document, {"x": 1}, run_from={"node_id": "L", "execution_id": done["id"]})
+    assert (again["status"], world.was_asked(), len(again["outputs"]["y"])) == ("completed", ["a", "a"], 2)
+    for options in ({"run_until": "a"}, {"run_from": {"node_id": "a", "execution_id": done["id"]}}, {"only_node": "a"}):
+        problem = await refused(world, document, **options)
+        assert (problem["code"], "'L'" in problem["hint"]) == ("INVALID_START_POINT", True)
 
 
 async def test_events_say_what_was_taken_over_and_what_was_chosen(world: World) -> None:

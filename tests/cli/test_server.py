@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from flowray.cli.server import fact_lines
+from flowray.cli.watchdog import EXIT_RAY_DIED
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.settings import Settings
 from tests.cli.conftest import Command
@@ -31,6 +32,9 @@ class FakeInstance:
     def facts(self) -> dict[str, Any]:
         os.kill(os.getpid(), self._number)
         return FACTS
+
+    def is_up(self) -> bool:
+        return True
 
     def stop(self, _report: Any) -> None:
         os.kill(os.getpid(), self._number)  # a second signal while stopping changes nothing
@@ -56,7 +60,7 @@ def test_a_signal_stops_it_once(flowray: Command, monkeypatch: pytest.MonkeyPatc
         return instance
 
     monkeypatch.setattr("flowray.cli.server.start_instance", start)
-    outcome = flowray("serve", "--port", "0", "--no-dashboard", "--state-dir", "/tmp/flowray-test")
+    outcome = flowray("serve", "--no-watchdog", "--port", "0", "--no-dashboard", "--state-dir", "/tmp/flowray-test")
     assert outcome.code == 0
     assert instance.stopped == 1
     assert outcome.err.splitlines()[-1] == "stopped"
@@ -68,7 +72,7 @@ def test_a_signal_while_starting_ends_it(flowray: Command, monkeypatch: pytest.M
         os.kill(os.getpid(), signal.SIGTERM)
 
     monkeypatch.setattr("flowray.cli.server.start_instance", start)
-    outcome = flowray("serve")
+    outcome = flowray("serve", "--no-watchdog")
     assert (outcome.code, outcome.err.splitlines()[-1]) == (0, "stopped while starting")
 
 
@@ -77,7 +81,7 @@ def test_a_start_that_fails_says_why(flowray: Command, monkeypatch: pytest.Monke
         raise FlowrayError(ErrorCode.DATABASE_UNAVAILABLE, "could not open the database: no such host")
 
     monkeypatch.setattr("flowray.cli.server.start_instance", start)
-    outcome = flowray("serve", "-o", "json")
+    outcome = flowray("serve", "--no-watchdog", "-o", "json")
     assert (outcome.code, outcome.error["code"]) == (1, "DATABASE_UNAVAILABLE")
 
 
@@ -86,3 +90,32 @@ def test_the_facts_name_what_an_operator_must_know() -> None:
     for expected in (FACTS["url"], FACTS["database"], FACTS["durability"], "loopback addresses allowed", "8265"):
         assert expected in text
     assert "dashboard" not in "\n".join(fact_lines({**FACTS, "dashboard": None}))
+
+
+def test_a_dead_ray_ends_the_process_for_the_watchdog(flowray: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing can be stopped in order by then; and the facts are printed by the first start only."""
+
+    class Dead:
+        url = "http://127.0.0.1:1"
+
+        def is_up(self) -> bool:
+            return False
+
+        def stop(self, _report: Any) -> None:
+            """Only because the exit is a fake."""
+
+    class GoneError(Exception):
+        pass
+
+    def leave(code: int) -> None:
+        assert code == EXIT_RAY_DIED
+        raise GoneError
+
+    monkeypatch.setattr("flowray.cli.server.start_instance", lambda *_, **__: Dead())
+    monkeypatch.setattr("flowray.cli.server.LOOK_S", 0.001)
+    monkeypatch.setattr("flowray.cli.server.os._exit", leave)
+    reading, writing = os.pipe()
+    with pytest.raises(GoneError):
+        flowray("serve", "--no-watchdog", "--restarted", "--up-fd", writing)
+    assert os.read(reading, 10) == b"1"
+    os.close(reading)

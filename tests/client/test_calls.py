@@ -32,6 +32,23 @@ def test_definitions_are_objects_or_text(definition: calls.Definition, kind: str
     assert calls.update_workflow("w", definition, strict=False).repeatable is True
 
 
+def test_the_memory_of_a_workflow() -> None:
+    """R17."""
+    listed = calls.workflow_memory("w/1", 10, None, "log")
+    assert (listed.path, listed.params) == ("/v1/workflows/w%2F1/memory", {"limit": 10, "prefix": "log"})
+    assert calls.workflow_memory_entry("w", "a/b").path == "/v1/workflows/w/memory/a%2Fb"
+    assert calls.clear_workflow_memory("w", "k").path == "/v1/workflows/w/memory/k"
+    cleared = calls.clear_workflow_memory("w", None)
+    assert (cleared.method, cleared.path, cleared.repeatable) == ("DELETE", "/v1/workflows/w/memory", True)
+
+
+def test_an_execution_is_deleted_and_measured() -> None:
+    """R55."""
+    call = calls.delete_execution("e/1")
+    assert (call.method, call.path, call.repeatable) == ("DELETE", "/v1/executions/e%2F1", True)
+    assert calls.execution_storage("e").path == "/v1/executions/e/storage"
+
+
 def test_every_start_has_a_key_of_its_own() -> None:
     first, second = [calls.start("w", None, {"a": 1}, None, None, False) for _ in range(2)]
     assert first.path == "/v1/workflows/w/execute"

@@ -9,6 +9,7 @@ import pytest
 from flowray.definition.policies import Lane
 from flowray.plan import PlanRetry
 from tests.compiler.workflows import codes, compile_text, one, plan_of
+from tests.runtime.workflows import compiled
 
 
 def test_the_types_declarations_reach_the_node() -> None:
@@ -90,3 +91,29 @@ def test_a_wrong_config_of_an_imported_workflow_is_a_warning() -> None:
     for dialect, severity in (("flowray", "error"), ("flowmaestro", "warning"), ("sim", "warning")):
         result = compile_text("a:input b:call", "a>b", {"b": {}}, dialect=dialect)
         assert ("INVALID_CONFIG", "b") in codes(result, severity), dialect
+
+
+def test_the_author_names_limits_one_or_several_each_once() -> None:
+    configs = {"b": {"$": {"limit": "crm"}}, "c": {"$": {"limits": ["x", "y", "x"], "limit": "z"}}}
+    nodes = plan_of("a:input b c d", "a>b a>c a>d", configs).nodes
+    assert [nodes[name].limits for name in "bcd"] == [("crm",), ("x", "y", "z"), ()]
+
+
+@pytest.mark.parametrize(
+    ("node_type", "node", "limits"),
+    [
+        ("llm", {"config": {"prompt": "Hi"}}, ("openai",)),
+        ("llm", {"config": {"prompt": "Hi", "provider": "local"}}, ("local",)),
+        ("llm", {"config": {"prompt": "Hi", "baseUrl": "http://mine/v1"}}, ()),
+        ("llm", {"config": {"prompt": "Hi", "provider": "local", "baseUrl": "http://mine/v1"}}, ("local",)),
+        ("llm", {"config": {"prompt": "Hi"}, "limits": []}, ()),
+        ("llm", {"config": {"prompt": "Hi"}, "limits": ["nightly"]}, ("nightly",)),
+        ("http", {"config": {"url": "http://x"}}, ()),
+    ],
+)
+def test_nodes_that_ask_a_provider_are_under_its_named_limit_by_default(
+    node_type: str, node: dict[str, Any], limits: tuple[str, ...]
+) -> None:
+    compiled_node = compiled({"in": {"type": "input"}, "n": {"type": node_type, **node}}, "in -> n").nodes["n"]
+    assert compiled_node.limits == limits
+    assert compiled_node.spends_tokens == (node_type == "llm")

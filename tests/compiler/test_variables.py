@@ -46,6 +46,12 @@ def test_an_unknown_type_is_a_warning() -> None:
     ]
 
 
+def test_how_long_executions_are_kept_is_in_the_plan() -> None:
+    settings = compiled(NODES, settings={"retention": {"completedMs": 5, "failedMs": "forever"}}).settings
+    assert (settings.retain_completed_ms, settings.retain_failed_ms) == (5, -1)
+    assert compiled(NODES).settings.retain_completed_ms is None
+
+
 def test_limits_of_shared_memory_are_in_the_plan() -> None:
     limits = {"maxEntries": 5, "maxValueBytes": 10, "maxTotalBytes": 20}
     settings = compiled(NODES, settings={"sharedMemory": limits}).settings

@@ -7,6 +7,7 @@ import itertools
 import pytest
 
 from flowray.definition.policies import JoinRule, OnFailure
+from flowray.engine import events as ev
 from flowray.engine import stimuli as st
 from flowray.engine.commands import RunNode, StartTimer
 from flowray.engine.machine import ends
@@ -345,3 +346,19 @@ def test_recovery_while_a_failed_execution_drains_gives_the_same_end(policy: OnF
         played.play()
     assert played.statuses() == wanted.statuses()
     assert played.ended == "failed"
+
+
+# -- before a start -----------------------------------------------------------------------------------------------
+
+
+def test_one_that_was_not_started_in_time_ends_with_one_event() -> None:
+    played = Run(PlanMaker().node("a").build())
+    assert [ev.event_type(event) for event in played.send(st.Expire(ts=START_MS))] == ["execution.expired"]
+    assert played.ended == "expired"
+    assert played.send(st.Start(ts=START_MS)) == []
+
+
+def test_one_that_has_started_never_expires() -> None:
+    played = Run(PlanMaker().node("a").build()).start()
+    assert played.send(st.Expire(ts=played.now)) == []
+    assert played.state.status.value == "running"

@@ -8,7 +8,7 @@ import pytest
 
 from flowray.engine.commands import PruneOutputs
 from flowray.engine.residency import SMALL_BYTES, inline_limit
-from flowray.values import INLINE_LIMIT_BYTES, StoredValue, encode_json
+from flowray.values import INLINE_LIMIT_BYTES, Chunk, StoredValue, encode_json
 from tests.engine.harness import Reply, Run, items, ok, run
 from tests.engine.plans import PlanMaker
 
@@ -37,7 +37,7 @@ def test_resident_bytes_are_those_of_the_outputs_that_are_kept() -> None:
 
 
 def test_a_scope_leaves_its_result_and_a_container_its_output() -> None:
-    plan = PlanMaker().loop("L").chain("x", "y", scope="L").node("after").edge("L -> after").build()
+    plan = PlanMaker().loop("L").chain("x", "y", scope="L").node("after", reads=["L"]).edge("L -> after").build()
     played = Run(plan, {"L": items(1, 2), "x": ok(TEXT), "y": ok(TEXT), "after": ok(None)}).start()
     played.finish("L")
     played.finish("L[0]/x")
@@ -80,24 +80,49 @@ def test_l5_with_a_limit_of_nothing_every_value_is_still_read() -> None:
     assert store["e.n5"].startswith("n5 5 ")
 
 
-def test_r36_caches_forget_what_an_iteration_leaves_behind_but_not_its_result() -> None:
-    plan = PlanMaker().loop("L").chain("x", "y", scope="L").node("after").edge("L -> after").build()
+def test_r36_caches_forget_what_an_iteration_leaves_behind_and_its_result_once_that_is_in_a_chunk() -> None:
+    plan = PlanMaker().loop("L").chain("x", "y", scope="L").node("after", reads=["L"]).edge("L -> after").build()
     script = {
-        "L": items(1, 2),
+        "L": lambda call, seen: ok(StoredValue("e.chunk", 20_000)) if call.sentinel == "collect" else items(1, 2),
         "x": lambda call, seen: ok(StoredValue(f"{call.instance}.x", 9_999)),
         "y": lambda call, seen: ok(StoredValue(f"{call.instance}.y", 9_999)),
         "after": ok(None),
     }
     played = run(plan, script)
     dropped = [name for command in played.commands if isinstance(command, PruneOutputs) for name in command.payload_ids]
-    assert dropped == ["L[0]/x.x", "L[1]/x.x"]
+    assert dropped == ["L[0]/x.x", "L[1]/x.x", "L[0]/y.y", "L[1]/y.y", "e.chunk"]
+    assert played.output_of("L").parts == (Chunk("e.chunk", 20_000, 2),)
+
+
+def test_r16_caches_forget_the_chunks_of_results_that_were_read() -> None:
+    maker = PlanMaker().parallel("P").node("x", scope="P").node("a", reads=["P"]).node("b")
+    played = run(
+        maker.edge("P -> a", "a -> b").build(),
+        {
+            "P": lambda call, seen: ok(StoredValue("e.chunk", 20_000)) if call.sentinel == "collect" else items(1, 2),
+            "x": ok("x" * 20_000),
+        },
+    )
+    dropped = [name for command in played.commands if isinstance(command, PruneOutputs) for name in command.payload_ids]
+    assert dropped == ["e.chunk"]
+
+
+def test_r16_caches_forget_results_that_nobody_reads_but_not_what_a_reader_of_the_body_sees() -> None:
+    maker = PlanMaker().loop("L").node("x", scope="L").node("after", reads=["x"]).edge("L -> after")
+    stored = ok(StoredValue("e.x", 90_000))
+    played = Run(maker.build(), {"L": items(1), "x": stored, "after": ok(None)}).start()
+    while not any(call.instance == "after" for call in played.pending):
+        assert played.move()
+    assert not any(isinstance(command, PruneOutputs) for command in played.commands)
+    assert played.slices["after"].outputs == {"x": StoredValue("e.x", 90_000)}
+    assert played.output_of("L").is_in_log
 
 
 @pytest.mark.parametrize("results", ["terminal", "all"])
 def test_r36_caches_keep_what_a_result_consists_of_until_the_container_has_ended(results: str) -> None:
     """A round with several terminals, or a dialect that asks for the whole body: END reads each of their values."""
     maker = PlanMaker().loop("L", results=results).node("x", scope="L").node("y", scope="L")
-    maker.node("after").edge("L -> after")
+    maker.node("after", reads=["L"]).edge("L -> after")
     script = {
         "L": lambda call, seen: ok({"items": [1, 2]}) if call.sentinel == "open" else ok(None),
         "x": lambda call, seen: ok(StoredValue(f"{call.instance}.x", 9_999)),
@@ -105,7 +130,7 @@ def test_r36_caches_keep_what_a_result_consists_of_until_the_container_has_ended
         "after": ok(None),
     }
     played = Run(maker.build(), script).start()
-    while not any(call.sentinel == "close" for call in played.pending):
+    while not any(call.sentinel == "collect" for call in played.pending):
         assert played.move()
     dropped = [name for command in played.commands if isinstance(command, PruneOutputs) for name in command.payload_ids]
     assert dropped == []

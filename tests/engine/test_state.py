@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flowray.engine.state import ContainerState, ExecutionState, NodeState, is_over, work_done
 from flowray.engine.statuses import ExecutionStatus, NodeStatus
-from flowray.values import StoredValue
+from flowray.values import Chunk
 from tests.engine.harness import Run
 from tests.engine.plans import PlanMaker
 
@@ -28,10 +28,11 @@ def test_questions_are_numbered() -> None:
     assert [ContainerState(opened=True, next_index=index).question for index in (0, 1)] == [2, 3]
 
 
-def test_ordered_results_have_an_entry_per_started_round() -> None:
-    container = ContainerState(next_index=3, results={2: "c", 0: StoredValue("p", 1)})
-    assert container.ordered_results()[1:] == [None, "c"]
-    assert container.ordered_results()[0]["payload_id"] == "p"
+def test_what_a_container_has_asked_and_how_much_of_its_results_is_stored() -> None:
+    container = ContainerState(asking=True, chunks=[Chunk("e.1", 9, 3)], collecting=5)
+    assert (container.collected, container.questions, container.is_asking) == (3, (1, -4), True)
+    assert (ContainerState().collected, ContainerState().questions, ContainerState().is_asking) == (0, (), False)
+    assert ContainerState(collecting=1).is_asking
 
 
 def test_work_done_empties_the_work_lists() -> None:

@@ -6,6 +6,8 @@ import asyncio
 import time
 from typing import Any
 
+import msgspec
+import pytest
 from pydantic import BaseModel
 
 from flowray.definition.node_type import FieldKind, NodeType, Role
@@ -14,6 +16,7 @@ from flowray.engine.signals import VariableOperation
 from flowray.engine.stimuli import AttemptFailed, AttemptStarted, AttemptSucceeded, NodeLogged, Stimulus, TokensProduced
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.handlers import attempt as attempt_module
+from flowray.handlers.chunks import store_list
 from flowray.handlers.handler import Cancellation, NodeInput, NodeResult
 from flowray.handlers.node_config import NodeConfig
 from flowray.handlers.registry import NodeRegistry
@@ -293,30 +296,120 @@ async def test_r16_a_large_collection_travels_as_chunks() -> None:
     config = {"loopType": "forEach", "arrayPath": "{{rows}}"}
     services = fake_services(payloads=payloads)
     answer = (await succeed("loop", config, services=services, inputs={"rows": items}, sentinel="open")).output
-    chunks = [as_value(chunk) for chunk in answer["chunks"]]
-    assert answer["total"] == 3_000
-    assert len(chunks) == len(payloads.blobs) > 2
-    assert sum(chunk.length for chunk in chunks) == 3_000
-    assert [item for chunk in chunks for item in decode_json(payloads.blobs[chunk.payload_id])] == items
-    inside = {"item": item_at(answer, 2_500), "index": 2_500, "items": answer}
+    manifest = as_value(answer["items"])
+    assert (manifest.length, set(answer)) == (3_000, {"items"})
+    assert len(manifest.parts) == len(payloads.blobs) > 2
+    assert [item for chunk in manifest.parts for item in decode_json(payloads.blobs[chunk.payload_id])] == items
+    inside = {"item": item_at(manifest, 2_500), "index": 2_500, "items": manifest}
     variable = {"operation": "set", "variableName": "v", "value": "{{loop.item.n}} of {{loop.items.length}}"}
     result = await succeed("variable", variable, services=services, loop=inside)
     assert result.variables[0].value == "2500 of 3000"
+    assert payloads.loads == [manifest.entry(2_500).payload_id]
 
 
-async def test_r16_results_that_end_puts_together_are_stored_once() -> None:
+async def big_results(payloads: MemoryPayloads, count: int = 40, size: int = 50_000) -> StoredValue:
+    """A manifest of ``count`` results of ``size`` bytes, two in each chunk."""
+    return await store_list([{"n": number, "text": "x" * size} for number in range(count)], "e1", "k", payloads)
+
+
+@pytest.mark.parametrize(
+    ("template", "value", "loads"),
+    [
+        ("{{out[3].n}}", 3, 1), ("{{out[k].n}}", 7, 1), ("{{out.length}}", 40, 0), ("{{out | length}}", 40, 0),
+        ("{{out | first}}", 0, 1), ("{{(out | last).n}}", 39, 1), ("{{out.at(-1).n}}", 39, 1), ("{{out[40]}}", None, 0),
+        ("{{out[3].n + out[2].n}}", 5, 1), ("{{out[0].n}}-{{out[39].n}}", "0-39", 2), ("{{out.3.n}}", 3, 1),
+        ("{{out.map(r => r.n).length}}", 40, 20), ("{{alias[5].n}}", 5, 1), ("{{wrapped.results[6].n}}", 6, 1),
+    ],
+)  # fmt: skip
+async def test_r16_reading_by_index_loads_the_chunk_that_is_read(template: str, value: Any, loads: int) -> None:
+    payloads = MemoryPayloads()
+    manifest = await big_results(payloads)
+    config = {"operation": "set", "variableName": "v", "value": template}
+    result = await succeed(
+        "variable", config, services=fake_services(payloads=payloads), inputs={"k": 7},
+        outputs={"out": manifest, "wrapped": {"results": to_wire(manifest)}}, aliases={"alias": "out"},
+    )  # fmt: skip
+    found = result.variables[0].value
+    assert (found["n"] if isinstance(found, dict) else found) == value
+    assert len(payloads.loads) == loads
+
+
+@pytest.mark.parametrize("template", ["{{out}}", "{{wrapped.results}}", "{{out | json}}"])
+async def test_r16_a_reference_reads_the_full_value(template: str) -> None:
+    payloads = MemoryPayloads()
+    manifest = await big_results(payloads, count=5)
+    config = {"operation": "set", "variableName": "v", "value": template}
+    outputs = {"out": manifest, "wrapped": {"results": to_wire(manifest)}}
+    result = await succeed("variable", config, services=fake_services(payloads=payloads), outputs=outputs)
+    found = result.variables[0].value
+    found = decode_json(found) if isinstance(found, str) else found
+    assert found == [{"n": number, "text": "x" * 50_000} for number in range(5)]
+
+
+@pytest.mark.parametrize(
+    ("config", "output"),
+    [
+        ({"operation": "custom", "expression": "$count(out) + out[3].n"}, 43),
+        ({"operation": "merge"}, 40),
+        ({"operation": "passthrough", "inputData": "{{out}}"}, 40),
+    ],
+)
+async def test_r16_scripts_and_nodes_that_read_everything_get_it_whole(config: Any, output: int) -> None:
     payloads = MemoryPayloads()
     services = fake_services(payloads=payloads)
-    encoded = encode_json({"text": "y" * 50_000})
-    stored = StoredValue(await payloads.store("e1", "k", encoded), len(encoded))
-    results = [to_wire(stored), 2, [{"x": to_wire(stored)}]]
+    result = await succeed("transform", config, services=services, outputs={"out": await big_results(payloads)})
+    found = result.output
+    found = decode_json(payloads.blobs[found.payload_id]) if isinstance(found, StoredValue) else found
+    assert (len(found["out"] if isinstance(found, dict) else found) if not isinstance(found, int) else found) == output
+
+
+async def test_r16_a_list_above_the_limit_cannot_be_read_whole_and_the_error_names_the_limit() -> None:
+    payloads = MemoryPayloads()
+    manifest = msgspec.structs.replace(await big_results(payloads), bytes=64 * 1024 * 1024 + 1)
+    services = fake_services(payloads=payloads)
+    config = {"operation": "set", "variableName": "v", "value": "{{out}}"}
+    error = await fail("variable", config, services=services, outputs={"out": manifest})
+    assert (error.code, payloads.loads) == ("CONTEXT_LIMIT_EXCEEDED", [])
+    assert "a list of 40 entries has 67108865 bytes; read whole it may have 67108864 bytes (64 MiB)" in error.message
+    by_index = config | {"value": "{{out[3].n}}"}
+    assert (await succeed("variable", by_index, services=services, outputs={"out": manifest})).variables[0].value == 3
+
+
+@pytest.mark.parametrize("written", ["out", "{{out}}", "{{wrapped.results}}"])
+async def test_r16_a_loop_over_such_a_list_loads_nothing_of_it(written: str) -> None:
+    payloads = MemoryPayloads()
+    manifest = await big_results(payloads)
     result = await succeed(
-        "loop", {"loopType": "count", "count": 3}, services=services, sentinel="close",
-        containers={"n1": {"results": results}},
+        "loop", {"loopType": "forEach", "arrayPath": written}, services=fake_services(payloads=payloads),
+        sentinel="open", outputs={"out": manifest, "wrapped": {"results": to_wire(manifest)}},
     )  # fmt: skip
-    assert isinstance(result.output, StoredValue)
-    whole = decode_json(payloads.blobs[result.output.payload_id])
-    assert (len(whole), whole[0]["text"][:2], whole[1], len(whole[2][0]["x"]["text"])) == (3, "yy", 2, 50_000)
+    assert (result.output, payloads.loads) == ({"items": to_wire(manifest)}, [])
+    assert result.input["arrayPath"] == {
+        "__truncated": True, "__originalSize": manifest.bytes, "__preview": manifest.preview,
+    }  # fmt: skip
+
+
+async def test_r16_a_condition_reads_the_results_so_far_by_index() -> None:
+    payloads = MemoryPayloads()
+    manifest = await big_results(payloads)
+    around = {"n1": {"index": 40, "results": manifest}}
+    config = {"loopType": "while", "condition": "loop.results[loop.index - 1].n < 39 || loop.results.length < 41"}
+    result = await succeed(
+        "loop", config, services=fake_services(payloads=payloads), sentinel="condition", round=40,
+        containers=around, loop=around["n1"],
+    )  # fmt: skip
+    assert result.output == {"continue": True}
+    assert payloads.loads == [manifest.parts[-1].payload_id]
+
+
+async def test_r16_a_result_that_is_in_no_chunk_yet_is_read_alone() -> None:
+    payloads = MemoryPayloads()
+    text = encode_json({"n": 8, "text": "y" * 90_000})
+    stored = StoredValue(await payloads.store("e1", "k", text), len(text))
+    config = {"operation": "set", "variableName": "v", "value": "{{loop.results[1].n}} {{loop.results[0]}}"}
+    inside = {"index": 2, "results": ["first", to_wire(stored), to_wire(StoredValue("e1.unread", 90_000))]}
+    result = await succeed("variable", config, services=fake_services(payloads=payloads), loop=inside)
+    assert (result.variables[0].value, payloads.loads) == ("8 first", [stored.payload_id])
 
 
 async def test_large_values_of_an_output_node_are_stored_one_by_one() -> None:

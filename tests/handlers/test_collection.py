@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from flowray.errors import FlowrayError
-from flowray.handlers.collection import CHUNK_BYTES, as_count, as_items, chunks_of
-from flowray.values import decode_json
+from flowray.handlers.collection import as_count, as_items
 
 
 def test_lists_and_text() -> None:
@@ -27,14 +26,3 @@ def test_what_is_no_count(value: Any) -> None:
     with pytest.raises(FlowrayError) as caught:
         as_count(value, "n")
     assert caught.value.code == "COLLECTION_INVALID"
-
-
-@pytest.mark.parametrize(
-    "sizes", [[], [1], [10] * 50_000, [CHUNK_BYTES * 2, 1, CHUNK_BYTES * 2], [CHUNK_BYTES // 2] * 5]
-)
-def test_r16_chunks_hold_all_items_in_order(sizes: list[int]) -> None:
-    rows = ["x" * size for size in sizes]
-    chunks = list(chunks_of(rows))
-    assert [item for chunk, _ in chunks for item in chunk] == rows
-    assert [decode_json(text) for _, text in chunks] == [list(chunk) for chunk, _ in chunks]
-    assert all(len(text) <= CHUNK_BYTES + 2 or len(chunk) == 1 for chunk, text in chunks)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flowray.engine.signals import Usage
-from flowray.handlers.router import Route, read_choice
+from flowray.handlers.router import Route, RouterHandler, read_choice
 from flowray.handlers.services import ChatChunk
 from tests.fakes.services import ScriptedChat, fake_services
 from tests.handlers.running import fail, succeed
@@ -85,3 +85,11 @@ async def test_a_model_needs_routes_and_something_to_route(missing: str) -> None
     error = await fail("router", config)
     assert error.code == "INVALID_NODE_CONFIG"
     assert missing in error.message
+
+
+def test_only_a_router_that_asks_a_model_is_under_its_providers_limit() -> None:
+    default_limit = RouterHandler.node_type.default_limit
+    assert default_limit is not None
+    assert default_limit({"provider": "local"}) == "local"
+    assert default_limit({}) == "openai"
+    assert default_limit({"provider": "local", "conditions": [{"name": "a"}]}) is None

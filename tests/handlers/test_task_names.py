@@ -6,7 +6,8 @@ import pytest
 
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.handlers.node_task import NodeTask
-from flowray.handlers.task_names import READ_LIMIT_BYTES, load_names
+from flowray.handlers.task_names import load_names
+from flowray.handlers.value_loader import READ_LIMIT_BYTES
 from flowray.values import StoredValue, encode_json
 from tests.fakes.services import MemoryPayloads, fake_services
 from tests.handlers.running import output
@@ -45,10 +46,10 @@ async def test_items_are_bound_to_the_names_that_the_author_gave_them() -> None:
 
 
 async def test_a_task_that_reads_more_than_a_process_bears_fails_before_it_loads_anything() -> None:
-    """The results of a loop, say: 10,000 of 100 KB would be a gigabyte, in a lane that other executions share."""
+    """10,000 outputs of 100 KB would be a gigabyte, in a lane that other executions share."""
     payloads = MemoryPayloads()
-    results = [StoredValue(payload_id=f"e.{number}", bytes=100_000) for number in range(10_000)]
-    given = task(containers={"L": {"results": results}})
+    results = {f"n{number}": StoredValue(payload_id=f"e.{number}", bytes=100_000) for number in range(10_000)}
+    given = task(outputs=results)
     with pytest.raises(
         FlowrayError, match="reads 10000 stored values of together 1000000000 bytes; the limit is"
     ) as no:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from flowray.engine.signals import Pause
+from flowray.engine.waitpoint_sources import of_token
 from tests.fakes.services import NOW_MS
 from tests.handlers.running import fail, succeed
 
@@ -59,5 +60,25 @@ async def test_what_is_no_time() -> None:
     assert "366 days" in (await fail("wait", {"duration": "2000 days"})).message
     signals = (await succeed("wait", {"triggerType": "webhook", "timeoutMs": 5_000})).signals
     assert signals.pause == Pause(reason="Waiting for a webhook", kind="callback", timeout_ms=5_000)
+    signals = (await succeed("wait", {"waitType": "event", "eventName": "paid", "filter": {"id": 7}})).signals
+    assert signals.pause == Pause(
+        reason="Waiting for the event 'paid'", kind="event", source="event:paid", filter={"id": 7}
+    )
     signals = (await succeed("wait", {"waitType": "event", "reason": "paid"})).signals
     assert signals.pause == Pause(reason="paid", kind="callback")
+
+
+async def test_a_wait_for_a_shared_waitpoint_names_it_without_its_token() -> None:
+    signals = (await succeed("wait", {"waitType": "waitpoint", "token": "wp_secret", "tags": ["a"]})).signals
+    assert signals.pause is not None
+    assert (signals.pause.kind, signals.pause.tags) == ("waitpoint", ("a",))
+    assert signals.pause.source == of_token("wp_secret")
+    assert "wp_secret" not in repr(signals.pause)
+    signals = (await succeed("wait", {"waitType": "waitpoint", "sharedName": "go"})).signals
+    assert signals.pause == Pause(reason="Waiting for the waitpoint 'go'", kind="waitpoint", source="name:go")
+
+
+@pytest.mark.parametrize("config", [{}, {"token": "wp_t", "sharedName": "go"}])
+async def test_a_wait_for_a_shared_waitpoint_says_which(config: dict[str, str]) -> None:
+    error = await fail("wait", {"waitType": "waitpoint", **config})
+    assert "needs a token or a sharedName" in error.message

@@ -1,7 +1,8 @@
 """The hostile modes: the ordinary tests, with a store that fails or an owner that forgets. Chosen by the environment.
 
 ``FLOWRAY_TEST_FAULTS=0.05``: so often does a call to the store fail, drawn from ``FLOWRAY_TEST_SEED``.
-``FLOWRAY_TEST_ALWAYS_RECOVER=1``: executions are read back from the store after each commit. See
+``FLOWRAY_TEST_ALWAYS_RECOVER=1``: executions are read back from the store after each commit.
+``FLOWRAY_TEST_SABOTAGE=fencing``: one of what holds the promises is switched off. See
 docs/decisions/0019-hostile-modes.md.
 """
 
@@ -25,15 +26,17 @@ from tests.hostile.forgetful import ForgetfulDriver
 
 @dataclass(frozen=True)
 class Modes:
-    """What is hostile. ``fault_rate`` is between 0 and 1."""
+    """What is hostile. ``fault_rate`` is between 0 and 1; ``sabotage`` names one of SABOTAGES."""
 
     fault_rate: float = 0.0
     seed: int = 0
     always_recover: bool = False
+    sabotage: str = ""
 
     def __str__(self) -> str:
         """What is needed to run the same again."""
-        names = {"FLOWRAY_TEST_FAULTS": self.fault_rate, "FLOWRAY_TEST_SEED": self.seed if self.fault_rate else 0}
+        names: dict[str, Any] = {"FLOWRAY_TEST_FAULTS": self.fault_rate, "FLOWRAY_TEST_SABOTAGE": self.sabotage}
+        names["FLOWRAY_TEST_SEED"] = self.seed if self.fault_rate else 0
         names["FLOWRAY_TEST_ALWAYS_RECOVER"] = int(self.always_recover)
         return " ".join(f"{name}={value}" for name, value in names.items() if value)
 
@@ -46,6 +49,7 @@ def chosen() -> Modes:
         fault_rate=float(os.environ.get("FLOWRAY_TEST_FAULTS", "0")),
         seed=int(seed) if seed else random.SystemRandom().randrange(1, 1 << 32),
         always_recover=os.environ.get("FLOWRAY_TEST_ALWAYS_RECOVER") == "1",
+        sabotage=os.environ.get("FLOWRAY_TEST_SABOTAGE", ""),
     )
 
 

@@ -19,7 +19,8 @@ from flowray.settings import Settings
 from tests.hostile.faults import Faults, FaultyCommitter, FaultyReader, deadlock_commits
 from tests.hostile.forgetful import ForgetfulDriver
 from tests.hostile.modes import Modes
-from tests.hostile.traps import Traps
+from tests.hostile.sabotages import SABOTAGES
+from tests.hostile.traps import TrappedCommitter, Traps
 
 _entered: dict[Path, Faults | None] = {}
 """The faults of this process by the state folder of the instance that it works for."""
@@ -44,19 +45,23 @@ class HostileStorage:
 
     def __call__(self) -> Storage:
         """Opens the instance's storage, with faults if there are to be any."""
-        storage = open_storage(self.settings)
+        opened = open_storage(self.settings)
+        trapped = TrappedCommitter(opened.committer, traps_of(self.settings))
+        storage = Storage(trapped, opened.reader, opened.payloads, opened.listen)
         if self.settings.state_dir not in _entered:
             _entered[self.settings.state_dir] = self._enter()
         faults = _entered[self.settings.state_dir]
         if faults is None:
             return storage
         reader = cast(Reader, FaultyReader(storage.reader, faults))
-        return Storage(FaultyCommitter(storage.committer, faults), reader, storage.payloads)
+        return Storage(FaultyCommitter(storage.committer, faults), reader, storage.payloads, storage.listen)
 
     def _enter(self) -> Faults | None:
         actor = ray.get_runtime_context().get_actor_name()
         if actor:
             traps_of(self.settings).watch(actor)
+        if self.modes.sabotage:
+            SABOTAGES[self.modes.sabotage].apply()
         if self.modes.always_recover:
             orchestrator.Driver = ForgetfulDriver  # type: ignore[attr-defined]
         if not self.modes.fault_rate:

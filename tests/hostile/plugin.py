@@ -8,6 +8,13 @@ from dataclasses import replace
 import pytest
 
 from tests.hostile.modes import chosen, make_hostile
+from tests.hostile.sabotages import SABOTAGES
+
+
+def pytest_configure() -> None:
+    """A sabotage holds for the whole run."""
+    if chosen().sabotage:
+        SABOTAGES[chosen().sabotage].apply()
 
 
 def pytest_report_header() -> str:

@@ -11,7 +11,8 @@ import pytest
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.persistence.database import open_database
 from flowray.persistence.memory import MemoryStore
-from flowray.persistence.payloads import DatabasePayloads, DirectoryPayloads, payload_id
+from flowray.persistence.payloads import DatabasePayloads, DirectoryPayloads, file_bytes, payload_id
+from flowray.persistence.stores import Removed
 from tests.persistence.samples import FaultyCommitter
 
 
@@ -30,6 +31,44 @@ def test_r34_a_blob_is_one_file_named_by_its_content(store: DirectoryPayloads, t
     assert store.get(first) == b"data"
     assert files(tmp_path / "payloads") == [first.replace(".", "/")]
     assert DirectoryPayloads(tmp_path / "payloads").get(first) == b"data"
+
+
+def test_r34_owners_their_bytes_and_what_is_removed_of_them(store: DirectoryPayloads, tmp_path: Path) -> None:
+    root = tmp_path / "payloads"
+    assert (list(store.owners()), store.bytes_of("e1"), store.remove_temporary(2**62)) == ([], 0, 0)
+    old, young = store.put("e1", "a", b"123"), store.put("e1", "b", b"4567")
+    os.utime(root / old.replace(".", "/"), (1, 1))
+    assert (list(store.owners()), store.bytes_of("e1"), store.bytes_of("../payloads")) == (["e1"], 7, 0)
+    assert store.orphans("e1", 2_000) == Removed(1, 3)
+    assert store.bytes_of("e1") == 7
+    assert store.remove("e1", 2_000) == Removed(1, 3)
+    assert (store.remove("e1", 2_000), store.get(young)) == (Removed(0, 0), b"4567")
+    assert store.remove("e1", 2**62) == Removed(1, 4)
+    assert not (root / "e1").exists()
+
+
+def test_r34_what_is_put_again_is_young_again(store: DirectoryPayloads, tmp_path: Path) -> None:
+    put_id = store.put("e1", "a", b"123")
+    os.utime(tmp_path / "payloads" / put_id.replace(".", "/"), (1, 1))
+    store.put("e1", "b", b"123")
+    assert store.remove("e1", 2_000) == Removed(0, 0)
+
+
+def test_r34_what_was_left_half_written_is_removed_once_it_is_old(store: DirectoryPayloads, tmp_path: Path) -> None:
+    put_id = store.put("e1", "a", b"123")
+    for name in (".new-old", ".new-young"):
+        (tmp_path / "payloads" / "e1" / name).write_bytes(b"half")
+    os.utime(tmp_path / "payloads" / "e1" / ".new-old", (1, 1))
+    assert store.bytes_of("e1") == 3
+    assert store.remove_temporary(2_000) == 1
+    assert files(tmp_path / "payloads") == ["e1/.new-young", put_id.replace(".", "/")]
+
+
+def test_bytes_outside_of_the_database(store: DirectoryPayloads) -> None:
+    store.put("e1", "a", b"123")
+    store.put("an id / with signs", "a", b"12")
+    assert (file_bytes(store, "e1"), file_bytes(store, "an id / with signs")) == (3, 2)
+    assert file_bytes(MemoryStore().payloads, "e1") == 0
 
 
 def test_empty_and_binary_blobs_are_kept(store: DirectoryPayloads) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from flowray.persistence.records import WaitpointRecord
 from flowray.persistence.stages import stages
+from flowray.persistence.waitpoint_writes import CompleteWaitpoint, CreateWaitpoint
 from flowray.persistence.writes import AnyWrite, ClaimExecutions, DeleteWorkflow
 from tests.persistence.samples import append, insert, owner, request, save
 
@@ -39,3 +41,22 @@ def test_a_claim_ends_its_stage() -> None:
         [1, 0, 2],
         [3, 4],
     ]
+
+
+def _shared(name: str) -> WaitpointRecord:
+    return WaitpointRecord(id=f"wp:{name}", execution_id=None, kind="shared", status="open", created_at=0)
+
+
+def test_the_end_of_a_shared_waitpoint_ends_its_stage() -> None:
+    complete = CompleteWaitpoint(id="wp:a", completion_id="c")
+    assert cut(append("e1"), complete, append("e2"), request("i", "e1")) == [[0, 1], [2, 3]]
+
+
+def test_a_wait_for_what_is_created_before_it_in_the_group_comes_after_it() -> None:
+    wait = WaitpointRecord(
+        id="e1:a#1", execution_id="e1", kind="waitpoint", status="open", created_at=0, source="name:a"
+    )
+    created = CreateWaitpoint(record=_shared("a"))
+    assert cut(created, append("e1", waitpoints=(wait,))) == [[0], [1]]
+    assert cut(append("e1", waitpoints=(wait,)), created) == [[0, 1]]
+    assert cut(created, append("e1")) == [[1, 0]]

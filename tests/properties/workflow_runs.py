@@ -69,7 +69,7 @@ class WorkflowRun(Run):
             case RunNode():
                 task = node_task(self._record, self.index, self.state, command, self.now)
                 self.tasks[command] = task
-                given = self.payloads.ids([task.outputs, task.containers])
+                given = self.payloads.ids([task.outputs, task.containers, list(task.entries)])
                 self.read_after_pruning |= self._pruned.intersection(given)
             case StartChild():
                 self.pending.append(command)  # type: ignore[arg-type]
@@ -136,5 +136,5 @@ def by_chance(seed: int) -> Pick:
 
 def by_name(pending: Sequence[Any]) -> int:
     """An END that is asked, else the call whose instance comes first: one course, whatever else happens in between."""
-    ends = [getattr(call, "sentinel", "") != "close" for call in pending]
+    ends = [getattr(call, "sentinel", "") not in ("close", "collect") for call in pending]
     return min(range(len(pending)), key=lambda number: (ends[number], pending[number].instance, number))

@@ -302,6 +302,7 @@ class House:
         only: str | None = None,
         publish: Callable[..., None] | None = None,
         child_limits: ChildLimits | None = None,
+        **more: Any,
     ) -> None:
         self.store, self.clock = store, clock
         self.published = publish or Published()
@@ -310,7 +311,7 @@ class House:
         self.orchestrator = Orchestrator(
             identity, journal or DirectJournal(store), store, self.published, clock, clock, only=only,
             node_types=default_registry(plugins=False).node_types, child_limits=child_limits,
-            poke=lambda actor_name, execution_ids: self.poked.append((actor_name, tuple(execution_ids))),
+            poke=lambda actor_name, execution_ids: self.poked.append((actor_name, tuple(execution_ids))), **more,
         )  # fmt: skip
         self.executor = ScriptedExecutor(script)
         attach(self.orchestrator.driver, self.executor)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from flowray.definition.policies import OnFailure
 from flowray.engine import stimuli as st
 from flowray.engine.signals import NodeError, Usage
@@ -41,6 +43,25 @@ def test_a_finished_execution() -> None:
     assert row["progress"]["percent"] == 100
     assert row["waiting_for"] == []
     assert "error" not in row
+
+
+@pytest.mark.parametrize(
+    ("completed_ms", "failed_ms", "code", "kept"),
+    [
+        (5_000, 9_000, None, 5_000), (5_000, 9_000, "E", 9_000), (0, None, None, 0), (-1, None, None, 2**62),
+        (None, 9_000, None, None), (5_000, None, "E", None),
+    ],
+)  # fmt: skip
+def test_until_when_a_workflow_keeps_its_executions(
+    completed_ms: int | None, failed_ms: int | None, code: str | None, kept: int | None
+) -> None:
+    plan = PlanMaker(retain_completed_ms=completed_ms, retain_failed_ms=failed_ms).node("a").build()
+    run = played(plan, {"a": ok(1) if code is None else err(code)})
+    row = changes(run)
+    if kept is None:
+        assert "retain_until" not in row
+    else:
+        assert row["retain_until"] == (kept if kept == 2**62 else row["ended_at"] + kept)
 
 
 def test_progress_only_when_asked_for_and_at_the_end() -> None:

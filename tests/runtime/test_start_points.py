@@ -9,15 +9,15 @@ import pytest
 
 from flowray.engine.commands import RunNode
 from flowray.engine.start_planning import StartRequest
-from flowray.engine.start_points import Selection, selection_from_json
+from flowray.engine.start_points import Outcome, Selection, selection_from_json
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.persistence.memory import MemoryStore
 from flowray.persistence.records import ExecutionRecord
 from flowray.persistence.writes import AppendEvents, Done, InsertExecution
 from flowray.plan import ExecutionPlan, plan_hash, plan_to_json
 from flowray.runtime.interfaces import ExecutionDirectory
-from flowray.runtime.start_points import check_ended, prepare_start
-from flowray.values import StoredValue, describe, encode_json, to_wire
+from flowray.runtime.start_points import check_ended, check_results, prepare_start
+from flowray.values import StoredValue, decode_json, describe, encode_json, to_wire
 from tests.engine.harness import Reply, Run, items, ok
 from tests.engine.plans import PlanMaker
 
@@ -86,9 +86,10 @@ async def test_large_outputs_are_copied_and_the_copies_are_meant(desk: Desk) -> 
 async def test_a_whole_output_results_of_a_loop_and_what_its_body_shows(desk: Desk) -> None:
     maker = PlanMaker().node("a").loop("L").node("x", scope="L").node("r", reads=["L", "x"]).edge("a -> L", "L -> r")
     big, small = desk.stored("old", "x" * 40_000), desk.stored("old", "y")
+    chunk = desk.stored("old", ["x" * 40_000] * 2)
 
     def loop(call: RunNode, _: object) -> Reply:
-        return ok([to_wire(big), to_wire(big)]) if call.sentinel == "close" else items(1, 2)
+        return ok(chunk) if call.sentinel == "collect" else items(1, 2)
 
     source = desk.ended(maker.build(), {"a": ok(small), "L": loop, "x": ok(big)})
     _, selection = await desk.prepare(maker.build(), source, from_node="r")
@@ -97,7 +98,35 @@ async def test_a_whole_output_results_of_a_loop_and_what_its_body_shows(desk: De
     assert copied.payload_id.startswith("new.")
     assert (copied.bytes, copied.preview) == (big.bytes, big.preview)
     assert selection.given["a"].output.payload_id.startswith("new.")
-    assert selection.given["L"].output == [to_wire(copied)] * 2
+    output = selection.given["L"].output
+    (part,) = output.parts
+    assert (part.payload_id[:4], part.end, output.length) == ("new.", 2, 2)
+    assert decode_json(await desk.load_payload(part.payload_id)) == ["x" * 40_000] * 2
+
+
+async def test_r16_results_that_only_the_log_has_are_put_together_where_they_are_read_now(desk: Desk) -> None:
+    """Nobody read them in the source. Its plan, edited, does: they come from its log, in chunks of the new one."""
+    big = desk.stored("old", "x" * 90_000)
+    script = {"L": items(1, 2, 3), "x": ok({"big": to_wire(big), "n": 1})}
+    unread = PlanMaker().loop("L").node("x", scope="L").node("r").edge("L -> r").build()
+    source = desk.ended(unread, script)
+    _, untouched = await desk.prepare(unread, source, from_node="r")
+    assert untouched.given["L"].output.is_in_log
+    edited = PlanMaker().loop("L").node("x", scope="L").node("r", reads=["L"]).edge("L -> r").build()
+    _, selection = await desk.prepare(edited, source, from_node="r")
+    output = selection.given["L"].output
+    assert (output.length, output.rest, [chunk.end for chunk in output.parts]) == (3, (), [1, 2, 3])
+    assert all(chunk.payload_id.startswith("new.") for chunk in output.parts)
+    assert decode_json(await desk.load_payload(output.parts[2].payload_id)) == [{"big": "x" * 90_000, "n": 1}]
+
+
+async def test_r16_results_that_no_log_has_any_more_are_refused(desk: Desk) -> None:
+    """A rerun whose source was itself a rerun that took them over without reading them."""
+    outcome = Outcome(output=StoredValue("", 90_000, 3))
+    with pytest.raises(FlowrayError, match="the results of 'L' were not kept") as refused:
+        check_results(Selection(given={"L": outcome}), {"L"})
+    assert refused.value.code == ErrorCode.INVALID_START_POINT
+    check_results(Selection(given={"L": outcome}), {"M"})
 
 
 async def test_inputs_of_a_child_are_its_own_afterwards(desk: Desk) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from flowray.engine import stimuli as st
 from flowray.engine.signals import Pause, Signals, Wait
+from flowray.engine.waitpoint_sources import token_hash
 from flowray.handlers.node_task import NodeTask
 from flowray.persistence.memory import MemoryStore
 from flowray.persistence.records import InboxRecord, WaitpointRecord
@@ -20,7 +21,6 @@ from flowray.runtime.waitpoints import (
     key_of,
     prepared,
     stimulus_of,
-    token_hash,
     waitpoint_id,
 )
 from tests.engine.plans import PlanMaker

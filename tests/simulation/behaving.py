@@ -6,6 +6,7 @@ Knows no time but the one it is given, no lane and no fault: the properties use 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import Any
 
 import msgspec
@@ -14,7 +15,7 @@ from flowray.definition.node_type import Role
 from flowray.engine import stimuli as st
 from flowray.engine.signals import ChildCall, NodeError, Pause, Signals, VariableOperation, Wait
 from flowray.handlers.node_task import NodeTask
-from flowray.values import Json, StoredValue, Value, as_value, describe, encode_json, to_wire
+from flowray.values import Chunk, Json, StoredValue, Value, as_value, describe, encode_json, payload_ids, to_wire
 from tests.simulation.ledger import nonces
 from tests.simulation.reference import answer_of, canonical, digest, item, success_handles
 from tests.simulation.workflows import FAILURE_CODE, PAD, Behaviour, Workflow
@@ -38,6 +39,11 @@ class Payloads:
     def whole(self, value: Value) -> Json:
         """A value with everything that it refers to, as a reference reads it (R16)."""
         value = as_value(value)
+        if isinstance(value, StoredValue) and value.is_in_log:
+            return []  # Nobody reads it; whoever compares it looks into the log.
+        if isinstance(value, StoredValue) and value.is_manifest:
+            chunks = [entry for chunk in value.parts for entry in self._stored[chunk.payload_id]]
+            return [self.whole(entry) for entry in (*chunks, *value.rest)]
         if isinstance(value, StoredValue):
             return self.whole(value.part_of(self._stored[value.payload_id]))
         if isinstance(value, dict):
@@ -47,7 +53,12 @@ class Payloads:
     def carried(self, value: Json) -> Json:
         """A value whose descriptors name copies: another execution does not depend on what becomes of the first."""
         stored = as_value(value)
-        if isinstance(stored, StoredValue):
+        if isinstance(stored, StoredValue) and stored.is_manifest:
+            copies = [self.put(f"copy of {chunk.payload_id}", self._stored[chunk.payload_id]) for chunk in stored.parts]
+            chunks = [msgspec.structs.replace(chunk, payload_id=copy.payload_id)
+                      for chunk, copy in zip(stored.parts, copies, strict=True)]  # fmt: skip
+            return to_wire(msgspec.structs.replace(stored, chunks=tuple(chunks), tail=tuple(self.carried(stored.rest))))
+        if isinstance(stored, StoredValue) and stored.payload_id:
             copy = self.put(f"copy of {stored.payload_id}", self._stored[stored.payload_id])
             return to_wire(msgspec.structs.replace(stored, payload_id=copy.payload_id))
         if isinstance(value, dict):
@@ -56,12 +67,7 @@ class Payloads:
 
     def ids(self, value: Value) -> Iterator[str]:
         """What a value refers to, not looking into what is stored."""
-        value = as_value(value)
-        if isinstance(value, StoredValue):
-            yield value.payload_id
-        elif isinstance(value, dict | list):
-            for part in value.values() if isinstance(value, dict) else value:
-                yield from self.ids(part)
+        yield from payload_ids(value)
 
 
 class Attempts:
@@ -90,6 +96,8 @@ class Attempts:
     def _answer(self, workflow: Workflow, task: NodeTask, behaviour: Behaviour) -> Value:
         """What a sentinel says."""
         container = workflow.plan.containers[task.node_id]
+        if task.sentinel == "collect":
+            return self._payloads.put(_name(task), self._payloads.whole(list(task.entries)))
         if task.sentinel == "close":
             results = self._payloads.whole(task.containers[task.node_id]["results"])
             return self._kept(task, aggregated(container.aggregation, results))
@@ -102,7 +110,9 @@ class Attempts:
             return {"items": items}
         chunks = [items[start : start + CHUNK_ITEMS] for start in range(0, len(items), CHUNK_ITEMS)]
         stored = [self._payloads.put(_name(task), chunk) for chunk in chunks]
-        return {"total": len(items), "chunks": [to_wire(chunk) for chunk in stored]}
+        ends = accumulate(chunk.length for chunk in stored)
+        parts = tuple(Chunk(chunk.payload_id, chunk.bytes, end) for chunk, end in zip(stored, ends, strict=True))
+        return {"items": to_wire(StoredValue("", sum(part.bytes for part in parts), len(items), chunks=parts, tail=()))}
 
     def _kept(self, task: NodeTask, output: Json) -> Value:
         """An output as it travels (R36)."""
@@ -156,8 +166,8 @@ def _name(task: NodeTask) -> str:
 
 
 def _fails(kind: str, behaviour: Behaviour, task: NodeTask) -> bool:
-    if task.sentinel == "close":
-        return behaviour.fails_closing
+    if task.sentinel in ("close", "collect"):
+        return behaviour.fails_closing and task.sentinel == "close"
     return kind == "fail" or (kind == "flaky" and not task.sentinel and task.tries <= behaviour.failures)
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from flowray.engine import stimuli as st
 from flowray.handlers.node_task import NodeTask
+from flowray.runtime.held_attempts import Adoption
 from flowray.runtime.lane import signed
 from tests.simulation.behaving import Attempts, Payloads
 from tests.simulation.workflows import Behaviour
@@ -27,6 +31,8 @@ class Attempt:
         self.place = place
         self.over = False
         self.stopped = False
+        self.muted = False
+        self.said: list[st.AnyStimulus] = []
 
 
 class Lanes:
@@ -37,6 +43,8 @@ class Lanes:
     def __init__(self, world: World) -> None:
         self.world = world
         self.attempts: dict[tuple[str, Key], Attempt] = {}
+        self.ended: dict[Key, Attempt] = {}
+        self.adopted = 0
         self.payloads = Payloads()
         world.ledger.whole = self.payloads.whole
         self.pruned: set[str] = set()
@@ -79,7 +87,9 @@ class Lanes:
 
     def _say(self, attempt: Attempt, stimulus: st.AnyStimulus) -> None:
         if not attempt.over and not attempt.stopped and self._lives(attempt):
-            _hearer(attempt.owner).hear(attempt.task.execution_id, signed(attempt.task, stimulus))
+            attempt.said.append(stimulus)
+            if not attempt.muted:
+                _hearer(attempt.owner).hear(attempt.task.execution_id, signed(attempt.task, stimulus))
 
     def _lives(self, attempt: Attempt) -> bool:
         return attempt.place >= 0 or not _hearer(attempt.owner).dead
@@ -88,6 +98,8 @@ class Lanes:
         name = (attempt.owner.lane_id, _key(attempt.task))
         if self.attempts.get(name) is attempt:
             del self.attempts[name]
+            if attempt.place >= 0 and not attempt.over:
+                self.ended[_key(attempt.task)] = attempt
         if attempt.over or not self._lives(attempt):
             return
         attempt.over = True
@@ -103,6 +115,10 @@ class Lanes:
     def _deliver(self, attempt: Attempt, stimulus: st.AnyStimulus, within: int) -> None:
         owner = _hearer(attempt.owner)
         execution_id = attempt.task.execution_id
+        if not isinstance(stimulus, st.AttemptLost):
+            attempt.said.append(stimulus)
+        if attempt.muted:
+            return
         said = signed(attempt.task, stimulus)
         self.world.later(self.world.delay(0, within), owner, partial(owner.hear, execution_id, said))
 
@@ -110,8 +126,43 @@ class Lanes:
         task = attempt.task
         return st.AttemptLost(ts=self.world.now, instance=task.instance, attempt=task.attempt, reason=reason)
 
+    def adopt(self, owner: Process, adoptions: Sequence[Adoption]) -> list[Key]:
+        """What a new owner wants and a lane still has; the rest of its executions is cancelled (R38)."""
+        found: list[Key] = []
+        silent = self.world.strikes(0.1)
+        for adoption in adoptions:
+            mine = [kept for kept in self.ended.values() if kept.task.execution_id == adoption.execution_id]
+            mine += [kept for (_, key), kept in self.attempts.items() if key[0] == adoption.execution_id]
+            for attempt in mine:
+                task = attempt.task
+                wanted = not silent and (task.instance, task.attempt, task.epoch) in adoption.attempts
+                if wanted and attempt.place >= 0 and not attempt.stopped and (not attempt.over or attempt.said):
+                    self._hand_over(attempt, owner, adoption)
+                    found.append(_key(task))
+                elif task.epoch < adoption.epoch:
+                    attempt.stopped = True
+                    self.ended.pop(_key(task), None)
+        self.adopted += len(found)
+        return found
+
+    def _hand_over(self, attempt: Attempt, owner: Process, adoption: Adoption) -> None:
+        key = _key(attempt.task)
+        if self.attempts.pop((attempt.owner.lane_id, key), None) is not None:
+            self.attempts[owner.lane_id, key] = attempt
+        attempt.owner, attempt.muted = owner, True
+        attempt.task = msgspec.structs.replace(attempt.task, incarnation=adoption.incarnation)
+
+    def deliver(self, owner: Process, execution_ids: Sequence[str]) -> None:
+        """The new owner hears again what its adopted attempts have said."""
+        for attempt in [*self.ended.values(), *self.attempts.values()]:
+            if attempt.muted and attempt.owner is owner and attempt.task.execution_id in execution_ids:
+                attempt.muted = False
+                for stimulus in attempt.said:
+                    owner.hear(attempt.task.execution_id, signed(attempt.task, stimulus))
+
     def crash(self, place: int) -> None:
         """A lane's process dies; owners hear of it, some of them after a late answer."""
+        self.ended = {key: kept for key, kept in self.ended.items() if kept.place != place}
         for name, attempt in list(self.attempts.items()):
             if attempt.place == place and not attempt.over:
                 attempt.over = True

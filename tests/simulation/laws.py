@@ -78,12 +78,12 @@ class Laws:
         """What an attempt is given: nothing that was pruned (R7), and of the branches beside its own nothing (R17)."""
         world, name = self._world, f"{task.execution_id} {task.instance}#{task.attempt}"
         workflow = world.workflow(task)
-        given = world.lanes.payloads.ids([task.outputs, task.containers])
+        given = world.lanes.payloads.ids([task.outputs, task.containers, list(task.entries)])
         gone = [payload_id for payload_id in world.lanes.pruned.intersection(given) if not self._forgets(payload_id)]
         if gone:
             world.violation(f"R7 {name}: reads {gone}, which were pruned")
         scopes = dict(enclosing(task.instance))
-        for writer in task.variables["log"]:
+        for writer in task.variables.get("log", ()):
             for container, number in enclosing(writer):
                 if scopes.get(container, number) != number and is_isolating(workflow.plan, container):
                     world.violation(f"R17 {name}: sees what {writer} did beside it")

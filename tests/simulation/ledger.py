@@ -54,6 +54,8 @@ class Ledger:
         self.durable: dict[str, Durable] = {}
         self.whole: Callable[[Any], Any] = lambda value: value
         """Reads what a value refers to, told by the lanes."""
+        self.written: Callable[[], object] = lambda: None
+        """Called after every commit, to see whether what it left may be."""
         self.made: dict[int, tuple[str, str, int]] = {}
         """Which attempt each nonce was made in, told by the lanes."""
 
@@ -63,6 +65,7 @@ class Ledger:
         for write, result in zip(writes, results, strict=True):
             if isinstance(write, AppendEvents) and isinstance(result, Done):
                 self._note(write.execution_id)
+        self.written()
         return results
 
     def of(self, execution_id: str) -> Durable:

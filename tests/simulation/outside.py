@@ -74,9 +74,8 @@ class Outside:
     def _insert(self, actor: Process, run: Run) -> None:
         plan, now = run.workflow.plan, self._world.now
         record = ExecutionRecord(
-            id=run.id, status="queued", plan_hash=plan_hash(plan), created_at=now, updated_at=now,
-            deadline_at=run.deadline_at,
-            selection=run.selection,
+            id=run.id, plan_hash=plan_hash(plan), created_at=now, updated_at=now, deadline_at=run.deadline_at,
+            selection=run.selection, **{"status": "queued", **self._world.queueing.asked(run.id, now)},
         )  # fmt: skip
         try:
             actor.orchestrator.insert_and_start([record], plan_to_json(plan))

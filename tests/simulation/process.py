@@ -13,6 +13,7 @@ from flowray.errors import FlowrayError
 from flowray.handlers.node_task import NodeTask
 from flowray.persistence.stores import Reader
 from flowray.runtime.driver import IDLE_S
+from flowray.runtime.held_attempts import Adoption
 from flowray.runtime.orchestrator import SWEEP_S, Orchestrator
 from flowray.runtime.ownership import LEASE_MS, OwnerIdentity
 from tests.simulation.callees import ChildJobs
@@ -56,6 +57,7 @@ class Process:
         children = self.orchestrator._children
         self._jobs = ChildJobs(self, children)
         self.orchestrator.child_starter._plans = world.callees  # type: ignore[assignment]
+        self.orchestrator._holder = _Holder(self)
         self.driver = self.orchestrator.driver
         self.driver._executor, self.driver._children = _Executor(self), children
         self._turn_planned = False
@@ -210,6 +212,7 @@ class Process:
         self._plan_timers()
         self._plan_turn()
         self._jobs.plan()
+        self.world.queueing.heard(self)
         return True
 
     def _plan_timers(self) -> None:
@@ -270,6 +273,23 @@ class _Executor:
         self._process.world.lanes.drop(self._process, execution_id)
 
 
+class _Holder:
+    """Asks the world's lanes what they hold."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    def adopt(self, adoptions: Sequence[Adoption]) -> list[tuple[str, str, int]]:
+        self._process.wait_a_little(0.2)
+        adopted = self._process.world.lanes.adopt(self._process, adoptions)
+        self._process.may_die("adoption")
+        return adopted
+
+    def deliver(self, execution_ids: Sequence[str]) -> None:
+        world, process = self._process.world, self._process
+        world.later(world.delay(0, 5), process, lambda: world.lanes.deliver(process, execution_ids))
+
+
 class _Hazardous:
     """A reader (or its event log): now and then it is away, or so slow that others overtake."""
 
@@ -296,4 +316,5 @@ def _reader(process: Process) -> Reader:
     store = process.world.ledger.store
     reader: Any = _Hazardous(store, process)
     reader.__dict__["events"] = _Hazardous(store.events, process)
+    reader.__dict__["queues"] = _Hazardous(store.queues, process)
     return reader  # type: ignore[no-any-return]

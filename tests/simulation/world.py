@@ -22,6 +22,7 @@ from tests.simulation.laws import Laws, UnexpectedErrors
 from tests.simulation.ledger import Ledger
 from tests.simulation.outside import Outside
 from tests.simulation.process import Process
+from tests.simulation.queueing import Queueing
 from tests.simulation.runs import START_MS, Run
 from tests.simulation.workflows import Behaviour, Workflow, random_workflow
 
@@ -73,6 +74,8 @@ class World:
         self.laws = Laws(self)
         self.lanes = Lanes(self)
         self.outside = Outside(self)
+        self.queueing = Queueing(self)
+        self.ledger.written = lambda: self.queueing.check(self.ledger)
         names = [f"e{number}" for number in range(self.rng.choice((1, 1, 1, 2, 3)))]
         self.runs = [Run(name, random_workflow(self.rng, name)) for name in names]
         self._by_id = {run.id: run for run in self.runs}
@@ -201,6 +204,7 @@ class World:
         with UnexpectedErrors(self):
             try:
                 self.outside.plan()
+                self.queueing.plan()
                 self._go_on(START_MS + CHAOS_MS)
                 self._calm()
                 self._rest()
@@ -218,6 +222,7 @@ class World:
     def _calm(self) -> None:
         """No more faults: who was stopped goes on now."""
         self.chaos, self.slowness = 0.0, 3
+        self.queueing.calm()
         stopped = {id(process) for process in self.slots if process.paused_until > self.now}
         self._queue = [(self.now if id(entry[3]) in stopped else entry[0], *entry[1:]) for entry in self._queue]
         heapq.heapify(self._queue)

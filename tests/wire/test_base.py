@@ -33,8 +33,10 @@ def test_an_answer_keeps_what_it_does_not_know() -> None:
 def test_the_options_are_those_of_the_contract() -> None:
     """R51."""
     assert set(wire.StartOptions.model_fields) == {
-        "idempotency_key", "trigger", "version", "delay_ms", "ttl_ms", "deadline", "priority", "labels", "metadata",
-        "concurrency_key", "callback_url", "run_from", "run_until", "only_node", "pins",
+        "idempotency_key", "idempotency_ttl_ms", "trigger", "version", "delay_ms", "ttl_ms", "deadline", "priority",
+        "labels", "metadata",
+        "concurrency_key", "callback_url", "callback_events", "callback_secret", "run_from", "run_until", "only_node",
+        "pins",
     }  # fmt: skip
 
 

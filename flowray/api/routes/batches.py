@@ -14,7 +14,7 @@ from flowray.api.error_responses import BodyError
 from flowray.api.openapi import answers, body_of, stream_answer
 from flowray.api.parameters import IdempotencyKey, Strict
 from flowray.api.routes.starts import load_source
-from flowray.api.start_points import refuse_part_options
+from flowray.api.start_points import refuse_taking_over
 from flowray.api.starting import idempotency_key as key_of
 from flowray.errors import ErrorCode
 
@@ -47,7 +47,7 @@ async def create_batch(
             f"a batch has at most {context.options.max_batch_rows:,} rows, not {len(body.inputs):,}",
             hint="send several batches",
         )
-    refuse_part_options(body.options, "a batch")
+    refuse_taking_over(body.options)
     source = await load_source(context, workflow_id, None, body.options, strict)
     rows = fit_rows(source, body.inputs)
     key = key_of(idempotency_key, body.options)

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import re
-import sys
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
 from starlette.responses import Response
 
 from flowray import wire
-from flowray.api.answers import JSON, json_answer
+from flowray.api.answers import JSON, ClosingStream, json_answer
 from flowray.api.context import ApiContext, Context
+from flowray.api.logged_results import put_together
 from flowray.api.openapi import answers
 from flowray.api.parameters import Cursor, LongLimit, Token
 from flowray.api.routes.executions import check_token
+from flowray.api.value_text import ValueText, value_text
 from flowray.api.views import SHOWN_VALUE_BYTES, ValueResolver, attempt_view, page_view
 from flowray.engine.instances import split_instance
 from flowray.engine.statuses import NodeStatus
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.persistence.records import NodeLogRecord
-from flowray.values import StoredValue, as_value, encode_json
 
 router = APIRouter(prefix="/v1", tags=["executions"])
+
+FIRST_BYTES = 1024 * 1024
+"""Of an output; what is longer is streamed."""
 
 _RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
 _PAGE = 500
@@ -77,12 +82,8 @@ async def get_output(
     check_token(context, token, execution_id)
     record = await context.execution(execution_id)
     log = await _latest_log(context, record.id, instance, attempt)
-    value = as_value(log.output)
-    resolver = ValueResolver(record.payload_owner, context.directory.load_payload, budget_bytes=sys.maxsize)
-    if isinstance(value, StoredValue) and resolver.owns(value):
-        # Its text is the answer: no need to read and write it again.
-        return _ranged(await context.directory.load_payload(value.payload_id), range_)
-    return _ranged(encode_json(await resolver.resolve(value)), range_)
+    value = await context.read(put_together, context.directory.reader.events, record.id, instance, log.output)
+    return await _ranged(await value_text(value, record.payload_owner, context.directory.load_payload), range_)
 
 
 async def _latest_log(context: ApiContext, execution_id: str, instance: str, attempt: int | None) -> NodeLogRecord:
@@ -111,17 +112,42 @@ async def _latest_log(context: ApiContext, execution_id: str, instance: str, att
     return found
 
 
-def _ranged(text: bytes, wanted: str | None) -> Response:
+async def _ranged(text: ValueText, wanted: str | None) -> Response:
     """The whole, or one range of it (RFC 9110, section 14); any other Range header is ignored, as it allows."""
     headers = {"Accept-Ranges": "bytes"}
     match = _RANGE.fullmatch(wanted.strip()) if wanted else None
     if match is None or match.groups() == ("", ""):
-        return Response(text, 200, headers, media_type=JSON)
+        return await _streamed(text, 0, text.size, 200, headers)
     if match[1]:
-        start, end = int(match[1]), min(int(match[2] or len(text)), len(text) - 1)
+        start, end = int(match[1]), min(int(match[2] or text.size), text.size - 1)
     else:
-        start, end = max(len(text) - int(match[2]), 0), len(text) - 1
+        start, end = max(text.size - int(match[2]), 0), text.size - 1
     if start > end:
-        return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{len(text)}"})
-    headers["Content-Range"] = f"bytes {start}-{end}/{len(text)}"
-    return Response(text[start : end + 1], 206, headers, media_type=JSON)
+        return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{text.size}"})
+    headers["Content-Range"] = f"bytes {start}-{end}/{text.size}"
+    return await _streamed(text, start, end + 1, 206, headers)
+
+
+async def _streamed(text: ValueText, start: int, end: int, status: int, headers: dict[str, str]) -> Response:
+    """A part of a text as an answer, of which no more than one payload is in memory at a time."""
+    pieces = text.pieces(start, end)
+    # The first one is read before the answer begins: then what is missing can still be said in its status.
+    beginning = [piece async for piece in _until(pieces, FIRST_BYTES)]
+    if sum(map(len, beginning)) == end - start:
+        return Response(b"".join(beginning), status, headers, media_type=JSON)
+    headers["Content-Length"] = str(end - start)
+    return ClosingStream(_chained(beginning, pieces), headers, JSON, status)
+
+
+async def _until(pieces: AsyncGenerator[bytes, None], size: int) -> AsyncGenerator[bytes, None]:
+    while size > 0 and (piece := await anext(pieces, None)) is not None:
+        size -= len(piece)
+        yield piece
+
+
+async def _chained(beginning: list[bytes], rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    for piece in beginning:
+        yield piece
+    async with aclosing(rest):
+        async for piece in rest:
+            yield piece

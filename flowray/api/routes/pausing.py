@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from flowray import wire
-from flowray.api.answering import answer, find_by_id
+from flowray.api.answering import answer, find_by_id, origin_of
 from flowray.api.answers import json_answer
 from flowray.api.bodies import read_model
 from flowray.api.context import ApiContext, Context, accepted
@@ -62,7 +62,7 @@ async def resume_execution(execution_id: str, request: Request, context: Context
             raise _conflict(record, "it is not paused, so there is nothing that context_updates could come with")
         return json_answer(await full_execution(context, record))
     if target is not None:
-        await answer(context, target, body.data, body.context_updates)
+        await answer(context, target, body.data, body.context_updates, origin=origin_of(request, "resume"))
     if held:
         variables = {} if target is not None else body.context_updates
         await _request(context, execution_id, RESUME, {"variables": variables})

@@ -11,19 +11,9 @@ from flowray.errors import ErrorCode, FlowrayError
 router = APIRouter(prefix="/v1", tags=["reserved"])
 
 RESERVED: tuple[tuple[str, str, str], ...] = (
-    ("POST", "/executions/{execution_id}/redrive", "driving crashed executions again"),
-    ("DELETE", "/executions/{execution_id}", "deleting executions"),
     ("PATCH", "/executions/{execution_id}", "changing labels and metadata"),
-    ("POST", "/waitpoints", "waitpoints of no execution"),
     ("GET", "/workflows/{workflow_id}/versions", "workflow versions"),
     ("GET", "/workflows/{workflow_id}/versions/{version}", "workflow versions"),
-    ("GET", "/triggers", "triggers"),
-    ("POST", "/triggers", "triggers"),
-    ("GET", "/triggers/{trigger_id}", "triggers"),
-    ("DELETE", "/triggers/{trigger_id}", "triggers"),
-    ("GET", "/queues", "queues"),
-    ("GET", "/queues/{name}", "queues"),
-    ("PUT", "/queues/{name}", "queues"),
 )
 
 

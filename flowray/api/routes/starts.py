@@ -14,6 +14,7 @@ from flowray.api.context import ApiContext, Context
 from flowray.api.error_responses import BodyError
 from flowray.api.openapi import answers, body_of
 from flowray.api.parameters import IdempotencyKey, Strict, Wait
+from flowray.api.queueing import declare_queue
 from flowray.api.routes.executions import full_execution
 from flowray.api.start_points import past_execution, select_by_options
 from flowray.api.starting import (
@@ -107,7 +108,7 @@ async def _start(
         "workflow_id": workflow_id,
         "definition": definition,
         "inputs": body.inputs,
-        "options": body.options.model_dump(mode="json", exclude={"idempotency_key"}),
+        "options": body.options.model_dump(mode="json", exclude={"idempotency_key", "idempotency_ttl_ms"}),
     }
     past = await past_execution(context, body.options)
     inputs = fit_inputs(source, body.inputs if past is None else {**past.inputs, **body.inputs})
@@ -130,6 +131,7 @@ async def load_source(
         compiled = await context.compiler.stored(workflow.hash, workflow.definition, options.trigger)
     if strict:
         compiled.refuse_unknown_types()
+    await declare_queue(context, compiled, workflow_id)
     return WorkflowSource(compiled, workflow)
 
 

@@ -11,10 +11,12 @@ from flowray import wire
 from flowray.api.answers import json_answer
 from flowray.api.bodies import read_definition
 from flowray.api.compilation import CompiledWorkflow, unknown_types_as_errors
-from flowray.api.context import ApiContext, Context
+from flowray.api.context import ApiContext, Context, accepted
 from flowray.api.openapi import answers, definition_body
 from flowray.api.parameters import Cursor, Limit, Strict
 from flowray.api.plan_answers import WithLayout, plan_answer
+from flowray.api.publishing import registration
+from flowray.api.queueing import declare_saved
 from flowray.api.views import page_view, workflow_view
 from flowray.definition.diagnostics import Diagnostics, Severity
 from flowray.errors import ErrorCode, FlowrayError
@@ -126,19 +128,21 @@ async def _save(
     context: ApiContext, compiled: CompiledWorkflow, workflow_id: str, *, must_exist: bool
 ) -> WorkflowRecord:
     diagnostics: tuple[dict[str, Any], ...] = tuple(Diagnostics(list(compiled.diagnostics)).as_json())
-    result = await context.write(
-        SaveWorkflow(
-            id=workflow_id,
-            name=compiled.definition.name,
-            hash=compiled.hash,
-            definition=compiled.dumped,
-            diagnostics=diagnostics,
-            ts=context.services.now_ms(),
-            must_exist=must_exist,
-        )
+    save = SaveWorkflow(
+        id=workflow_id,
+        name=compiled.definition.name,
+        hash=compiled.hash,
+        definition=compiled.dumped,
+        diagnostics=diagnostics,
+        ts=context.services.now_ms(),
+        must_exist=must_exist,
     )
+    # In one transaction: a saved workflow has the triggers of its nodes, whatever dies.
+    saved, _ = await context.directory.write([save, await registration(context, compiled, workflow_id)])
+    result = accepted(saved)
     if not isinstance(result, Saved):
         raise FlowrayError(ErrorCode.INTERNAL, f"the journal answered a save with {type(result).__name__}")
+    await declare_saved(context, compiled, workflow_id)
     return WorkflowRecord(
         id=workflow_id,
         name=compiled.definition.name,

@@ -10,6 +10,7 @@ from flowray.definition.node_type import Effects, NodeType
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.expressions.foreign import jsonata_roots
 from flowray.expressions.names import MISSING
+from flowray.expressions.stored_lists import whole
 from flowray.handlers.handler import NodeInput, NodeResult
 from flowray.handlers.node_config import config_of
 from flowray.handlers.references import fill, value_of
@@ -132,7 +133,7 @@ async def _merge(node: NodeInput, config: TransformConfig) -> Json:
     references = [first or second for first, second in _REFERENCE.findall(config.expression)]
     if references or config.input_data is not None:
         return ops.merge_values([config.input_data, *(_found(node, reference) for reference in references)])
-    return dict(node.names.outputs)
+    return {name: whole(output) for name, output in node.names.outputs.items()}
 
 
 async def _extract(node: NodeInput, config: TransformConfig) -> Json:

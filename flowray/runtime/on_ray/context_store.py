@@ -6,20 +6,30 @@ may die at any time; a lost object is a re-read, never a failure. Role only: see
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import ray
 from ray import ObjectRef
 
 DEFAULT_CAPACITY_BYTES = 512 * 1024 * 1024
 
+LATE_S = 10.0
+"""So long after its execution was dropped a value is refused: lanes and orchestrators are processes of their own, so
+the last value of an execution may come after the word that it has ended, and nothing would ever remove it.
+"""
+
 
 class ContextStore:
     """One shard. Keeps at most ``capacity_bytes`` of values, least recently read first out."""
 
-    def __init__(self, capacity_bytes: int = DEFAULT_CAPACITY_BYTES) -> None:
+    def __init__(
+        self, capacity_bytes: int = DEFAULT_CAPACITY_BYTES, clock_s: Callable[[], float] = time.monotonic
+    ) -> None:
         self._capacity = capacity_bytes
+        self._clock_s = clock_s
+        self._dropped: OrderedDict[str, float] = OrderedDict()
         self._objects: OrderedDict[str, tuple[ObjectRef[bytes], int, str]] = OrderedDict()
         self._by_execution: dict[str, set[str]] = {}
         self._bytes = 0
@@ -29,7 +39,7 @@ class ContextStore:
 
     def put(self, execution_id: str, payload_id: str, data: bytes) -> None:
         """Keep a value. Repeating it changes nothing."""
-        if payload_id in self._objects:
+        if payload_id in self._objects or self._clock_s() - self._dropped.get(execution_id, -LATE_S) < LATE_S:
             return
         self._objects[payload_id] = (ray.put(data), len(data), execution_id)
         self._by_execution.setdefault(execution_id, set()).add(payload_id)
@@ -59,7 +69,12 @@ class ContextStore:
 
     def drop(self, execution_ids: Sequence[str]) -> None:
         """These executions have ended."""
+        now = self._clock_s()
+        while self._dropped and now - next(iter(self._dropped.values())) >= LATE_S:
+            self._dropped.popitem(last=False)
         for execution_id in execution_ids:
+            self._dropped[execution_id] = now
+            self._dropped.move_to_end(execution_id)
             for payload_id in list(self._by_execution.get(execution_id, ())):
                 self._remove(payload_id)
 

@@ -21,11 +21,13 @@ from ray.exceptions import GetTimeoutError, RayActorError, RayError
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.eventlog.log import RecordedEvent
 from flowray.persistence.journal import ThreadJournal
+from flowray.persistence.payloads import file_bytes
 from flowray.persistence.records import ExecutionRecord, InboxRecord
 from flowray.persistence.stores import Reader
 from flowray.persistence.writes import (
     AnyResult,
     AnyWrite,
+    Inserted,
     InsertExecution,
     InsertInbox,
     RegisterOwner,
@@ -100,7 +102,8 @@ class RayDirectory:
     async def _start_dedicated(self, record: ExecutionRecord, plan: bytes) -> list[AnyResult]:
         """One commit registers the owner-to-be and inserts the execution as its own; then the actor is created.
 
-        If the actor never comes up, the lease runs out and the pool claims the execution.
+        If the actor never comes up, the lease runs out and the pool claims the execution, as it does one that has to
+        wait for its time or for a slot.
         """
         owner_id = names.dedicated_name(record.id)
         owned = msgspec.structs.replace(record, owner_id=owner_id, epoch=1)
@@ -109,25 +112,31 @@ class RayDirectory:
             actor_name=owner_id,
         )  # fmt: skip
         _, inserted = await self.write([register, InsertExecution(record=owned, plan=plan)])
-        await self._call(names.hub_name(self._config.build), "spawn_dedicated", record.id, owner_id)
+        if isinstance(inserted, Inserted) and not inserted.elsewhere:
+            await self._call(names.hub_name(self._config.build), "spawn_dedicated", record.id, owner_id)
         return [inserted]
 
     async def request(self, record: InboxRecord) -> AnyResult:
         """Put a request into the inbox, then wake the owner; a lost wake-up is made up for by the owner's sweep."""
         (result,) = await self.write([InsertInbox(record=record)])
-        try:
-            await self._wake(record.execution_id)
-        except (FlowrayError, RayError) as error:
-            logger.info("flowray: the owner of %s was not woken: %s", record.execution_id, error)
+        await self.wake([record.execution_id])
         return result
 
-    async def _wake(self, execution_id: str) -> None:
-        execution = await asyncio.to_thread(self.reader.execution_by_id, execution_id)
-        owners = {owner.id: owner for owner in await asyncio.to_thread(self.reader.owners)}
-        owner = owners.get(execution.owner_id or "") if execution is not None else None
-        name = owner.actor_name if owner is not None else names.orchestrator_name(self._config.build, 0)
-        if name is not None:
-            (await self._find(name)).wake.remote([execution_id])
+    async def wake(self, execution_ids: Sequence[str]) -> None:
+        """Tell the owners, each once; what nobody owns goes to the first orchestrator."""
+        try:
+            owners = {owner.id: owner for owner in await asyncio.to_thread(self.reader.owners)}
+            by_actor: dict[str, list[str]] = {}
+            for execution_id in execution_ids:
+                execution = await asyncio.to_thread(self.reader.execution_by_id, execution_id)
+                owner = owners.get(execution.owner_id or "") if execution is not None else None
+                name = owner.actor_name if owner is not None else names.orchestrator_name(self._config.build, 0)
+                if name is not None:
+                    by_actor.setdefault(name, []).append(execution_id)
+            for name, ids in by_actor.items():
+                (await self._find(name)).wake.remote(ids)
+        except (FlowrayError, RayError) as error:
+            logger.info("flowray: the owners of %d executions were not woken: %s", len(execution_ids), error)
 
     # -- reading --------------------------------------------------------------------------------------------------
 
@@ -147,6 +156,10 @@ class RayDirectory:
         """Keep a large value for an execution."""
         return await asyncio.to_thread(self._payloads.put, execution_id, "start", data)
 
+    async def payload_bytes(self, execution_id: str) -> int:
+        """What large values of an execution take outside of the database."""
+        return await asyncio.to_thread(file_bytes, self._payloads, execution_id)
+
     async def info(self) -> dict[str, Any]:
         """Facts for GET /info, with the actors that answer now."""
         return {"runtime": "ray", "ray_namespace": self._config.namespace, "build": self._config.build, **self._facts}
@@ -155,6 +168,8 @@ class RayDirectory:
         while True:
             try:
                 hub = await self._find(names.hub_name(self._config.build))
+                # Ray restarts a hub that died, but only we can tell it to supervise again. A repeat changes nothing.
+                hub.start.remote()
                 async for reference in hub.subscribe.remote(self._subscriber):
                     for execution_id, first_seq, events in await reference:
                         self._fanout.publish(execution_id, first_seq, events)

@@ -5,24 +5,31 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
+import msgspec
 import ray
 from ray import ObjectRef
 from ray.actor import ActorHandle
-from ray.exceptions import ActorDiedError
+from ray.exceptions import ActorDiedError, OutOfMemoryError, RayError, WorkerCrashedError
 
 from flowray.definition.policies import Lane as LaneName
 from flowray.engine import stimuli as st
 from flowray.handlers.node_task import NodeTask
+from flowray.plan import PlanResources
+from flowray.runtime.dispatch_lease import DispatchLease, EpochOf
 from flowray.runtime.driver import Driver
+from flowray.runtime.held_attempts import Adoption, Key
 from flowray.runtime.lane import Report
+from flowray.runtime.lane_blame import LaneBlame
 from flowray.runtime.loop_lane import LoopLane
 from flowray.runtime.on_ray.collector import Collector
 from flowray.runtime.on_ray.metrics import Metrics
+from flowray.runtime.on_ray.placement import lacking
 from flowray.runtime.on_ray.task_lane import ServicesFactory, submit
 from flowray.runtime.payload_cache import CachedPayloads
 
@@ -34,8 +41,11 @@ MAX_UNREAD = 10_000
 ASK_AGAIN_S = 0.2
 """How long after a lane could not be reached it is asked again whether it is back; Ray takes a second to say so."""
 
-Key = tuple[str, str, int]
-"""``(execution id, instance, attempt)``."""
+PLACE_WAIT_S = 60.0
+"""How long a task waits for a node that has what it asks for, while the cluster has none. Then it counts as lost."""
+
+ADOPT_WAIT_S = 2.0
+"""How long recovery waits for a lane to say what it holds. A dead one says nothing."""
 
 
 class RayExecutor:
@@ -53,6 +63,8 @@ class RayExecutor:
         now_ms: Callable[[], int],
         prune: Callable[[Sequence[str]], None],
         lane_override: LaneName | None = None,
+        lease: Callable[[], DispatchLease | None] = lambda: None,
+        epoch_of: EpochOf | None = None,
     ) -> None:
         self._owner_id = owner_id
         self._driver = driver
@@ -64,6 +76,9 @@ class RayExecutor:
         self._now_ms = now_ms
         self._prune = prune
         self._override = lane_override
+        self._lease = lease
+        self._epoch_of = epoch_of
+        self._blame = LaneBlame()
         self._collector = Collector()
         self._turns = itertools.count()
         self._listening: set[ActorHandle[Any]] = set()
@@ -81,7 +96,7 @@ class RayExecutor:
             self._listen(lane)
 
     def stop_all(self) -> None:
-        """Stop listening. Lane calls run to their end; their results are lost (R38)."""
+        """Stop listening. Lane calls run on, for whoever adopts them (R38)."""
         self._collector.stop()
         self._inline.close()
 
@@ -114,7 +129,7 @@ class RayExecutor:
             ray.cancel(reference, force=True)
         lane = self._in_lane.pop(key, None)
         if lane is not None:
-            lane.stop.remote(execution_id, instance, attempt)
+            lane.stop.remote(execution_id, instance, attempt, self._owner_id)
         self._inline.stop(execution_id, instance, attempt)
 
     def prune(self, payload_ids: Sequence[str]) -> None:
@@ -133,37 +148,90 @@ class RayExecutor:
             ray.cancel(self._tasks.pop(key), force=True)
         for key in [key for key in self._in_lane if key[0] == execution_id]:
             lane = self._in_lane.pop(key)
-            lane.stop.remote(*key)
+            lane.stop.remote(*key, self._owner_id)
         self._inline.drop(execution_id)
+        self._blame.drop(execution_id)
+
+    # -- AttemptHolder --------------------------------------------------------------------------------------------
+
+    def adopt(self, adoptions: Sequence[Adoption]) -> list[Key]:
+        """Ask all lanes at once. What a lane that does not answer in time may hold, is cancelled there once it does."""
+        answers: dict[ActorHandle[Any], list[Key] | None] = {}
+        answered = threading.Semaphore(0)
+
+        def on_ready(lane: ActorHandle[Any], keys: list[Key] | None, error: BaseException | None) -> bool:
+            answers[lane] = keys if error is None else None
+            answered.release()
+            return False
+
+        lanes = list(self._lanes())
+        for lane in lanes:
+            self._collector.watch(lane.adopt.remote(self._owner_id, list(adoptions)), partial(on_ready, lane))
+        deadline = time.monotonic() + ADOPT_WAIT_S
+        for _ in lanes:
+            answered.acquire(timeout=max(deadline - time.monotonic(), 0))
+        adopted: list[Key] = []
+        for lane in lanes:
+            if lane not in answers:
+                orphans = [msgspec.structs.replace(adoption, attempts=()) for adoption in adoptions]
+                lane.adopt.remote(self._owner_id, orphans)
+            keys = [key for key in map(_as_key, answers.get(lane) or ()) if key not in adopted]
+            self._in_lane.update(dict.fromkeys(keys, lane))
+            adopted.extend(keys)
+            if keys:
+                self._listen(lane)
+        if adopted:
+            logger.info("flowray: %d attempts go on under a new owner", len(adopted))
+        return adopted
+
+    def deliver(self, execution_ids: Sequence[str]) -> None:
+        """Every lane: each knows what it holds."""
+        for lane in self._lanes():
+            lane.deliver.remote(self._owner_id, list(execution_ids))
 
     # -- choosing and submitting ----------------------------------------------------------------------------------
 
     def _lane_of(self, task: NodeTask) -> LaneName:
         if task.sentinel:
-            return LaneName.INLINE
+            return LaneName.IO if task.reads_stored_values else LaneName.INLINE
         if self._override is not None:
             return self._override
         lane = LaneName(task.lane)
         if lane is LaneName.INLINE and task.reads_stored_values:
             # A large value is read where nobody else has to wait for it (R36).
-            return LaneName.IO
-        return lane
+            lane = LaneName.IO
+        return LaneName.TASK if lane is LaneName.IO and self._blame.is_apart(task) else lane
 
     def _submit_task(self, task: NodeTask) -> None:
         key = (task.execution_id, task.instance, task.attempt)
-        reference = submit(task, self._services_factory, task.resources)
+        reference = submit(task, self._services_factory, task.resources, self._lease(), self._epoch_of)
         self._tasks[key] = reference
+        if task.resources is not None and (reason := _lacking(task.resources)) is not None:
+            late = threading.Timer(PLACE_WAIT_S, self._give_up_place, [key, reference, task.resources, reason])
+            late.daemon = True
+            late.start()
 
         def on_ready(report: Report | None, error: BaseException | None) -> bool:
             if self._tasks.pop(key, None) is not None:
                 if report is not None:
+                    self._blame.ended(key)
                     self._driver.post_many(report)
                 else:
+                    if isinstance(error, WorkerCrashedError | OutOfMemoryError):
+                        self._blame.process_died(task)
                     first_line = str(error).strip().partition("\n")[0]
                     self._lost([key], f"its Ray task failed: {type(error).__name__}: {first_line}"[:500])
             return False
 
         self._collector.watch(reference, on_ready)
+
+    def _give_up_place(self, key: Key, reference: ObjectRef[Report], resources: PlanResources, reason: str) -> None:
+        """A cluster may have grown meanwhile: what has a place by now keeps it."""
+        if self._tasks.get(key) is not reference or _lacking(resources) is None:
+            return
+        if self._tasks.pop(key, None) is not None:
+            ray.cancel(reference, force=True)
+            self._lost([key], f"it could not be placed for {PLACE_WAIT_S:.0f} s: {reason}")
 
     def _submit_to_lanes(self, tasks: Sequence[NodeTask]) -> None:
         lanes = self._lanes()
@@ -187,7 +255,9 @@ class RayExecutor:
         for key in keys:
             self._in_lane[key] = lane
         unread = tuple(self._unread.pop(lane, ()))
-        reference: ObjectRef[int] = lane.run.options(name=_call_name(tasks)).remote(self._owner_id, tasks, unread)
+        reference: ObjectRef[int] = lane.run.options(name=_call_name(tasks)).remote(
+            self._owner_id, tasks, unread, self._lease()
+        )
 
         def on_ready(_: Any, error: BaseException | None) -> bool:
             if error is not None:
@@ -219,6 +289,10 @@ class RayExecutor:
     def _received(self, report: Report) -> None:
         for execution_id, stimulus in report:
             if isinstance(stimulus, st.AttemptSucceeded | st.AttemptFailed):
+                key = (execution_id, stimulus.instance, stimulus.attempt)
+                self._in_lane.pop(key, None)
+                self._blame.ended(key)
+            elif isinstance(stimulus, st.AttemptLost):
                 self._in_lane.pop((execution_id, stimulus.instance, stimulus.attempt), None)
         self._driver.post_many(report)
 
@@ -229,6 +303,7 @@ class RayExecutor:
         for key in lost:
             self._in_lane.pop(key, None)
         if lost:
+            self._blame.lane_died(lost)
             logger.warning("flowray: a lane failed (%s); %d attempts start again", reason, len(lost))
             self._lost(lost, f"its io lane died ({reason})")
 
@@ -273,6 +348,21 @@ class RayExecutor:
                 for execution_id, instance, attempt in keys
             ]
         )
+
+
+def _lacking(resources: PlanResources) -> str | None:
+    """What the cluster lacks; nothing, if it cannot be asked."""
+    try:
+        nodes: list[dict[str, Any]] = cast(Any, ray).nodes()
+    except RayError as error:
+        logger.info("flowray: the cluster's nodes are not known now: %s", type(error).__name__)
+        return None
+    return lacking(resources, nodes)
+
+
+def _as_key(key: Sequence[Any]) -> Key:
+    execution_id, instance, attempt = key
+    return execution_id, instance, attempt
 
 
 def _call_name(tasks: Sequence[NodeTask]) -> str:

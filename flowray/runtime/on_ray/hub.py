@@ -51,6 +51,10 @@ class Hub:
         """Create the orchestrator of one execution."""
         await self._supervisor.spawn_dedicated(execution_id, owner_id)
 
+    async def spawn_quarantine(self) -> None:
+        """Create the orchestrator of executions that may have killed their owners."""
+        await self._supervisor.spawn_quarantine()
+
     # -- context store --------------------------------------------------------------------------------------------
 
     @ray.method(concurrency_group="store", enable_task_events=False)

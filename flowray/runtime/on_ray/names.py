@@ -7,9 +7,12 @@ from functools import lru_cache
 from pathlib import Path
 
 
-def namespace(instance: str) -> str:
-    """One namespace per flowray instance, so that two servers on one cluster never share actors."""
-    return f"flowray-{instance}"
+def namespace(instance: str, server: str = "") -> str:
+    """One namespace per flowray instance, so that two servers on one cluster never share actors.
+
+    ``server`` tells apart those of one database, which is what makes an instance.
+    """
+    return f"flowray-{instance}-{server}" if server else f"flowray-{instance}"
 
 
 @lru_cache(maxsize=1)
@@ -33,6 +36,11 @@ def hub_name(build: str) -> str:
 def orchestrator_name(build: str, number: int) -> str:
     """An orchestrator of the pool. Number 0 is also the journal where SQLite is the database."""
     return f"orchestrator-{number}-{build}"
+
+
+def quarantine_name(build: str) -> str:
+    """The orchestrator of executions that may have killed their owners. Comes on demand."""
+    return f"orchestrator-quarantine-{build}"
 
 
 def lane_name(build: str, number: int) -> str:

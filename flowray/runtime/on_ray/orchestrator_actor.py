@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import threading
 import time
 import uuid
 from collections.abc import Sequence
@@ -15,11 +16,14 @@ import ray
 from ray.actor import ActorHandle
 
 from flowray.engine import events as ev
+from flowray.errors import FlowrayError
 from flowray.handlers.handler import system_now_ms
 from flowray.persistence.journal import ThreadJournal
 from flowray.persistence.records import ExecutionRecord
-from flowray.persistence.stores import Journal
-from flowray.persistence.writes import AnyResult, decode_writes, encode_results
+from flowray.persistence.stores import Journal, Reader
+from flowray.persistence.writes import AnyResult, Inserted, decode_writes, encode_results
+from flowray.runtime.callbacks import CallbackSender
+from flowray.runtime.dispatch_lease import DispatchLease, host_id, monotonic_ms
 from flowray.runtime.lane import Lane
 from flowray.runtime.loop_lane import LoopLane
 from flowray.runtime.on_ray import names
@@ -29,7 +33,7 @@ from flowray.runtime.on_ray.executor import RayExecutor
 from flowray.runtime.on_ray.metrics import metrics
 from flowray.runtime.on_ray.publisher import Publisher
 from flowray.runtime.on_ray.remote_journal import RemoteJournal
-from flowray.runtime.on_ray.services import lane_services, task_services
+from flowray.runtime.on_ray.services import lane_services, stored_epoch, task_services
 from flowray.runtime.orchestrator import Orchestrator
 from flowray.runtime.ownership import OwnerIdentity
 
@@ -39,15 +43,15 @@ SHOWN_EXECUTIONS = 200
 """How many executions at a time are shown as tasks of their own in the dashboard; showing one costs about 1 ms."""
 
 
+LOOK_S = 5.0
+QUIET_LOOKS = 6
+"""So many looks in a row must find no suspect before the quarantine ends."""
+
+
 def _leave_to_ray() -> None:
     """The lease is lost: nothing may be driven here any more. Ray starts the actor anew, as a new owner."""
     logger.error("flowray: this process ends, since its lease has")
     os._exit(1)
-
-
-def monotonic_ms() -> int:
-    """This process's monotonic clock."""
-    return time.monotonic_ns() // 1_000_000
 
 
 @actor_class(
@@ -58,10 +62,17 @@ def monotonic_ms() -> int:
     concurrency_groups={"executions": 10_000, "journal": 1_000},
 )
 class OrchestratorActor:
-    """Drives executions. ``execution_id`` makes it the dedicated orchestrator of that one, owned under ``owner_id``."""
+    """Drives executions. ``execution_id`` makes it the dedicated orchestrator of that one, owned under ``owner_id``;
+    ``quarantine`` that of executions that may have killed their owners.
+    """
 
     def __init__(
-        self, name: str, config: RuntimeConfig, owner_id: str | None = None, execution_id: str | None = None
+        self,
+        name: str,
+        config: RuntimeConfig,
+        owner_id: str | None = None,
+        execution_id: str | None = None,
+        quarantine: bool = False,
     ) -> None:
         self._name = name
         self._config = config
@@ -86,7 +97,8 @@ class OrchestratorActor:
         self._orchestrator = Orchestrator(
             identity, self._journal, storage.reader, self._committed, system_now_ms, monotonic_ms,
             only=execution_id, on_lost=_leave_to_ray, on_rest=self._ended, node_types=registry.node_types,
-            child_limits=config.child_limits, poke=self._poke,
+            child_limits=config.child_limits, poke=self._poke, max_failed_recoveries=config.max_failed_recoveries,
+            quarantine=None if quarantine else self._call_quarantine, suspects_only=quarantine,
         )  # fmt: skip
         self._executor = RayExecutor(
             owner_id=identity.id,
@@ -104,10 +116,16 @@ class OrchestratorActor:
             now_ms=system_now_ms,
             prune=self._prune,
             lane_override=config.lane_override,
+            lease=self._dispatch_lease,
+            epoch_of=partial(stored_epoch, config),
         )
+        self._callbacks = self._callback_sender(storage.reader, quarantine)
         self._publisher.start()
         self._executor.start()
-        self._orchestrator.run(self._executor)
+        self._orchestrator.run(self._executor, self._executor)
+        if quarantine:
+            threading.Thread(target=self._leave_when_idle, args=[storage.reader], daemon=True).start()
+        self._deafen = storage.listen(self._orchestrator.hear) if storage.listen is not None else None
 
     def __repr__(self) -> str:
         return "DedicatedOrchestrator" if self._execution_id else "Orchestrator"
@@ -118,13 +136,24 @@ class OrchestratorActor:
             return RemoteJournal(ray.get_actor(first, namespace=self._config.namespace))
         return ThreadJournal(committer)
 
+    def _callback_sender(self, reader: Reader, quarantine: bool) -> CallbackSender | None:
+        """Orchestrators of the pool deliver callbacks, whoever has driven the executions."""
+        if self._config.callbacks is None or self._execution_id is not None or quarantine:
+            return None
+        sender = CallbackSender(self._config.callbacks, self._journal, reader, system_now_ms)
+        sender.start()
+        return sender
+
     # -- executions -----------------------------------------------------------------------------------------------
 
     async def start(self, records: Sequence[ExecutionRecord], plan: bytes) -> list[AnyResult]:
         """Commit new executions and set them going; returns once they are durable."""
         self._loop = asyncio.get_running_loop()
+        if self._callbacks is not None:
+            self._callbacks.expect(records)
         results = await asyncio.to_thread(self._orchestrator.insert_and_start, records, plan)
-        self._show(records)
+        pairs = zip(records, results, strict=True)
+        self._show([record for record, result in pairs if isinstance(result, Inserted) and not result.elsewhere])
         return results
 
     async def wake(self, execution_ids: Sequence[str]) -> None:
@@ -147,6 +176,8 @@ class OrchestratorActor:
     def _committed(self, execution_id: str, first_seq: int, events: Sequence[ev.AnyEvent]) -> None:
         """Called on the driver's thread for each durable commit."""
         self._publisher.publish(execution_id, first_seq, events)
+        if self._callbacks is not None:
+            self._callbacks.heard(execution_id, events)
         counted = metrics()
         for event in events:
             if isinstance(event, ev.NodeCompleted):
@@ -164,6 +195,27 @@ class OrchestratorActor:
             ray.get_actor(actor_name, namespace=self._config.namespace).wake.remote(list(execution_ids))
         except ValueError:
             logger.info("flowray: %s is gone; whoever takes its executions over reads their inboxes", actor_name)
+
+    def _dispatch_lease(self) -> DispatchLease:
+        return DispatchLease(host_id(), self._orchestrator.lease.valid_until)
+
+    def _call_quarantine(self) -> None:
+        """Best effort: the next sweep calls again."""
+        hub = self._find_hub()
+        if hub is not None:
+            hub.spawn_quarantine.remote()
+
+    def _leave_when_idle(self, reader: Reader) -> None:
+        """The quarantine ends when nothing has been suspected for a while; whoever needs it calls it again."""
+        quiet = 0
+        while quiet < QUIET_LOOKS:
+            time.sleep(LOOK_S)
+            try:
+                idle = not self._orchestrator.driver.owned() and not reader.claimable(suspects=True)
+            except FlowrayError:
+                idle = False
+            quiet = quiet + 1 if idle else 0
+        self._me.leave.remote()
 
     def _prune(self, payload_ids: Sequence[str]) -> None:
         """Best effort: what the context store keeps too long goes by its size, or with its execution."""
@@ -204,13 +256,17 @@ class OrchestratorActor:
 
     async def retire(self) -> None:
         """Hand over: stop driving, end the lease. The executions are claimed by others."""
+        if self._callbacks is not None:
+            await asyncio.to_thread(self._callbacks.stop)
+        if self._deafen is not None:
+            await asyncio.to_thread(self._deafen)
         await asyncio.to_thread(self._orchestrator.stop)
         self._executor.stop_all()
         await asyncio.to_thread(self._publisher.stop)
         await asyncio.to_thread(self._journal.close)
 
     async def leave(self) -> None:
-        """End a dedicated orchestrator after its execution.
+        """End a dedicated orchestrator after its execution, or the quarantine after the last suspect.
 
         By a kill, for good: an actor that exits by itself first waits for the calls that it has made, and the lanes'
         reports never end.

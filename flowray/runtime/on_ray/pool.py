@@ -34,6 +34,12 @@ def dedicated_orchestrator(config: RuntimeConfig, execution_id: str, owner_id: s
     return get_or_create(OrchestratorActor, config, name, name, config, owner_id, execution_id, max_restarts=0)
 
 
+def quarantine_orchestrator(config: RuntimeConfig) -> ActorHandle[Any]:
+    """The orchestrator that takes over, one at a time, executions that may have killed their owners (R28)."""
+    name = names.quarantine_name(config.build)
+    return get_or_create(OrchestratorActor, config, name, name, config, None, None, True)
+
+
 def find(config: RuntimeConfig, name: str) -> ActorHandle[Any]:
     """A live actor by name. Raises ValueError if there is none."""
     handle: ActorHandle[Any] = ray.get_actor(name, namespace=config.namespace)

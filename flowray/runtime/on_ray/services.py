@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from flowray.handlers.handler import system_now_ms
 from flowray.handlers.registry import NodeRegistry
 from flowray.handlers.services import Services
+from flowray.persistence.stores import Storage
 from flowray.runtime.on_ray.config import RuntimeConfig
 from flowray.runtime.on_ray.shard_client import ShardClient
 from flowray.runtime.payload_cache import CachedPayloads, NoShard
+from flowray.runtime.workflow_memory import StoredWorkflowMemory
 
 
 def lane_services(config: RuntimeConfig) -> tuple[NodeRegistry, Services, CachedPayloads]:
     """For a long-lived process, which forgets values of its cache when it is told to."""
     shard = ShardClient(config.namespace, config.build)
-    payloads = CachedPayloads(config.storage_factory().payloads, shard)
-    return config.registry_factory(), config.services_factory(payloads), payloads
+    storage = config.storage_factory()
+    payloads = CachedPayloads(storage.payloads, shard)
+    return config.registry_factory(), _services(config, storage, payloads), payloads
 
 
 def task_services(config: RuntimeConfig) -> tuple[NodeRegistry, Services, Callable[[], int]]:
     """For a task's worker, which runs each attempt on an event loop of its own: no client outlives the loop."""
-    payloads = CachedPayloads(config.storage_factory().payloads, NoShard())
-    return config.registry_factory(), config.services_factory(payloads), system_now_ms
+    storage = config.storage_factory()
+    payloads = CachedPayloads(storage.payloads, NoShard())
+    return config.registry_factory(), _services(config, storage, payloads), system_now_ms
+
+
+def _services(config: RuntimeConfig, storage: Storage, payloads: CachedPayloads) -> Services:
+    return replace(config.services_factory(payloads), memory=StoredWorkflowMemory(storage.reader.memory))
+
+
+def stored_epoch(config: RuntimeConfig, execution_id: str) -> int | None:
+    """The epoch of an execution by the database."""
+    record = config.storage_factory().reader.execution_by_id(execution_id)
+    return None if record is None else record.epoch

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import ray
+from ray._private import ray_constants
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,10 @@ ENVIRONMENT = {
 }
 
 
+_VITAL = (ray_constants.PROCESS_TYPE_GCS_SERVER, ray_constants.PROCESS_TYPE_RAYLET)
+"""Without one of these nothing runs; the others come back, or only show something."""
+
+
 @dataclass(frozen=True)
 class RaySession:
     """A connection to Ray. ``dashboard_url`` is None without a dashboard; ``started`` if this process started Ray."""
@@ -35,6 +40,17 @@ class RaySession:
     dashboard_url: str | None
     session_dir: str
     started: bool
+
+    def is_alive(self) -> bool:
+        """Whether the processes of a Ray that this process started all live. Another Ray ends its clients itself."""
+        node = ray._private.worker._global_node
+        return not self.started or node is None or not any(name in _VITAL for name, _ in node.dead_processes())
+
+
+def hosts() -> frozenset[str]:
+    """The machines that Ray has now, by name."""
+    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    return frozenset(str(node["NodeManagerHostname"]) for node in nodes if node["Alive"])
 
 
 def connect(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Coroutine
 from typing import Any
 
 import ray
@@ -15,7 +16,8 @@ from ray.exceptions import RayError
 from ray.util import list_named_actors
 
 from flowray.runtime.on_ray.config import RuntimeConfig
-from flowray.runtime.on_ray.pool import dedicated_orchestrator, ensure_workers, find
+from flowray.runtime.on_ray.pool import dedicated_orchestrator, ensure_workers, find, quarantine_orchestrator
+from flowray.runtime.on_ray.retaining import retain
 
 logger = logging.getLogger(__name__)
 
@@ -29,12 +31,16 @@ class Supervisor:
     def __init__(self, config: RuntimeConfig) -> None:
         self._config = config
         self._rounds = 0
+        self._scheduling: asyncio.Task[None] | None = None
+        self._retaining: asyncio.Task[None] | None = None
 
     async def supervise(self) -> None:
         """Look after the pool for ever."""
         while True:
             try:
                 await asyncio.to_thread(ensure_workers, self._config)
+                self._keep_scheduling()
+                self._keep_retaining()
                 if self._rounds % 15 == 0:
                     await self._retire_other_builds()
                 self._rounds += 1
@@ -44,9 +50,23 @@ class Supervisor:
                 logger.exception("flowray supervisor: a round failed")
             await asyncio.sleep(ROUND_S)
 
+    def _keep_scheduling(self) -> None:
+        """Begin to let schedules tick, and begin again if that has ended."""
+        if self._config.schedule is not None and (self._scheduling is None or self._scheduling.done()):
+            self._scheduling = asyncio.ensure_future(_logged(self._config.schedule(self._config)))
+
+    def _keep_retaining(self) -> None:
+        """Begin to delete what is due, and begin again if that has ended."""
+        if self._config.retention.every_s > 0 and (self._retaining is None or self._retaining.done()):
+            self._retaining = asyncio.ensure_future(_logged(retain(self._config)))
+
     async def spawn_dedicated(self, execution_id: str, owner_id: str) -> None:
         """Create the orchestrator of one execution; returns before it is up."""
         await asyncio.to_thread(dedicated_orchestrator, self._config, execution_id, owner_id)
+
+    async def spawn_quarantine(self) -> None:
+        """Create the orchestrator of suspects, unless it is there; returns before it is up."""
+        await asyncio.to_thread(quarantine_orchestrator, self._config)
 
     async def _retire_other_builds(self) -> None:
         """Actors of a former build hand their executions over and are ended: names carry the build."""
@@ -68,3 +88,10 @@ class Supervisor:
             ray.kill(actor, no_restart=True)
         except (ValueError, RayError, TimeoutError) as error:
             logger.info("flowray supervisor: %s was gone already (%s)", name, type(error).__name__)
+
+
+async def _logged(role: Coroutine[Any, Any, None]) -> None:
+    try:
+        await role
+    except Exception:
+        logger.exception("flowray supervisor: the scheduler ended and begins again")

@@ -14,12 +14,14 @@ from typing import Any
 import ray
 from ray import ObjectRef
 
+from flowray.engine import stimuli as st
 from flowray.handlers.attempt import run_attempt
 from flowray.handlers.handler import Cancellation
 from flowray.handlers.node_task import NodeTask
 from flowray.handlers.registry import NodeRegistry
 from flowray.handlers.services import Services
 from flowray.plan import PlanResources
+from flowray.runtime.dispatch_lease import DispatchLease, EpochOf, StaleGuard
 from flowray.runtime.lane import Report, signed
 
 ServicesFactory = Callable[[], tuple[NodeRegistry, Services, Callable[[], int]]]
@@ -35,10 +37,19 @@ def _built(factory: ServicesFactory) -> tuple[NodeRegistry, Services, Callable[[
 
 
 @ray.remote(max_retries=0)
-def run_node(task: NodeTask, factory: ServicesFactory) -> Report:
-    """Run one attempt in a process of its own; returns everything it reported, its result last."""
+def run_node(task: NodeTask, factory: ServicesFactory, lease: DispatchLease | None, epoch_of: EpochOf | None) -> Report:
+    """Run one attempt in a process of its own; returns everything it reported, its result last.
+
+    It may have waited long for its resources: if its owner's lease has ended meanwhile, it does not begin (R23).
+    """
     registry, services, now_ms = _built(factory)
     report: Report = []
+    if StaleGuard(epoch_of).is_stale_here(task, lease):
+        lost = st.AttemptLost(
+            ts=now_ms(), instance=task.instance, attempt=task.attempt,
+            reason="its owner's lease had ended when it was to begin",
+        )  # fmt: skip
+        return [(task.execution_id, signed(task, lost))]
 
     def emit(stimulus: Any) -> None:
         report.append((task.execution_id, signed(task, stimulus)))
@@ -50,7 +61,13 @@ def run_node(task: NodeTask, factory: ServicesFactory) -> Report:
     return report
 
 
-def submit(task: NodeTask, factory: ServicesFactory, resources: PlanResources | None) -> ObjectRef[Report]:
+def submit(
+    task: NodeTask,
+    factory: ServicesFactory,
+    resources: PlanResources | None,
+    lease: DispatchLease | None = None,
+    epoch_of: EpochOf | None = None,
+) -> ObjectRef[Report]:
     """Submit one attempt as a Ray task."""
     options: dict[str, Any] = {"name": f"node.{task.node_type}:{task.workflow_name}", "num_cpus": DEFAULT_NUM_CPUS}
     if resources is not None:
@@ -58,5 +75,5 @@ def submit(task: NodeTask, factory: ServicesFactory, resources: PlanResources | 
             value = getattr(resources, name)
             if value is not None:
                 options[name] = value
-    reference: ObjectRef[Report] = run_node.options(**options).remote(task, factory)
+    reference: ObjectRef[Report] = run_node.options(**options).remote(task, factory, lease, epoch_of)
     return reference

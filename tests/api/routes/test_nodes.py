@@ -10,7 +10,7 @@ import pytest
 from flowray import wire
 from flowray.engine import events as ev
 from flowray.persistence.records import NodeLogRecord
-from flowray.values import describe, encode_json, to_wire
+from flowray.values import Chunk, StoredValue, describe, encode_json, to_wire
 from tests.api.conftest import GREET
 from tests.api.fake_directory import NOW_MS, FakeDirectory
 
@@ -109,3 +109,44 @@ async def test_what_has_no_output_is_404(http: httpx.AsyncClient, nodes: str) ->
     for path, query in (("fetch", "?attempt=1"), ("fetch", "?attempt=9"), ("ask", ""), ("nobody", "")):
         answer = await http.get(f"{nodes}/{path}/output{query}")
         assert (answer.status_code, answer.json()["code"]) == (404, "NOT_FOUND"), path
+
+
+async def test_r16_the_output_of_a_container_is_streamed_chunk_by_chunk(
+    http: httpx.AsyncClient, nodes: str, directory: FakeDirectory
+) -> None:
+    its_id = nodes.split("/")[3]
+    rows = [{"n": number, "text": "z" * 300_000} for number in range(12)]
+    chunks = []
+    for first in range(0, 12, 3):
+        encoded = encode_json(rows[first : first + 3])
+        payload_id = directory.store.payloads.put(its_id, "c", encoded)
+        chunks.append(Chunk(payload_id, len(encoded), first + 3))
+    manifest = StoredValue("", len(encode_json(rows)) + 2, 13, "[{", chunks=tuple(chunks), tail=(1,))
+    logs = [log(its_id, "loop", 1, seq=9, output=to_wire(manifest))]
+    directory.play(its_id, ev.ExecutionWaiting(ts=NOW_MS), logs=logs)
+    whole = encode_json([*rows, 1])
+    answer = await http.get(f"{nodes}/loop/output")
+    assert (answer.status_code, answer.content == whole) == (200, True)
+    assert answer.headers["Content-Length"] == str(len(whole))
+    part = await http.get(f"{nodes}/loop/output", headers={"Range": "bytes=10-2000000"})
+    assert (part.status_code, part.content == whole[10:2_000_001]) == (206, True)
+    assert part.headers["Content-Range"] == f"bytes 10-2000000/{len(whole)}"
+    end = await http.get(f"{nodes}/loop/output", headers={"Range": "bytes=-3"})
+    assert end.content == b",1]"
+    listed = next(row for row in (await http.get(nodes)).json()["data"] if row["id"] == "loop#1")
+    assert listed["output"] == {"__truncated": True, "__originalSize": manifest.bytes, "__preview": "[{"}
+
+
+async def test_r16_results_that_were_left_to_the_log_are_put_together_when_asked_for(
+    http: httpx.AsyncClient, nodes: str, directory: FakeDirectory
+) -> None:
+    its_id = nodes.split("/")[3]
+    stored = directory.store.payloads.put(its_id, "r", encode_json("big"))
+    ends = [
+        ev.ScopeCompleted(ts=NOW_MS, instance="loop", node_id="loop", scope=f"loop[{index}]", index=index, result=end)
+        for index, end in ((1, {"n": 1}), (0, StoredValue(stored, 5)))
+    ]
+    logs = [log(its_id, "loop", 1, seq=9, output=to_wire(StoredValue("", 90_000, 2)))]
+    directory.play(its_id, *ends, logs=logs)
+    answer = await http.get(f"{nodes}/loop/output")
+    assert (answer.status_code, answer.json()) == (200, ["big", {"n": 1}])

@@ -74,22 +74,6 @@ async def test_bad_input_malformed_json(http: httpx.AsyncClient, execute: str) -
     assert "line 1, column 12" in answer.json()["detail"]
 
 
-@pytest.mark.parametrize(
-    "later",
-    [
-        {"delay_ms": 5}, {"ttl_ms": 5}, {"priority": 1}, {"concurrency_key": "k"},
-        {"callback_url": "http://x"},
-    ],
-)  # fmt: skip
-async def test_options_of_later_releases_are_501_and_not_ignored(
-    http: httpx.AsyncClient, execute: str, later: dict[str, Any]
-) -> None:
-    """R51."""
-    answer = await http.post(execute, json={**ADA, "options": later})
-    assert (answer.status_code, answer.json()["code"]) == (501, "NOT_IMPLEMENTED")
-    assert next(iter(later)) in answer.json()["detail"]
-
-
 @pytest.mark.parametrize("moment", ["2030-01-01T00:00:00Z", "2030-01-01T01:00:00+01:00", "2030-01-01T00:00:00"])
 async def test_r14_the_deadline_is_absolute_and_shown(http: httpx.AsyncClient, execute: str, moment: str) -> None:
     started = (await http.post(execute, json={**ADA, "options": {"deadline": moment}})).json()

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
+import msgspec
 import pytest
-from ray.exceptions import ActorDiedError, ActorUnavailableError
+from ray.exceptions import ActorDiedError, ActorUnavailableError, WorkerCrashedError
 
 from flowray.engine import stimuli as st
 from flowray.handlers.node_task import NodeTask
+from flowray.plan import PlanResources
+from flowray.runtime.held_attempts import Adoption
 from flowray.runtime.on_ray import executor
 from flowray.runtime.on_ray.executor import RayExecutor
 
@@ -22,6 +25,8 @@ class FakeLane:
     def __init__(self, name: str) -> None:
         self.name = name
         self.ran: list[list[str]] = []
+        self.asked: list[Adoption] = []
+        self.stopped: list[tuple[Any, ...]] = []
         self.calls = 0
 
     def __getattr__(self, method: str) -> Any:
@@ -38,6 +43,10 @@ class FakeMethod:
     def remote(self, *arguments: Any) -> tuple[str, str, int]:
         if self._name == "run":
             self._lane.ran.append([f"{task.instance}#{task.attempt}" for task in arguments[1]])
+        elif self._name == "adopt":
+            self._lane.asked.extend(arguments[1])
+        elif self._name == "stop":
+            self._lane.stopped.append(arguments)
         self._lane.calls += 1
         return self._lane.name, self._name, self._lane.calls
 
@@ -162,3 +171,73 @@ def test_what_waits_for_a_lane_that_never_comes_back_is_lost_once_more(monkeypat
     desk.executor.run([attempt("a", 2)])
     desk.collector.answer("facts", ActorDiedError())
     assert desk.lost() == [("a", 1), ("a", 2)]
+
+
+# -- adoption, suspects and places -----------------------------------------------------------------------------------
+
+
+class Answering(FakeCollector):
+    """Answers calls of ``adopt`` at once, lane by lane; a lane without an entry is silent."""
+
+    def __init__(self, held: dict[str, list[list[Any]] | Exception]) -> None:
+        super().__init__()
+        self.held = held
+
+    def watch(self, waitable: Any, on_ready: Callable[[Any, BaseException | None], bool]) -> None:
+        super().watch(waitable, on_ready)
+        answer = self.held.get(waitable[0]) if waitable[1] == "adopt" else None
+        if answer is not None:
+            error = answer if isinstance(answer, Exception) else None
+            on_ready(None if error else answer, error)
+
+
+def test_r38_all_lanes_are_asked_and_a_silent_one_costs_two_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executor, "ADOPT_WAIT_S", 0.01)
+    desk = Desk(monkeypatch, lanes=3)
+    held: dict[str, list[list[Any]] | Exception] = {"lane-0": [["e1", "a", 1]], "lane-1": AWAY}
+    desk.executor._collector = cast(Any, Answering(held))
+    adoption = Adoption("e1", 2, 9, (("a", 1, 1), ("b", 1, 1)))
+    assert desk.executor.adopt([adoption]) == [("e1", "a", 1)]
+    asked = [lane.asked for lane in desk.lanes]
+    assert asked[:2] == [[adoption], [adoption]]
+    assert asked[2] == [adoption, Adoption("e1", 2, 9)]  # What it holds is nobody's by the time it hears this.
+    desk.executor.stop("e1", "a", 1)
+    assert desk.lanes[0].stopped == [("e1", "a", 1, "o1")]
+
+
+def test_r39_a_suspect_runs_as_a_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    submitted: list[tuple[str, int]] = []
+
+    def submit(task: NodeTask, *_: Any) -> tuple[str, str, int]:
+        submitted.append((task.instance, task.attempt))
+        return ("task", "result", task.attempt)
+
+    monkeypatch.setattr(executor, "submit", submit)
+    desk = Desk(monkeypatch)
+    for number in (1, 2):
+        desk.executor.run([attempt("a", number)])
+        desk.collector.answer("run", AWAY)
+        desk.collector.answer("facts")
+    desk.executor.run([attempt("a", 3), attempt("b")])
+    assert submitted == [("a", 3)]
+    assert desk.lanes[0].ran[-1] == ["b#1"]
+    desk.collector.answer("result", WorkerCrashedError())
+    assert desk.lost() == [("a", 1), ("a", 2), ("a", 3)]
+    assert desk.executor._blame.forced_types() == []
+
+
+def test_s34_what_no_node_can_run_is_lost_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It starts again, as often as a lost attempt may, and then its node fails with that reason."""
+    cancelled: list[Any] = []
+    monkeypatch.setattr(executor, "submit", lambda task, *_: ("task", "result", task.attempt))
+    monkeypatch.setattr(executor.ray, "cancel", lambda reference, force: cancelled.append(reference))
+    monkeypatch.setattr(executor.ray, "nodes", lambda: [{"Alive": True, "Resources": {"CPU": 2}}])
+    desk = Desk(monkeypatch)
+    fitting = msgspec.structs.replace(attempt("a"), lane="task", resources=PlanResources(num_cpus=2))
+    endless = msgspec.structs.replace(attempt("b"), lane="task", resources=PlanResources(num_cpus=64))
+    desk.executor.run([fitting, endless])
+    (lost,) = [stimulus for _, stimulus in desk.driver.posted if isinstance(stimulus, st.AttemptLost)]
+    assert (lost.instance, lost.reason) == (
+        "b", "it could not be placed for 60 s: no node of the cluster has CPU 64",
+    )  # fmt: skip
+    assert cancelled == [("task", "result", 1)]

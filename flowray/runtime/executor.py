@@ -1,0 +1,41 @@
+"""What carries node attempts out for a driver, as the driver sees it. Implementations are in process, or on Ray."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from flowray.engine import stimuli as st
+from flowray.handlers.node_task import NodeTask
+
+
+class Executor(Protocol):
+    """Carries node attempts out. Returns at once; results come back through ``Driver.post``."""
+
+    def run(self, tasks: Sequence[NodeTask]) -> None:
+        """Dispatch attempts, in order."""
+        ...
+
+    def stop(self, execution_id: str, instance: str, attempt: int) -> None:
+        """Stop one attempt; its result no longer counts."""
+        ...
+
+    def prune(self, payload_ids: Sequence[str]) -> None:
+        """Nothing that is still to run reads these stored values: caches may forget them (R36)."""
+        ...
+
+    def drop(self, execution_id: str) -> None:
+        """The execution has ended: caches may forget it."""
+        ...
+
+
+class Limits(Protocol):
+    """Keeps attempts from going until the named limits of the cluster allow them; see ``limiting``."""
+
+    def heard(self, execution_id: str, stimulus: st.AnyStimulus) -> None:
+        """An attempt reports, maybe its end."""
+        ...
+
+    def ask_again(self) -> None:
+        """The time has come that it asked for."""
+        ...

@@ -1,0 +1,1 @@
+"""``make chaos``: a real instance under random kills, judged by what its clients were promised."""
