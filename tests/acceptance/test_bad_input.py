@@ -195,10 +195,10 @@ def test_wrong_parameters(server: FlowrayServer) -> None:
     assert "60" in problem(answer, 400, "INVALID_REQUEST")["detail"]
 
 
-@pytest.mark.parametrize("path", ["executions/x/redrive", "waitpoints", "triggers"])
+@pytest.mark.parametrize("path", ["workflows/x/versions", "workflows/x/versions/1"])
 def test_what_later_issues_bring_says_so(server: FlowrayServer, path: str) -> None:
     """501, not 404: the address is right."""
-    assert "not implemented yet" in problem(server.http.post(f"/v1/{path}", json={}), 501, "NOT_IMPLEMENTED")["detail"]
+    assert "not implemented yet" in problem(server.http.get(f"/v1/{path}"), 501, "NOT_IMPLEMENTED")["detail"]
 
 
 def test_cancelling_what_has_ended(server: FlowrayServer) -> None:
