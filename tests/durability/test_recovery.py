@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import signal
+import uuid
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -36,10 +38,14 @@ def owner_pid(bench: Bench, execution_id: str) -> int:
     return next(owner.pid for owner in bench.reader.owners() if owner.id == owner_id)
 
 
-def owned_by_second(bench: Bench, definition: dict[str, Any], effect: str) -> str:
-    """An execution of the orchestrator that may be stopped: on SQLite the first one is who writes for all."""
+def owned_by_second(bench: Bench, definition: Callable[[], dict[str, Any]], effect: str) -> str:
+    """An execution of the orchestrator that may be stopped: on SQLite the first one is who writes for all.
+
+    Each start has a prefix of its own: what the others did must not be counted.
+    """
     while True:
-        its_id = bench.start(definition)
+        bench.prefix = uuid.uuid4().hex[:8]
+        its_id = bench.start(definition())
         bench.until_called(effect)
         if bench.row(its_id).owner_id.startswith("orchestrator-1"):
             return its_id
@@ -83,7 +89,7 @@ def test_s27_a_stale_list_of_what_to_take_over_changes_nothing(bench: Bench) -> 
 
 def test_s30_an_owner_frozen_between_commit_and_dispatch_starts_nothing(bench: Bench) -> None:
     """L2, R23: it is continued when another has taken over; its dispatch is refused, its writes are fenced, it ends."""
-    its_id = owned_by_second(bench, bench.chain("a", "b", "c", gates=["a"]), "a")
+    its_id = owned_by_second(bench, lambda: bench.chain("a", "b", "c", gates=["a"]), "a")
     bench.traps.freeze(CrashPoint.DISPATCH, "orchestrator")
     bench.open("a")
     pid = bench.until(lambda: bench.traps.frozen(CrashPoint.DISPATCH))
@@ -98,7 +104,7 @@ def test_s30_an_owner_frozen_between_commit_and_dispatch_starts_nothing(bench: B
 
 def test_s31_a_result_that_was_not_committed_counts_for_the_next_owner(bench: Bench) -> None:
     """Its owner is frozen with the result in hand. The lane has kept it (R38); what the owner says later is fenced."""
-    its_id = owned_by_second(bench, bench.chain("a", "b", "c", gates=["b"]), "b")
+    its_id = owned_by_second(bench, lambda: bench.chain("a", "b", "c", gates=["b"]), "b")
     bench.traps.freeze(CrashPoint.COMMIT_SENT, "orchestrator")
     bench.open("b")
     pid = bench.until(lambda: bench.traps.frozen(CrashPoint.COMMIT_SENT))
