@@ -25,12 +25,12 @@ def version_of(document: Mapping[str, Any]) -> int:
 
 
 def brought_up(document: Document, what: str, present: int, steps: Steps) -> Document:
-    """``document`` in the present version. Raises UNSUPPORTED_VERSION for one that a newer flowray wrote."""
+    """``document`` in the present version. Raises UNSUPPORTED_VERSION for one that no flowray up to this one wrote."""
     version = version_of(document)
-    if version > present:
+    if not FIRST <= version <= present:
         raise FlowrayError(
             ErrorCode.UNSUPPORTED_VERSION,
-            f"The {what} has version {version}; this flowray reads up to {present}",
+            f"The {what} has version {version}; this flowray reads {FIRST} to {present}",
             details={"version": version, "reads_up_to": present},
             hint="Upgrade flowray.",
         )

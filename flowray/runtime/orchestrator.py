@@ -125,6 +125,8 @@ class Orchestrator:
         self._children = ChildQueue(self.child_starter, self.wake_owners)
         self._plans: OrderedDict[str, PlanIndex] = OrderedDict()
         self._begun: OrderedDict[str, None] = OrderedDict()
+        self._taken: OrderedDict[str, int] = OrderedDict()  # the last epoch under which each was taken over
+        self._claiming: set[str] = set()
         self._lock = threading.Lock()
         self._sweep_s = sweep_s
         self._only = only
@@ -296,13 +298,13 @@ class Orchestrator:
             if execution_id in driven:
                 continue
             if execution_id in self._failures:  # Its row may be what cannot be read.
-                self._take_over([self._failures[execution_id][0]], None)
+                self._take_over([self._failures[execution_id][0]], is_new=False)
                 continue
             record = self._reader.execution_by_id(execution_id)
             if record is not None and record.owner_id == self.identity.id:
                 expired = has_expired(record, self._now_ms())
                 claim = Claim(execution_id, record.epoch, record.last_seq, False, record.failed_recoveries, expired)
-                self._take_over([claim], None)
+                self._take_over([claim], is_new=False)
 
     def _claim(self, ids: tuple[str, ...] | None, suspects: bool = False, admit_only: bool = False) -> int:
         """Take over what nobody owns; returns how many were claimed. Of suspects, one."""
@@ -318,7 +320,7 @@ class Orchestrator:
         if suspects and result.claims:
             self._suspect = result.claims[0].execution_id
             self._hurries = True
-        self._take_over(result.claims, self._holder)
+        self._take_over(result.claims, is_new=True)
         return len(result.claims)
 
     def _take_a_suspect(self) -> None:
@@ -333,13 +335,28 @@ class Orchestrator:
             return
         self._claim(None, suspects=True)
 
-    def _take_over(self, claims: Sequence[Claim], holder: AttemptHolder | None) -> None:
+    def _take_over(self, claims: Sequence[Claim], *, is_new: bool) -> None:
         """Fold the logs of all, then go on with them. What cannot be folded stays, for the next sweep.
 
-        ``holder`` only for a new epoch: what is ours already may be driven by the time its attempts are asked for.
+        Attempts are asked for only by who claimed, once for an epoch: asking says whom they report to. The sweep may
+        find what is being claimed here at this moment, before or after.
         """
-        found = [known for claim in claims if (known := self._try_to_fold(claim)) is not None]
-        self._drive(found, holder)
+        with self._lock:
+            if is_new:
+                claims = [claim for claim in claims if self._taken.get(claim.execution_id, 0) < claim.epoch]
+                self._claiming.update(claim.execution_id for claim in claims)
+            else:
+                claims = [claim for claim in claims if claim.execution_id not in self._claiming]
+            self._taken.update((claim.execution_id, claim.epoch) for claim in claims)
+            while len(self._taken) > BEGUN_KEPT:
+                self._taken.popitem(last=False)
+        try:
+            found = [known for claim in claims if (known := self._try_to_fold(claim)) is not None]
+            self._drive(found, self._holder if is_new else None)
+        finally:
+            if is_new:
+                with self._lock:
+                    self._claiming.difference_update(claim.execution_id for claim in claims)
 
     def _try_to_fold(self, claim: Claim) -> Taken | None:
         """One broken execution must not stop the others; it ends as crashed once it has failed too often (R28)."""
@@ -376,9 +393,9 @@ class Orchestrator:
         """What a crash tells others: the parent hears of it, the children are cancelled."""
         try:
             record = self._reader.execution_by_id(claim.execution_id)
-        except FlowrayError:
-            raise
-        except Exception:
+        except Exception as error:
+            if isinstance(error, FlowrayError):
+                raise
             logger.exception("flowray: the row of execution %s cannot be read; it ends alone", claim.execution_id)
             return ()
         if record is None:
@@ -412,6 +429,16 @@ class Orchestrator:
         reason = "its owner was lost" if claim.recovery else "taken up again"
         return live, st.Recovered(ts=now, epoch=claim.epoch, reason=reason)
 
+    def _drive_one(self, live: LiveExecution, stimulus: st.AnyStimulus, adopted: set[tuple[str, int]]) -> None:
+        if isinstance(stimulus, st.Start) and any(row.kind == CANCEL for row in self._reader.inbox(live.id)):
+            self._driver.own(live, None)  # It ends without having started.
+            return
+        if isinstance(stimulus, st.Recovered):
+            stimulus = msgspec.structs.replace(stimulus, adopted=frozenset(adopted))
+        self._driver.own(live, stimulus)
+        if self._limited is not None and (limited := limited_attempts(live.index, adopted)):
+            self._driver.call(self._limited.adopt, live.id, limited)
+
     def _drive(self, found: Sequence[Taken], holder: AttemptHolder | None) -> None:
         """Go on with executions that were taken over, and with those of their attempts that have outlived their owner.
 
@@ -419,22 +446,15 @@ class Orchestrator:
         """
         begun = [live for live, stimulus in found if isinstance(stimulus, st.Recovered)]
         adopted = adopt_attempts(holder, begun)
-        for live, stimulus in found:
-            if isinstance(stimulus, st.Start) and any(row.kind == CANCEL for row in self._reader.inbox(live.id)):
-                self._driver.own(live, None)  # It ends without having started.
-                continue
-            if isinstance(stimulus, st.Recovered):
-                attempts = frozenset(adopted.get(live.id, ()))
-                stimulus = msgspec.structs.replace(stimulus, adopted=attempts)
-            self._driver.own(live, stimulus)
-            limited = limited_attempts(live.index, adopted.get(live.id, ()))
-            if limited and self._limited is not None:
-                self._driver.call(self._limited.adopt, live.id, limited)
-        if holder is not None and adopted:
-            holder.deliver(tuple(adopted))
+        try:
+            for live, stimulus in found:
+                self._drive_one(live, stimulus, adopted.get(live.id, set()))
+        finally:
+            # Whatever has failed: what goes on must be heard by those that are driven.
+            if holder is not None and adopted:
+                holder.deliver(tuple(adopted))
         for live, _ in found:
-            rows = self._reader.inbox(live.id)
-            if rows:
+            if rows := self._reader.inbox(live.id):
                 self._driver.deliver_inbox(live.id, rows)
 
     def _index(self, plan_hash: str) -> PlanIndex:

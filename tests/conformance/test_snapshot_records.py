@@ -19,6 +19,8 @@ from flowray.engine.plan_index import PlanIndex
 from flowray.engine.snapshot import snapshot_from_json, snapshot_to_json
 from flowray.engine.state import STATE_VERSION, ContainerState, ExecutionState, NodeState, ScopeState
 from flowray.engine.statuses import NodeStatus
+from flowray.engine.versions import FIRST
+from flowray.errors import FlowrayError
 from flowray.values import decode_json, encode_json
 from tests.conformance.judging import EquivalentError, Record, SkippedError, judge
 from tests.corpus import golden, needs_corpus
@@ -111,6 +113,10 @@ def validate_snapshot(record: Record) -> None:
             snapshot_from_json(broken)
         raise EquivalentError("a snapshot of another shape is refused where it is read")
     version = STATE_VERSION + snapshot["schemaVersion"] - 1
+    if version < FIRST:
+        with pytest.raises(FlowrayError):
+            snapshot_from_json(encode_json({"version": version}))
+        raise EquivalentError("a version that no release wrote is refused where it is read")
     assert snapshot_from_json(encode_json({"version": version})).version == version
 
 

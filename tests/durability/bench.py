@@ -18,6 +18,8 @@ from ray.exceptions import RayActorError
 from sqlalchemy import Engine, select
 
 from flowray.bootstrap import open_engine
+from flowray.errors import FlowrayError
+from flowray.eventlog.log import RecordedEvent
 from flowray.persistence.sql_reader import SqlReader
 from flowray.persistence.tables import events, executions
 from tests.cluster import TERMINAL, FlowrayServer, alive_actors, eventually, is_gone
@@ -258,16 +260,23 @@ class Bench:
             answers=self.answers[execution_id],
         )
 
+    def _log(self, execution_id: str) -> list[RecordedEvent] | None:
+        """None while the database is away."""
+        try:
+            return self.reader.events.read(execution_id, 0, 100_000)
+        except FlowrayError:
+            return None
+
     def close(self) -> None:
         """End what the scenario has left waiting, and let go of the server."""
         self.effects.witness = None
         self.traps.clear()
-        for execution_id in self.acked:
-            if self.get(execution_id).get("status") not in TERMINAL:
-                self.cancel(execution_id)
         with ExitStack() as stack:
             for client in self.replicas:
                 stack.callback(client.close)
+            for execution_id in self.acked:
+                if self.get(execution_id).get("status") not in TERMINAL:
+                    self.replicas[0].post(f"/v1/executions/{execution_id}/cancel")  # It may be ending by itself.
 
     def _is_quiet(self, execution_id: str) -> bool:
         return self.get(execution_id)["status"] in {*TERMINAL, *WAITING, "queued", "delayed"}
@@ -309,7 +318,8 @@ class Bench:
         except RayActorError:
             return None
         return {
-            "actors": actors,
+            # Those that belong there may be restarting when a scenario begins.
+            "actors": actors - set(self.server.actors),
             "attempts under way": sum(lane["in_flight"] for lane in facts),
             "values in the context store": hub["values"],
             "half-written files": sorted(path.name for path in self.server.settings.state_dir.rglob(".new-*")),
@@ -319,7 +329,8 @@ class Bench:
         """L1, at the moment of each effect of this scenario."""
         if not effect.name.startswith(self.prefix) or not effect.key:
             return
-        now = [{"type": event.type, **event.body} for event in self.reader.events.read(effect.execution_id, 0, 100_000)]
+        log = self.until(lambda: self._log(effect.execution_id))
+        now = [{"type": event.type, **event.body} for event in log]
         wrong = l1_is_caused(effect, now)
         if wrong is not None:
             self.uncaused.append(wrong)

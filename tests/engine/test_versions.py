@@ -35,4 +35,4 @@ def test_a_later_version_is_refused_with_both_numbers() -> None:
         ErrorCode.UNSUPPORTED_VERSION,
         {"version": 9, "reads_up_to": 3},
     )
-    assert "The thing has version 9; this flowray reads up to 3" in caught.value.message
+    assert "The thing has version 9; this flowray reads 1 to 3" in caught.value.message

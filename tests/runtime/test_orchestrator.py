@@ -257,12 +257,12 @@ def test_what_ended_while_the_sweep_was_looking_is_not_taken_up(monkeypatch: pyt
     house.start(ONE)
     ended = town.row()
     claim = Claim("e1", 1, 0, recovery=False)
-    house.orchestrator._take_over([claim], None)
+    house.orchestrator._take_over([claim], is_new=False)
     house.settle()
     assert house.orchestrator.driver.owned() == []
     still_owned = msgspec.structs.replace(ended, status="running", owner_id="o1")
     monkeypatch.setattr(town.store, "execution_by_id", lambda execution_id: still_owned)
-    house.orchestrator._take_over([claim], None)
+    house.orchestrator._take_over([claim], is_new=False)
     house.settle()
     assert house.orchestrator.driver.owned() == []
 
@@ -273,7 +273,7 @@ def test_what_is_owned_by_somebody_else_by_now_is_left_alone() -> None:
     house = town.house("o1", script={"a": 1})
     insert(town.store, ONE, owner_id="o2", epoch=2)
     for epoch in (1, 2):
-        house.orchestrator._take_over([Claim("e1", epoch, 0, recovery=False)], None)
+        house.orchestrator._take_over([Claim("e1", epoch, 0, recovery=False)], is_new=False)
     house.settle()
     assert house.orchestrator.driver.owned() == []
     assert house.executor.tasks == []
@@ -287,7 +287,7 @@ def test_a_log_that_has_grown_since_the_claim_is_recovered_not_started() -> None
     house = town.house("o2", script={"a": 1})
     record = msgspec.structs.replace(town.row(), owner_id="o2", epoch=2)
     town.store._tables.put_execution(record)
-    house.orchestrator._take_over([Claim("e1", 2, 0, recovery=True)], None)
+    house.orchestrator._take_over([Claim("e1", 2, 0, recovery=True)], is_new=False)
     house.settle()
     assert (town.row().status, town.row().outputs) == ("completed", {"a": 1})
     assert [task.attempt for task in house.executor.tasks] == [2]
