@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+import pytest
 
 from flowray.engine import stimuli as st
+from flowray.errors import ErrorCode, FlowrayError
 from flowray.persistence.memory import MemoryStore
+from flowray.runtime import orchestrator
 from flowray.runtime.adopting import abandon_attempts, adopt_attempts, wanted
 from flowray.runtime.held_attempts import Adoption, Key
 from tests.engine.plans import PlanMaker
@@ -87,6 +90,45 @@ def test_r38_its_epoch_is_that_of_its_start_however_many_owners_follow() -> None
     assert [(asked.epoch, asked.attempts) for asked in holder.asked] == [
         (2, (("a", 1, 1), ("b", 1, 1))), (3, (("a", 1, 1), ("b", 1, 1))),
     ]  # fmt: skip
+
+
+def test_r38_attempts_are_asked_for_once_for_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sweep picks up what is being claimed at this moment: asking again would say that they report to nobody."""
+    town = Town()
+    town.house({"a": SILENT, "b": SILENT}).start(FAN)
+    expire_leases(town.clock)
+    holder = Holder("a", "b")
+    house = town.house({"a": SILENT, "b": SILENT}, holder)
+    take_over = house.orchestrator._take_over
+
+    def overtaken(claims: Any, *, is_new: bool) -> None:
+        if is_new:
+            house.orchestrator._pick_up_unstarted()
+            house.settle()
+        take_over(claims, is_new=is_new)
+
+    monkeypatch.setattr(house.orchestrator, "_take_over", overtaken)
+    house.sweep()
+    assert house.orchestrator.driver.owned() == ["e1"]
+    assert holder.asked == []
+
+
+def test_r38_what_goes_on_is_heard_whatever_fails_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when the database is away between the adoption and the next execution's inbox."""
+    town = Town()
+    town.house({"a": SILENT, "b": SILENT}).start(FAN)
+    expire_leases(town.clock)
+    holder = Holder("a")
+    house = town.house({"b": SILENT}, holder)
+
+    def away(*_: Any) -> Any:
+        raise FlowrayError(ErrorCode.DATABASE_UNAVAILABLE, "away", retryable=True)
+
+    house.orchestrator._limited = object()  # type: ignore[assignment]
+    monkeypatch.setattr(orchestrator, "limited_attempts", away)
+    house.sweep()
+    assert house.orchestrator.driver.owned() == ["e1"]
+    assert holder.delivered == [("e1",)]
 
 
 def test_r33_the_text_of_an_adopted_attempt_comes_again() -> None:

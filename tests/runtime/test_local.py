@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -265,6 +266,7 @@ class EndlessChat:
 
     def __init__(self) -> None:
         self.closed = 0
+        self.ends = threading.Semaphore(0)
 
     async def stream(self, request: ChatRequest) -> AsyncIterator[ChatChunk]:
         try:
@@ -272,6 +274,7 @@ class EndlessChat:
             await asyncio.Event().wait()
         finally:
             self.closed += 1
+            self.ends.release()
 
 
 async def test_cancelling_in_the_middle_closes_the_stream_and_stays_cancelled() -> None:
@@ -362,9 +365,9 @@ async def test_a_lease_that_ran_out_in_sleep_is_no_end(monkeypatch: pytest.Monke
         await desk.cancel(execution_id)
         await desk.events(execution_id)
         assert desk.row(execution_id).status == "cancelled"
-        async with asyncio.timeout(TIMEOUT_S):
-            while chat.closed < 2:  # The event of the end does not wait for the call to be closed.
-                await asyncio.sleep(0.01)
+        for _ in range(2):  # The event of the end does not wait for the call to be closed.
+            assert await asyncio.to_thread(chat.ends.acquire, timeout=TIMEOUT_S)
+    assert chat.closed == 2
 
 
 async def test_facts_and_unknown_payloads() -> None:
