@@ -86,5 +86,7 @@ def _prune(index: PlanIndex, state: ExecutionState, scope: ScopeState, node_id: 
     if node_id in index.kept:
         return
     if isinstance(node.output, StoredValue):
-        state.dropped.extend(payload_ids(node.output))
+        # Of a parallel that ends with its first result, that is also what its body's node is read by from outside (R6).
+        kept = {name for value in scope.exports.values() for name in payload_ids(value)}
+        state.dropped.extend(name for name in payload_ids(node.output) if name not in kept)
     forget(state, node)

@@ -207,6 +207,7 @@ class Orchestrator:
         with self._lock:
             repeated = execution_id in self._begun
             self._begun[execution_id] = None
+            self._taken.setdefault(execution_id, 1)
             if len(self._begun) > BEGUN_KEPT:
                 self._begun.popitem(last=False)
         return repeated
@@ -417,8 +418,7 @@ class Orchestrator:
         record = self._reader.execution_by_id(claim.execution_id)
         if record is None or (record.owner_id, record.epoch) != (self.identity.id, claim.epoch):
             return None
-        index = self._index(record.plan_hash)
-        state = load_state(self._reader, record, index)
+        state = load_state(self._reader, record, index := self._index(record.plan_hash))
         if state.ended:
             return None  # It ended while the sweep was looking.
         live = LiveExecution(_without_selection(record), index, state, claim.epoch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -133,9 +134,11 @@ class Lanes:
         for adoption in adoptions:
             mine = [kept for kept in self.ended.values() if kept.task.execution_id == adoption.execution_id]
             mine += [kept for (_, key), kept in self.attempts.items() if key[0] == adoption.execution_id]
+            held = Counter((kept.task.instance, kept.task.attempt, kept.task.epoch) for kept in mine)
             for attempt in mine:
                 task = attempt.task
-                wanted = not silent and (task.instance, task.attempt, task.epoch) in adoption.attempts
+                certain = held[task.instance, task.attempt, task.epoch] == 1
+                wanted = not silent and certain and (task.instance, task.attempt, task.epoch) in adoption.attempts
                 if wanted and attempt.place >= 0 and not attempt.stopped and (not attempt.over or attempt.said):
                     self._hand_over(attempt, owner, adoption)
                     found.append(_key(task))

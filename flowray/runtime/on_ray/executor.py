@@ -6,8 +6,8 @@ import itertools
 import logging
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -170,12 +170,16 @@ class RayExecutor:
         deadline = time.monotonic() + ADOPT_WAIT_S
         for _ in lanes:
             answered.acquire(timeout=max(deadline - time.monotonic(), 0))
+        found = {lane: [_as_key(key) for key in answers.get(lane) or ()] for lane in lanes}
+        times = Counter(key for keys in found.values() for key in keys)
+        # Held twice: one of them ran ahead of a commit that never came, and nothing tells which. Both are given up.
+        certain = {key for key, count in times.items() if count == 1}
         adopted: list[Key] = []
-        for lane in lanes:
-            if lane not in answers:
-                orphans = [msgspec.structs.replace(adoption, attempts=()) for adoption in adoptions]
-                lane.adopt.remote(self._owner_id, orphans)
-            keys = [key for key in map(_as_key, answers.get(lane) or ()) if key not in adopted]
+        for lane, keys in found.items():
+            if lane not in answers or not certain.issuperset(keys):
+                wanted = certain if lane in answers else ()
+                lane.adopt.remote(self._owner_id, [_only(adoption, wanted) for adoption in adoptions])
+            keys = [key for key in keys if key in certain]
             self._in_lane.update(dict.fromkeys(keys, lane))
             adopted.extend(keys)
             if keys:
@@ -363,6 +367,16 @@ def _lacking(resources: PlanResources) -> str | None:
 def _as_key(key: Sequence[Any]) -> Key:
     execution_id, instance, attempt = key
     return execution_id, instance, attempt
+
+
+def _only(adoption: Adoption, certain: Collection[Key]) -> Adoption:
+    """The same, wanting no attempt but these."""
+    kept = [
+        (instance, attempt, epoch)
+        for instance, attempt, epoch in adoption.attempts
+        if (adoption.execution_id, instance, attempt) in certain
+    ]
+    return msgspec.structs.replace(adoption, attempts=tuple(kept))
 
 
 def _call_name(tasks: Sequence[NodeTask]) -> str:
