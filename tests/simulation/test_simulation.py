@@ -37,6 +37,16 @@ def test_fresh_seeds_break_no_law(capsys: pytest.CaptureFixture[str]) -> None:
     assert compared > played / 2, "most executions are held against the reference"
 
 
+@pytest.mark.parametrize(
+    "seed",
+    [90046402, 90041622, 90027759, 180001016, 180004093, 180009374],
+    ids=["claim overtaken", "adopted unheard", "left behind", "adopted twice", "claim repeated", "pruned first result"],
+)
+def test_seeds_that_found_something_stay_clean(seed: int) -> None:
+    """Each broke a law once."""
+    assert simulate(seed).violations == []
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_the_same_seed_gives_the_same_log(seed: int) -> None:
     first, second = simulate(seed), simulate(seed)
