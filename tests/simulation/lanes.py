@@ -46,6 +46,7 @@ class Lanes:
         self.attempts: dict[tuple[str, Key], Attempt] = {}
         self.ended: dict[Key, Attempt] = {}
         self.adopted = 0
+        self._lost_unheard: list[Attempt] = []
         self.payloads = Payloads()
         world.ledger.whole = self.payloads.whole
         self.pruned: set[str] = set()
@@ -156,7 +157,14 @@ class Lanes:
         attempt.task = msgspec.structs.replace(attempt.task, incarnation=adoption.incarnation)
 
     def deliver(self, owner: Process, execution_ids: Sequence[str]) -> None:
-        """The new owner hears again what its adopted attempts have said."""
+        """The new owner hears again what its adopted attempts have said, and of those whose lane has died meanwhile."""
+        unheard, self._lost_unheard = self._lost_unheard, []
+        for attempt in unheard:
+            if attempt.owner is owner and attempt.task.execution_id in execution_ids:
+                attempt.muted = False
+                self._deliver(attempt, self._lost(attempt, "its lane died"), 50)
+            else:
+                self._lost_unheard.append(attempt)
         for attempt in [*self.ended.values(), *self.attempts.values()]:
             if attempt.muted and attempt.owner is owner and attempt.task.execution_id in execution_ids:
                 attempt.muted = False
@@ -165,12 +173,15 @@ class Lanes:
 
     def crash(self, place: int) -> None:
         """A lane's process dies; owners hear of it, some of them after a late answer."""
+        self._lost_unheard += [kept for kept in self.ended.values() if kept.place == place and kept.muted]
         self.ended = {key: kept for key, kept in self.ended.items() if kept.place != place}
         for name, attempt in list(self.attempts.items()):
             if attempt.place == place and not attempt.over:
                 attempt.over = True
                 del self.attempts[name]
-                if not attempt.stopped:
+                if attempt.muted:
+                    self._lost_unheard.append(attempt)
+                elif not attempt.stopped:
                     self._deliver(attempt, self._lost(attempt, "its lane died"), 50)
 
     def stop(self, owner: Process, key: Key) -> None:

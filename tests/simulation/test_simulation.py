@@ -39,9 +39,12 @@ def test_fresh_seeds_break_no_law(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(
     "seed",
-    [90046402, 90041622, 90027759, 180001016, 180004093, 180009374],
-    ids=["claim overtaken", "adopted unheard", "left behind", "adopted twice", "claim repeated", "pruned first result"],
-)
+    [90046402, 90041622, 90027759, 180001016, 180004093, 180009374, 616268269953],
+    ids=[
+        "claim overtaken", "adopted unheard", "left behind", "adopted twice", "claim repeated", "pruned first result",
+        "lane lost unheard",
+    ],
+)  # fmt: skip
 def test_seeds_that_found_something_stay_clean(seed: int) -> None:
     """Each broke a law once."""
     assert simulate(seed).violations == []

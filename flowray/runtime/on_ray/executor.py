@@ -84,6 +84,8 @@ class RayExecutor:
         self._listening: set[ActorHandle[Any]] = set()
         self._tasks: dict[Key, ObjectRef[Report]] = {}
         self._in_lane: dict[Key, ActorHandle[Any]] = {}
+        # Adopted for executions that are not driven yet; with the reason, if they were lost before they could report.
+        self._unheard: dict[Key, str | None] = {}
         self._unread: dict[ActorHandle[Any], deque[str]] = {}
         self._absent: dict[ActorHandle[Any], dict[Key, NodeTask]] = {}
         self._lock = threading.Lock()
@@ -180,6 +182,8 @@ class RayExecutor:
                 wanted = certain if lane in answers else ()
                 lane.adopt.remote(self._owner_id, [_only(adoption, wanted) for adoption in adoptions])
             keys = [key for key in keys if key in certain]
+            with self._lock:
+                self._unheard.update(dict.fromkeys(keys))
             self._in_lane.update(dict.fromkeys(keys, lane))
             adopted.extend(keys)
             if keys:
@@ -189,7 +193,12 @@ class RayExecutor:
         return adopted
 
     def deliver(self, execution_ids: Sequence[str]) -> None:
-        """Every lane: each knows what it holds."""
+        """Every lane: each knows what it holds. What was lost meanwhile is told now, when somebody hears it."""
+        with self._lock:
+            heard = [key for key in self._unheard if key[0] in execution_ids]
+            lost = [(key, reason) for key in heard if (reason := self._unheard.pop(key)) is not None]
+        for key, reason in lost:
+            self._lost([key], reason)
         for lane in self._lanes():
             lane.deliver.remote(self._owner_id, list(execution_ids))
 
@@ -346,10 +355,14 @@ class RayExecutor:
 
     def _lost(self, keys: Sequence[Key], reason: str) -> None:
         now = self._now_ms()
+        with self._lock:
+            unheard = self._unheard.keys() & set(keys)
+            self._unheard.update(dict.fromkeys(unheard, reason))
         self._driver.post_many(
             [
-                (execution_id, st.AttemptLost(ts=now, instance=instance, attempt=attempt, reason=reason))
-                for execution_id, instance, attempt in keys
+                (key[0], st.AttemptLost(ts=now, instance=key[1], attempt=key[2], reason=reason))
+                for key in keys
+                if key not in unheard
             ]
         )
 

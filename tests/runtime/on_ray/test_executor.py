@@ -205,6 +205,35 @@ def test_r38_all_lanes_are_asked_and_a_silent_one_costs_two_seconds(monkeypatch:
     assert desk.lanes[0].stopped == [("e1", "a", 1, "o1")]
 
 
+def test_r38_what_is_lost_before_it_is_heard_is_told_when_somebody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A driver drops what it is told of executions that it does not drive yet: the lane may die before it does."""
+    desk = Desk(monkeypatch)
+    desk.executor._collector = cast(Any, Answering({"lane-0": [["e1", "a", 1], ["e2", "a", 1]]}))
+    adoptions = [Adoption("e1", 2, 9, (("a", 1, 1),)), Adoption("e2", 2, 9, (("a", 1, 1),))]
+    assert desk.executor.adopt(adoptions) == [("e1", "a", 1), ("e2", "a", 1)]
+    desk.executor._lane_failed(cast(Any, desk.lanes[0]), "it died", None)
+    assert desk.lost() == []
+    desk.executor.deliver(["e1"])
+    desk.executor.deliver(["e1"])
+    assert [(execution_id, type(said)) for execution_id, said in desk.driver.posted] == [("e1", st.AttemptLost)]
+    desk.executor.deliver(["e2"])
+    assert [execution_id for execution_id, _ in desk.driver.posted] == ["e1", "e2"]
+
+
+def test_r38_what_two_lanes_hold_is_adopted_from_neither(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of them ran ahead of a commit that never came, and nothing tells which."""
+    desk = Desk(monkeypatch, lanes=2)
+    held: dict[str, list[list[Any]] | Exception] = {
+        "lane-0": [["e1", "a", 1], ["e1", "b", 1]],
+        "lane-1": [["e1", "a", 1]],
+    }
+    desk.executor._collector = cast(Any, Answering(held))
+    adoption = Adoption("e1", 2, 9, (("a", 1, 1), ("b", 1, 1)))
+    assert desk.executor.adopt([adoption]) == [("e1", "b", 1)]
+    certain = Adoption("e1", 2, 9, (("b", 1, 1),))
+    assert [lane.asked for lane in desk.lanes] == [[adoption, certain], [adoption, certain]]
+
+
 def test_r39_a_suspect_runs_as_a_task(monkeypatch: pytest.MonkeyPatch) -> None:
     submitted: list[tuple[str, int]] = []
 
