@@ -43,8 +43,7 @@ from flowray.runtime.snapshots import load_state
 logger = logging.getLogger(__name__)
 
 PLANS_KEPT = 256
-BEGUN_KEPT = 20_000
-"""How many starts are remembered: many more than there are while a caller may still repeat one."""
+TAKEN_KEPT = 20_000  # executions: many more than there are while a caller may still repeat a start
 
 SWEEP_S = 2.0
 SUSPECTS_S = 0.05
@@ -124,8 +123,7 @@ class Orchestrator:
         )  # fmt: skip
         self._children = ChildQueue(self.child_starter, self.wake_owners)
         self._plans: OrderedDict[str, PlanIndex] = OrderedDict()
-        self._begun: OrderedDict[str, None] = OrderedDict()
-        self._taken: OrderedDict[str, int] = OrderedDict()  # the last epoch under which each was taken over
+        self._taken: OrderedDict[str, int] = OrderedDict()  # the last epoch under which each was taken up
         self._claiming: set[str] = set()
         self._lock = threading.Lock()
         self._sweep_s = sweep_s
@@ -205,12 +203,16 @@ class Orchestrator:
     def _was_begun(self, execution_id: str) -> bool:
         """A start may be asked for again when its answer is late: the execution may even have ended by then (L2)."""
         with self._lock:
-            repeated = execution_id in self._begun
-            self._begun[execution_id] = None
-            self._taken.setdefault(execution_id, 1)
-            if len(self._begun) > BEGUN_KEPT:
-                self._begun.popitem(last=False)
-        return repeated
+            if execution_id in self._taken:
+                return True
+            self._note_taken(execution_id, 1)
+        return False
+
+    def _note_taken(self, execution_id: str, epoch: int) -> None:
+        """Under the lock: this process drives it, or has driven it, under ``epoch``."""
+        self._taken[execution_id] = epoch
+        if len(self._taken) > TAKEN_KEPT:
+            self._taken.popitem(last=False)
 
     def wake(self, execution_ids: Sequence[str]) -> None:
         """Look into the inboxes of these executions, or claim them if nobody owns them."""
@@ -318,9 +320,8 @@ class Orchestrator:
             return 0
         if result.claims:
             reached(CrashPoint.CLAIMED)
-        if suspects and result.claims:
-            self._suspect = result.claims[0].execution_id
-            self._hurries = True
+            if suspects:
+                self._suspect, self._hurries = result.claims[0].execution_id, True
         self._take_over(result.claims, is_new=True)
         return len(result.claims)
 
@@ -339,25 +340,24 @@ class Orchestrator:
     def _take_over(self, claims: Sequence[Claim], *, is_new: bool) -> None:
         """Fold the logs of all, then go on with them. What cannot be folded stays, for the next sweep.
 
-        Attempts are asked for only by who claimed, once for an epoch: asking says whom they report to. The sweep may
-        find what is being claimed here at this moment, before or after.
+        Only who claimed asks for attempts, once for an epoch: asking says whom they report to, and the sweep may find
+        what is being claimed here at this moment.
         """
         with self._lock:
             if is_new:
                 claims = [claim for claim in claims if self._taken.get(claim.execution_id, 0) < claim.epoch]
-                self._claiming.update(claim.execution_id for claim in claims)
+                self._claiming |= {claim.execution_id for claim in claims}
             else:
                 claims = [claim for claim in claims if claim.execution_id not in self._claiming]
-            self._taken.update((claim.execution_id, claim.epoch) for claim in claims)
-            while len(self._taken) > BEGUN_KEPT:
-                self._taken.popitem(last=False)
+            for claim in claims:
+                self._note_taken(claim.execution_id, claim.epoch)
         try:
             found = [known for claim in claims if (known := self._try_to_fold(claim)) is not None]
             self._drive(found, self._holder if is_new else None)
         finally:
             if is_new:
                 with self._lock:
-                    self._claiming.difference_update(claim.execution_id for claim in claims)
+                    self._claiming -= {claim.execution_id for claim in claims}
 
     def _try_to_fold(self, claim: Claim) -> Taken | None:
         """One broken execution must not stop the others; it ends as crashed once it has failed too often (R28)."""
