@@ -16,8 +16,9 @@ from httpx_sse import EventSource, SSEError
 from flowray import wire
 from flowray.client import calls
 from flowray.client.bulk import AsyncBulk
+from flowray.client.call import Call
 from flowray.client.callbacks import AsyncCallbacks
-from flowray.client.calls import Call, Definition
+from flowray.client.calls import Definition
 from flowray.client.event_cursor import EventCursor
 from flowray.client.limits import AsyncLimits
 from flowray.client.queues import AsyncQueues

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from flowray import wire
-from flowray.client.calls import JSON, Call
-from flowray.client.namespace import AsyncSender, Sender, given, path, reading
+from flowray.client.call import JSON, AsyncSender, Call, Sender, given, path, reading
 
 
 def _list(status: str | None, execution_id: str | None, limit: int, cursor: str | None) -> Call[wire.CallbackPage]:

@@ -5,18 +5,15 @@ Shared by the synchronous and the asynchronous client, so that each call is desc
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Generic, TypeAlias, TypeVar
-from urllib.parse import quote
+from typing import Any, TypeAlias, TypeVar
 
 import httpx
 from pydantic import BaseModel
 
 from flowray import wire
+from flowray.client.call import JSON, Call, given, json_body, nothing, reading, segment
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
@@ -24,23 +21,8 @@ M = TypeVar("M", bound=BaseModel)
 Definition: TypeAlias = Mapping[str, Any] | str | bytes
 """A definition as an object, or as JSON or YAML text."""
 
-JSON = {"Content-Type": "application/json"}
-
 NO_DATA: Any = object()
 """An answer that is not given; null is one."""
-
-
-@dataclass(frozen=True)
-class Call(Generic[T]):
-    """One request. ``repeatable``: sending it twice is the same as once, so a lost answer may be asked for again."""
-
-    method: str
-    path: str
-    read: Callable[[httpx.Response], T]
-    params: Mapping[str, Any] = field(default_factory=dict)
-    content: bytes | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    repeatable: bool = True
 
 
 # -- workflows ----------------------------------------------------------------------------------------------------
@@ -48,54 +30,54 @@ class Call(Generic[T]):
 
 def create_workflow(definition: Definition, strict: bool) -> Call[wire.Workflow]:
     """Not repeatable: the id is the server's, so a second one would be saved."""
-    return _definition_call("POST", "/v1/workflows", definition, strict, _as(wire.Workflow), repeatable=False)
+    return _definition_call("POST", "/v1/workflows", definition, strict, reading(wire.Workflow), repeatable=False)
 
 
 def update_workflow(workflow_id: str, definition: Definition, strict: bool) -> Call[wire.Workflow]:
     """PUT of the definition."""
-    return _definition_call("PUT", f"/v1/workflows/{_part(workflow_id)}", definition, strict, _as(wire.Workflow))
+    return _definition_call("PUT", f"/v1/workflows/{segment(workflow_id)}", definition, strict, reading(wire.Workflow))
 
 
 def validate_workflow(definition: Definition, strict: bool) -> Call[wire.Validation]:
     """POST to …/validate."""
-    return _definition_call("POST", "/v1/workflows/validate", definition, strict, _as(wire.Validation))
+    return _definition_call("POST", "/v1/workflows/validate", definition, strict, reading(wire.Validation))
 
 
 def list_workflows(limit: int, cursor: str | None) -> Call[wire.WorkflowPage]:
     """One page."""
-    return Call("GET", "/v1/workflows", _as(wire.WorkflowPage), _given(limit=limit, cursor=cursor))
+    return Call("GET", "/v1/workflows", reading(wire.WorkflowPage), given(limit=limit, cursor=cursor))
 
 
 def get_workflow(workflow_id: str) -> Call[wire.Workflow]:
     """The present version."""
-    return Call("GET", f"/v1/workflows/{_part(workflow_id)}", _as(wire.Workflow))
+    return Call("GET", f"/v1/workflows/{segment(workflow_id)}", reading(wire.Workflow))
 
 
 def delete_workflow(workflow_id: str) -> Call[None]:
     """DELETE."""
-    return Call("DELETE", f"/v1/workflows/{_part(workflow_id)}", _nothing)
+    return Call("DELETE", f"/v1/workflows/{segment(workflow_id)}", nothing)
 
 
 def workflow_plan(workflow_id: str) -> Call[wire.PlanView]:
     """The compiled plan."""
-    return Call("GET", f"/v1/workflows/{_part(workflow_id)}/plan", _as(wire.PlanView))
+    return Call("GET", f"/v1/workflows/{segment(workflow_id)}/plan", reading(wire.PlanView))
 
 
 def workflow_memory(workflow_id: str, limit: int, cursor: str | None, prefix: str) -> Call[wire.MemoryPage]:
     """One page of what the executions of a workflow share."""
-    params = _given(limit=limit, cursor=cursor, prefix=prefix or None)
-    return Call("GET", f"/v1/workflows/{_part(workflow_id)}/memory", _as(wire.MemoryPage), params)
+    params = given(limit=limit, cursor=cursor, prefix=prefix or None)
+    return Call("GET", f"/v1/workflows/{segment(workflow_id)}/memory", reading(wire.MemoryPage), params)
 
 
 def workflow_memory_entry(workflow_id: str, key: str) -> Call[wire.MemoryEntry]:
     """One entry."""
-    return Call("GET", f"/v1/workflows/{_part(workflow_id)}/memory/{_part(key)}", _as(wire.MemoryEntry))
+    return Call("GET", f"/v1/workflows/{segment(workflow_id)}/memory/{segment(key)}", reading(wire.MemoryEntry))
 
 
 def clear_workflow_memory(workflow_id: str, key: str | None) -> Call[None]:
     """DELETE of an entry, or of all."""
-    path = f"/v1/workflows/{_part(workflow_id)}/memory"
-    return Call("DELETE", path if key is None else f"{path}/{_part(key)}", _nothing)
+    path = f"/v1/workflows/{segment(workflow_id)}/memory"
+    return Call("DELETE", path if key is None else f"{path}/{segment(key)}", nothing)
 
 
 # -- executions ---------------------------------------------------------------------------------------------------
@@ -117,112 +99,114 @@ def start(
     if workflow_id is not None and definition is not None:
         body["workflow_id"] = workflow_id  # the server's answer says what is wrong with that
     elif workflow_id is not None:
-        path = f"/v1/workflows/{_part(workflow_id)}/execute"
+        path = f"/v1/workflows/{segment(workflow_id)}/execute"
     return Call(
-        "POST", path, _as(wire.ExecutionStarted), _strict(strict), _json(body), _keyed(idempotency_key, options)
+        "POST", path, reading(wire.ExecutionStarted), _strict(strict), json_body(body), _keyed(idempotency_key, options)
     )  # fmt: skip
 
 
 def get_execution(execution_id: str) -> Call[wire.Execution]:
     """The whole execution."""
-    return Call("GET", _execution(execution_id), _as(wire.Execution))
+    return Call("GET", _execution(execution_id), reading(wire.Execution))
 
 
 def list_executions(limit: int, cursor: str | None, filters: Mapping[str, Any]) -> Call[wire.ExecutionPage]:
     """One page; ``filters``: status, workflow_id, batch_id, parent_id, created_after."""
-    return Call("GET", "/v1/executions", _as(wire.ExecutionPage), _given(limit=limit, cursor=cursor, **filters))
+    return Call("GET", "/v1/executions", reading(wire.ExecutionPage), given(limit=limit, cursor=cursor, **filters))
 
 
 def pause_execution(execution_id: str, reason: str | None) -> Call[wire.Execution]:
     """Repeatable: what is paused stays so."""
     body = {} if reason is None else {"reason": reason}
-    return Call("POST", f"{_execution(execution_id)}/pause", _as(wire.Execution), {}, _json(body), JSON)
+    return Call("POST", f"{_execution(execution_id)}/pause", reading(wire.Execution), {}, json_body(body), JSON)
 
 
 def resume_execution(
     execution_id: str, data: Any, waitpoint_id: str | None, context_updates: Mapping[str, Any] | None
 ) -> Call[wire.Execution]:
     """Repeatable only for a named waitpoint: without a name a repeat could answer the one that comes next."""
-    body: dict[str, Any] = _given(waitpoint_id=waitpoint_id, context_updates=context_updates)
+    body: dict[str, Any] = given(waitpoint_id=waitpoint_id, context_updates=context_updates)
     if data is not NO_DATA:
         body["data"] = data
     path = f"{_execution(execution_id)}/resume"
-    return Call("POST", path, _as(wire.Execution), {}, _json(body), JSON, repeatable=waitpoint_id is not None)
+    return Call("POST", path, reading(wire.Execution), {}, json_body(body), JSON, repeatable=waitpoint_id is not None)
 
 
 def cancel_execution(execution_id: str, reason: str | None) -> Call[wire.Execution]:
     """Repeatable: the server keeps one request."""
     body = {} if reason is None else {"reason": reason}
-    return Call("POST", f"{_execution(execution_id)}/cancel", _as(wire.Execution), {}, _json(body), JSON)
+    return Call("POST", f"{_execution(execution_id)}/cancel", reading(wire.Execution), {}, json_body(body), JSON)
 
 
 def redrive_execution(execution_id: str) -> Call[wire.Execution]:
     """Repeatable: what goes on goes on."""
-    return Call("POST", f"{_execution(execution_id)}/redrive", _as(wire.Execution), {}, _json({}), JSON)
+    return Call("POST", f"{_execution(execution_id)}/redrive", reading(wire.Execution), {}, json_body({}), JSON)
 
 
 def change_metadata(
     execution_id: str, operations: Iterable[Mapping[str, Any]], idempotency_key: str | None
 ) -> Call[wire.Metadata]:
     """Repeatable, because always sent with an idempotency key."""
-    body = _json({"operations": [dict(operation) for operation in operations]})
+    body = json_body({"operations": [dict(operation) for operation in operations]})
     headers = _keyed(idempotency_key, None)
-    return Call("PATCH", f"{_execution(execution_id)}/metadata", _as(wire.Metadata), {}, body, headers)
+    return Call("PATCH", f"{_execution(execution_id)}/metadata", reading(wire.Metadata), {}, body, headers)
 
 
 def rerun(execution_id: str, fields: Mapping[str, Any], idempotency_key: str | None) -> Call[wire.ExecutionStarted]:
     """``fields`` are those of RerunRequest, None for what is left out. Repeatable as a start is."""
-    body = _given(**fields)
+    body = given(**fields)
     if isinstance(body.get("definition"), bytes):
         body["definition"] = body["definition"].decode()
     headers = _keyed(idempotency_key, body.get("options"))
-    return Call("POST", f"{_execution(execution_id)}/rerun", _as(wire.ExecutionStarted), {}, _json(body), headers)
+    return Call(
+        "POST", f"{_execution(execution_id)}/rerun", reading(wire.ExecutionStarted), {}, json_body(body), headers
+    )
 
 
 def delete_execution(execution_id: str) -> Call[None]:
     """DELETE. Repeatable, though a repeat after a lost answer finds nothing."""
-    return Call("DELETE", _execution(execution_id), _nothing)
+    return Call("DELETE", _execution(execution_id), nothing)
 
 
 def execution_storage(execution_id: str) -> Call[wire.Storage]:
     """What it takes."""
-    return Call("GET", f"{_execution(execution_id)}/storage", _as(wire.Storage))
+    return Call("GET", f"{_execution(execution_id)}/storage", reading(wire.Storage))
 
 
 def execution_plan(execution_id: str) -> Call[wire.PlanView]:
     """The plan that it runs."""
-    return Call("GET", f"{_execution(execution_id)}/plan", _as(wire.PlanView))
+    return Call("GET", f"{_execution(execution_id)}/plan", reading(wire.PlanView))
 
 
 def public_token(execution_id: str) -> Call[wire.PublicToken]:
     """A new public token."""
-    return Call("GET", f"{_execution(execution_id)}/public-token", _as(wire.PublicToken))
+    return Call("GET", f"{_execution(execution_id)}/public-token", reading(wire.PublicToken))
 
 
 def snapshot(execution_id: str) -> Call[wire.Snapshot]:
     """The whole state."""
-    return Call("GET", f"{_execution(execution_id)}/snapshot", _as(wire.Snapshot))
+    return Call("GET", f"{_execution(execution_id)}/snapshot", reading(wire.Snapshot))
 
 
 def list_attempts(
     execution_id: str, limit: int, cursor: str | None, node_id: str | None, status: str | None
 ) -> Call[wire.NodeAttemptPage]:
     """One page of node logs."""
-    params = _given(limit=limit, cursor=cursor, node_id=node_id, status=status)
-    return Call("GET", f"{_execution(execution_id)}/nodes", _as(wire.NodeAttemptPage), params)
+    params = given(limit=limit, cursor=cursor, node_id=node_id, status=status)
+    return Call("GET", f"{_execution(execution_id)}/nodes", reading(wire.NodeAttemptPage), params)
 
 
 def node_output(execution_id: str, instance: str, attempt: int | None) -> Call[Any]:
     """The whole output of a node instance."""
-    path = f"{_execution(execution_id)}/nodes/{_part(instance)}/output"
-    return Call("GET", path, httpx.Response.json, _given(attempt=attempt))
+    path = f"{_execution(execution_id)}/nodes/{segment(instance)}/output"
+    return Call("GET", path, httpx.Response.json, given(attempt=attempt))
 
 
 def list_events(execution_id: str, after: int, limit: int) -> Call[wire.EventPage]:
     """One page of events."""
     path = f"{_execution(execution_id)}/events"
     return Call(
-        "GET", path, _as(wire.EventPage), {"after": after, "limit": limit}, None, {"Accept": "application/json"}
+        "GET", path, reading(wire.EventPage), {"after": after, "limit": limit}, None, {"Accept": "application/json"}
     )
 
 
@@ -231,8 +215,8 @@ def event_stream(execution_id: str, after: int, types: Iterable[str]) -> Call[No
     headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
     if after > 0:
         headers["Last-Event-ID"] = str(after)
-    params = _given(types=",".join(types) or None)
-    return Call("GET", f"{_execution(execution_id)}/events", _nothing, params, None, headers)
+    params = given(types=",".join(types) or None)
+    return Call("GET", f"{_execution(execution_id)}/events", nothing, params, None, headers)
 
 
 # -- waitpoints ---------------------------------------------------------------------------------------------------
@@ -240,24 +224,24 @@ def event_stream(execution_id: str, after: int, types: Iterable[str]) -> Call[No
 
 def list_waitpoints(limit: int, cursor: str | None, filters: Mapping[str, Any]) -> Call[wire.WaitpointPage]:
     """One page; ``filters``: status, execution_id."""
-    return Call("GET", "/v1/waitpoints", _as(wire.WaitpointPage), _given(limit=limit, cursor=cursor, **filters))
+    return Call("GET", "/v1/waitpoints", reading(wire.WaitpointPage), given(limit=limit, cursor=cursor, **filters))
 
 
 def get_waitpoint(token: str) -> Call[wire.Waitpoint]:
     """What a token answers."""
-    return Call("GET", f"/v1/waitpoints/{_part(token)}", _as(wire.Waitpoint))
+    return Call("GET", f"/v1/waitpoints/{segment(token)}", reading(wire.Waitpoint))
 
 
 def complete_waitpoint(token: str, data: Any, by: str | None = None) -> Call[wire.Completion]:
     """Repeatable: the first answer counts, and a repeat gets it back."""
-    path = f"/v1/waitpoints/{_part(token)}/complete"
-    return Call("POST", path, _as(wire.Completion), {}, _json({"data": data, **_given(by=by)}), JSON)
+    path = f"/v1/waitpoints/{segment(token)}/complete"
+    return Call("POST", path, reading(wire.Completion), {}, json_body({"data": data, **given(by=by)}), JSON)
 
 
 def create_waitpoint(fields: Mapping[str, Any], idempotency_key: str | None) -> Call[wire.CreatedWaitpoint]:
     """``fields`` are those of CreateWaitpointRequest. Repeatable as a start is."""
     headers = _keyed(idempotency_key, None)
-    return Call("POST", "/v1/waitpoints", _as(wire.CreatedWaitpoint), {}, _json(_given(**fields)), headers)
+    return Call("POST", "/v1/waitpoints", reading(wire.CreatedWaitpoint), {}, json_body(given(**fields)), headers)
 
 
 # -- batches and the rest -----------------------------------------------------------------------------------------
@@ -271,28 +255,28 @@ def start_batch(
 ) -> Call[wire.BatchStarted]:
     """Repeatable as a start is."""
     body = {"inputs": [dict(row) for row in inputs], "options": dict(options or {})}
-    path = f"/v1/workflows/{_part(workflow_id)}/batches"
-    return Call("POST", path, _as(wire.BatchStarted), {}, _json(body), _keyed(idempotency_key, options))
+    path = f"/v1/workflows/{segment(workflow_id)}/batches"
+    return Call("POST", path, reading(wire.BatchStarted), {}, json_body(body), _keyed(idempotency_key, options))
 
 
 def get_batch(batch_id: str) -> Call[wire.Batch]:
     """Counts by status."""
-    return Call("GET", f"/v1/batches/{_part(batch_id)}", _as(wire.Batch))
+    return Call("GET", f"/v1/batches/{segment(batch_id)}", reading(wire.Batch))
 
 
 def batch_results(batch_id: str) -> Call[list[wire.BatchResult]]:
     """All results, in the order of the rows."""
-    return Call("GET", f"/v1/batches/{_part(batch_id)}/results", _results)
+    return Call("GET", f"/v1/batches/{segment(batch_id)}/results", _results)
 
 
 def node_types() -> Call[wire.NodeTypeList]:
     """All node types."""
-    return Call("GET", "/v1/node-types", _as(wire.NodeTypeList))
+    return Call("GET", "/v1/node-types", reading(wire.NodeTypeList))
 
 
 def info() -> Call[wire.Info]:
     """What is running there."""
-    return Call("GET", "/v1/info", _as(wire.Info))
+    return Call("GET", "/v1/info", reading(wire.Info))
 
 
 # -- parts --------------------------------------------------------------------------------------------------------
@@ -311,18 +295,7 @@ def _definition_call(
         # JSON is YAML: whichever it is, the server reads it.
         kind = "application/json" if text.lstrip()[:1] in (b"{", b"[") else "application/yaml"
         return Call(method, path, read, _strict(strict), text, {"Content-Type": kind}, repeatable)
-    return Call(method, path, read, _strict(strict), _json(definition), JSON, repeatable)
-
-
-def _as(model: type[M]) -> Callable[[httpx.Response], M]:
-    def read(response: httpx.Response) -> M:
-        return model.model_validate_json(response.content)
-
-    return read
-
-
-def _nothing(_response: httpx.Response) -> None:
-    return None
+    return Call(method, path, read, _strict(strict), json_body(definition), JSON, repeatable)
 
 
 def _results(response: httpx.Response) -> list[wire.BatchResult]:
@@ -336,28 +309,8 @@ def _keyed(idempotency_key: str | None, options: Mapping[str, Any] | None) -> di
 
 
 def _execution(execution_id: str) -> str:
-    return f"/v1/executions/{_part(execution_id)}"
-
-
-def _part(text: str) -> str:
-    """One segment of a path; an instance id is percent-encoded itself and is encoded once more."""
-    return quote(text, safe="")
-
-
-def _json(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_time_text).encode()
-
-
-def _time_text(value: Any) -> str:
-    """A moment, such as the option ``deadline``, as ISO 8601. Raises TypeError for what is no JSON either."""
-    if isinstance(value, datetime):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} is not JSON")
+    return f"/v1/executions/{segment(execution_id)}"
 
 
 def _strict(strict: bool) -> dict[str, Any]:
     return {"strict": "true"} if strict else {}
-
-
-def _given(**values: Any) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}

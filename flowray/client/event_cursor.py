@@ -10,6 +10,7 @@ from httpx_sse import ServerSentEvent
 
 from flowray import wire
 from flowray.client import calls
+from flowray.client.call import Call
 from flowray.client.retrying import RetryPolicy
 from flowray.engine.events import TERMINAL_EVENTS
 from flowray.errors import ErrorCode, FlowrayError
@@ -27,7 +28,7 @@ class EventCursor:
     failures: int = 0
     """Connections in a row that brought no event."""
 
-    def call(self) -> calls.Call[None]:
+    def call(self) -> Call[None]:
         """The request that goes on where the cursor stands."""
         return calls.event_stream(self.execution_id, self.after, self.types)
 

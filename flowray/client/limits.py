@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from flowray import wire
-from flowray.client.calls import JSON, Call
-from flowray.client.namespace import AsyncSender, Sender, given, json_body, nothing, path, reading
+from flowray.client.call import JSON, AsyncSender, Call, Sender, given, json_body, nothing, path, reading
 
 
 def _list() -> Call[wire.LimitList]:

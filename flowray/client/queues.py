@@ -2,40 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from typing import Any, Protocol, TypeVar
-from urllib.parse import quote
+from typing import Any
 
 from flowray import wire
-from flowray.client.calls import JSON, Call
-
-T = TypeVar("T")
-
-
-class Sender(Protocol):
-    """What sends a call and waits for its answer: the synchronous client."""
-
-    def send(self, call: Call[T]) -> T: ...
-
-
-class AsyncSender(Protocol):
-    """The same without blocking: the asynchronous client."""
-
-    async def send(self, call: Call[T]) -> T: ...
+from flowray.client.call import JSON, AsyncSender, Call, Sender, given, json_body, path, reading
 
 
 def list_queues(limit: int, cursor: str | None) -> Call[wire.QueuePage]:
     """One page, by name."""
-    params = {"limit": limit} | ({} if cursor is None else {"cursor": cursor})
-    return Call("GET", "/v1/queues", lambda answer: wire.QueuePage.model_validate_json(answer.content), params)
+    return Call("GET", path("queues"), reading(wire.QueuePage), given(limit=limit, cursor=cursor))
 
 
-def one_queue(method: str, name: str, action: str = "", changes: Mapping[str, Any] | None = None) -> Call[wire.Queue]:
+def one_queue(method: str, name: str, *action: str, changes: Mapping[str, Any] | None = None) -> Call[wire.Queue]:
     """A call that answers with the queue. All may be repeated: they say what is to be, not what is to be done."""
-    content = None if changes is None else json.dumps(dict(changes)).encode()
-    path = f"/v1/queues/{quote(name, safe='')}{action}"
-    return Call(method, path, lambda answer: wire.Queue.model_validate_json(answer.content), {}, content, JSON)
+    content = None if changes is None else json_body(changes)
+    return Call(method, path("queues", name, *action), reading(wire.Queue), {}, content, JSON)
 
 
 class Queues:
@@ -59,11 +41,11 @@ class Queues:
 
     def pause(self, name: str) -> wire.Queue:
         """Start nothing of it any more; what has started goes on."""
-        return self._client.send(one_queue("POST", name, "/pause"))
+        return self._client.send(one_queue("POST", name, "pause"))
 
     def resume(self, name: str) -> wire.Queue:
         """Let executions start again."""
-        return self._client.send(one_queue("POST", name, "/resume"))
+        return self._client.send(one_queue("POST", name, "resume"))
 
 
 class AsyncQueues:
@@ -87,8 +69,8 @@ class AsyncQueues:
 
     async def pause(self, name: str) -> wire.Queue:
         """Start nothing of it any more; what has started goes on."""
-        return await self._client.send(one_queue("POST", name, "/pause"))
+        return await self._client.send(one_queue("POST", name, "pause"))
 
     async def resume(self, name: str) -> wire.Queue:
         """Let executions start again."""
-        return await self._client.send(one_queue("POST", name, "/resume"))
+        return await self._client.send(one_queue("POST", name, "resume"))

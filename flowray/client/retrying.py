@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from flowray.client.calls import Call
+from flowray.client.call import Call
 from flowray.errors import ErrorCode, FlowrayError
 
 _PASSING = frozenset({429, 502, 503, 504})

@@ -8,8 +8,7 @@ from typing import Any
 import httpx
 
 from flowray import wire
-from flowray.client.calls import JSON, Call
-from flowray.client.namespace import AsyncSender, Sender, json_body, path, reading
+from flowray.client.call import JSON, AsyncSender, Call, Sender, json_body, path, reading
 
 
 def export_execution(execution_id: str) -> Call[dict[str, Any]]:

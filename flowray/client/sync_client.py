@@ -14,8 +14,9 @@ from flowray import wire
 from flowray.client import calls
 from flowray.client.async_client import DEFAULT_URL, STREAM_TIMEOUT
 from flowray.client.bulk import Bulk
+from flowray.client.call import Call
 from flowray.client.callbacks import Callbacks
-from flowray.client.calls import Call, Definition
+from flowray.client.calls import Definition
 from flowray.client.event_cursor import EventCursor
 from flowray.client.limits import Limits
 from flowray.client.queues import Queues

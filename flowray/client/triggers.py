@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flowray import wire
-from flowray.client.calls import JSON, Call
-from flowray.client.namespace import AsyncSender, Sender, given, json_body, nothing, path, reading
+from flowray.client.call import JSON, AsyncSender, Call, Sender, given, json_body, nothing, path, reading
 
 
 def create_trigger(fields: Mapping[str, Any]) -> Call[wire.Trigger]:

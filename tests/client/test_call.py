@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 
 from flowray import wire
-from flowray.client.namespace import given, json_body, nothing, path, reading
+from flowray.client.call import given, json_body, nothing, path, reading
 
 
 def test_each_part_of_a_path_is_quoted_as_one() -> None:
