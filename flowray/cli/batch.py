@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from flowray.bootstrap import build_registry
 from flowray.cli.documents import read_workflows
 from flowray.cli.in_process import run_many
-from flowray.cli.options import FormatValue, Quiet, Url, settings_from_environment
+from flowray.cli.options import DEFAULT_URL, FormatValue, Quiet, Url, settings_from_environment
 from flowray.cli.output import EXIT_FAILED, Output, OutputFormat, output_of
 from flowray.cli.rows import read_rows
 from flowray.client.sync_client import Client
@@ -38,7 +38,7 @@ def batch(
     out: Annotated[str | None, typer.Option("-o", "--out", help="File for the results; stdout by default.")] = None,
     local: Annotated[bool, typer.Option("--local", help="In this process, without a server.")] = False,
     quiet: Quiet = False,
-    url: Url = "http://127.0.0.1:8000",
+    url: Url = DEFAULT_URL,
     format: FormatValue = None,
 ) -> None:
     """Run workflows over many inputs, on a server or in this process.

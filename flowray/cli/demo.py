@@ -17,7 +17,7 @@ import uvicorn
 
 from flowray.cli.documents import parse
 from flowray.cli.instance import start_instance
-from flowray.cli.options import settings_from_environment
+from flowray.cli.options import DEFAULT_URL, settings_from_environment
 from flowray.cli.outcome import finish
 from flowray.cli.output import Output, output_of
 from flowray.cli.ports import free_port
@@ -100,7 +100,7 @@ def _example() -> Any:
 
 def _say_where_to_look(output: Output, facts: dict[str, Any]) -> None:
     output.note("\nOn a server of your own (make serve, or: flowray serve) look here next:", "bold")
-    base = "http://127.0.0.1:8000"
+    base = DEFAULT_URL
     output.note(f"  the page and the API     {base}/  {base}/openapi.json")
     output.note(f"  Ray dashboard            http://127.0.0.1:8265, token: {facts['dashboard_token_command']}")
     output.note(f"  an execution's events    curl -N {base}/v1/executions/EXECUTION_ID/events")

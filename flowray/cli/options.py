@@ -76,6 +76,17 @@ def parse_inputs(pairs: list[str] | None, document: str | None) -> dict[str, Any
     return inputs
 
 
+def named_texts(pairs: list[str] | None, option: str) -> list[tuple[str, str]]:
+    """The NAME=VALUE of an option that may be repeated. Raises INVALID_REQUEST for what is none."""
+    split = []
+    for pair in pairs or ():
+        name, separator, text = pair.partition("=")
+        if not separator or not name:
+            raise FlowrayError(ErrorCode.INVALID_REQUEST, f"{option} {pair!r} is not NAME=VALUE")
+        split.append((name, text))
+    return split
+
+
 def json_or_text(text: str) -> Any:
     """``5`` is a number and ``[1]`` a list; what is no JSON is text. ``"5"`` in quotes stays text."""
     try:

@@ -6,13 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
-from flowray.cli.options import Format, Url
+from flowray.cli.options import DEFAULT_URL, Format, Url
 from flowray.cli.output import output_of
+from flowray.cli.pages import all_rows
 from flowray.client.sync_client import Client
 from flowray.errors import ErrorCode, FlowrayError
 
 COLUMNS = ("name", "max_concurrent", "max_per_key", "paused", "running", "waiting", "delayed")
-PAGE_ROWS = 200
 
 Name = Annotated[str, typer.Argument(metavar="QUEUE", help="The name of a queue; global is that of all executions.")]
 
@@ -20,18 +20,18 @@ app = typer.Typer(no_args_is_help=True, help="See who waits in queues, and chang
 
 
 @app.command("list")
-def list_(ctx: typer.Context, url: Url = "http://127.0.0.1:8000", format: Format = None) -> None:
+def list_(ctx: typer.Context, url: Url = DEFAULT_URL, format: Format = None) -> None:
     """List queues with their limits, and how many run and wait.
 
     Example: flowray queues list
     """
     output = output_of(ctx)
     with Client(url) as client:
-        output.rows(list(_all(client)), COLUMNS)
+        output.rows(list(all_rows(client.queues.list)), COLUMNS)
 
 
 @app.command("get")
-def get(ctx: typer.Context, queue: Name, url: Url = "http://127.0.0.1:8000", format: Format = None) -> None:
+def get(ctx: typer.Context, queue: Name, url: Url = DEFAULT_URL, format: Format = None) -> None:
     """Show one queue.
 
     Example: flowray queues get global
@@ -52,7 +52,7 @@ def set_(
         str | None, typer.Option("--max-per-key", metavar="N|none", help="How many with the same concurrency key.")
     ] = None,
     declared: Annotated[bool, typer.Option("--declared", help="Leave the limits to definitions again.")] = False,
-    url: Url = "http://127.0.0.1:8000",
+    url: Url = DEFAULT_URL,
     format: Format = None,
 ) -> None:
     """Change the limits of a queue.
@@ -73,7 +73,7 @@ def set_(
 
 
 @app.command("pause")
-def pause(ctx: typer.Context, queue: Name, url: Url = "http://127.0.0.1:8000", format: Format = None) -> None:
+def pause(ctx: typer.Context, queue: Name, url: Url = DEFAULT_URL, format: Format = None) -> None:
     """Start nothing of a queue any more.
 
     What has started goes on. Repeating it changes nothing.
@@ -86,7 +86,7 @@ def pause(ctx: typer.Context, queue: Name, url: Url = "http://127.0.0.1:8000", f
 
 
 @app.command("resume")
-def resume(ctx: typer.Context, queue: Name, url: Url = "http://127.0.0.1:8000", format: Format = None) -> None:
+def resume(ctx: typer.Context, queue: Name, url: Url = DEFAULT_URL, format: Format = None) -> None:
     """Let executions of a queue start again.
 
     Example: flowray queues resume global
@@ -102,13 +102,3 @@ def _limit(name: str, text: str) -> int | None:
     if not text.isdecimal():
         raise FlowrayError(ErrorCode.INVALID_REQUEST, f"--{name.replace('_', '-')} {text!r} is not a number or none")
     return int(text)
-
-
-def _all(client: Client) -> Any:
-    cursor = None
-    while True:
-        page = client.queues.list(limit=PAGE_ROWS, cursor=cursor)
-        yield from (found.model_dump(mode="json") for found in page.data)
-        if not page.has_more:
-            return
-        cursor = page.next_cursor

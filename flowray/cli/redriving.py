@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import typer
 
-from flowray.cli.options import Format, Url
+from flowray.cli.options import DEFAULT_URL, Format, Url
 from flowray.cli.output import output_of
 from flowray.cli.remote import ExecutionId
 from flowray.client.sync_client import Client
 
 
-def redrive(
-    ctx: typer.Context, execution: ExecutionId, url: Url = "http://127.0.0.1:8000", format: Format = None
-) -> None:
+def redrive(ctx: typer.Context, execution: ExecutionId, url: Url = DEFAULT_URL, format: Format = None) -> None:
     """Let a crashed execution on a server go on.
 
     It goes on where its log ends: what was completed stays. Repeating it changes nothing.

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from flowray.cli.bulk import DryRun, Filter, OptionalExecution, one_or_many, show
 from flowray.cli.documents import read_workflow
-from flowray.cli.options import Format, Inputs, InputsJson, Quiet, Url, parse_inputs
+from flowray.cli.options import DEFAULT_URL, Format, Inputs, InputsJson, Quiet, Url, parse_inputs
 from flowray.cli.outcome import finish
 from flowray.cli.output import EXIT_INTERRUPTED, Output, OutputFormat, output_of
+from flowray.cli.pages import all_rows
 from flowray.cli.parts import FromNode, OnlyNode, Pins, UntilNode, parse_changes, parse_pins, part_options
 from flowray.cli.progress import Progress
 from flowray.client.sync_client import Client
@@ -20,7 +21,6 @@ ExecutionId = Annotated[str, typer.Argument(metavar="EXECUTION", help="The id of
 Full = Annotated[bool, typer.Option("--full", help="Print the whole execution, not only its outputs.")]
 
 LOG_COLUMNS = ("instance", "type", "attempt", "status", "lane", "duration_ms", "usage", "error")
-PAGE_ROWS = 200
 
 
 def submit(
@@ -49,7 +49,7 @@ def submit(
     ] = None,
     full: Full = False,
     quiet: Quiet = False,
-    url: Url = "http://127.0.0.1:8000",
+    url: Url = DEFAULT_URL,
     format: Format = None,
 ) -> None:
     """Start a workflow on a server.
@@ -99,7 +99,7 @@ def rerun(
     quiet: Quiet = False,
     filter: Filter = None,
     dry_run: DryRun = False,
-    url: Url = "http://127.0.0.1:8000",
+    url: Url = DEFAULT_URL,
     format: Format = None,
 ) -> None:
     """Run an ended execution again, whole or in part.
@@ -133,7 +133,7 @@ def watch(
     after: Annotated[int, typer.Option("--after", min=0, help="Begin after the event of this number.")] = 0,
     full: Full = False,
     quiet: Quiet = False,
-    url: Url = "http://127.0.0.1:8000",
+    url: Url = DEFAULT_URL,
     format: Format = None,
 ) -> None:
     """Follow an execution on a server until it ends.
@@ -152,7 +152,7 @@ def logs(
     execution: ExecutionId,
     node: Annotated[str | None, typer.Option("--node", help="Only this node.")] = None,
     status: Annotated[str | None, typer.Option("--status", help="Only attempts with this status.")] = None,
-    url: Url = "http://127.0.0.1:8000",
+    url: Url = DEFAULT_URL,
     format: Format = None,
 ) -> None:
     """Show what each node of an execution did.
@@ -163,7 +163,8 @@ def logs(
     """
     output = output_of(ctx)
     with Client(url) as client:
-        output.rows(list(_attempts(client, execution, node, status)), LOG_COLUMNS)
+        attempts = all_rows(client.executions.nodes, execution, node_id=node, status=status)
+        output.rows(list(attempts), LOG_COLUMNS)
 
 
 def cancel(
@@ -172,7 +173,7 @@ def cancel(
     reason: Annotated[str | None, typer.Option("--reason", help="Kept with the execution.")] = None,
     filter: Filter = None,
     dry_run: DryRun = False,
-    url: Url = "http://127.0.0.1:8000",
+    url: Url = DEFAULT_URL,
     format: Format = None,
 ) -> None:
     """Stop an execution on a server, or all that a filter fits.
@@ -208,16 +209,6 @@ def _follow(
         raise typer.Exit(EXIT_INTERRUPTED) from None
     execution = client.executions.get(execution_id).model_dump(mode="json")
     finish(output, execution, full=full, silent=as_lines)
-
-
-def _attempts(client: Client, execution_id: str, node: str | None, status: str | None) -> Any:
-    cursor = None
-    while True:
-        page = client.executions.nodes(execution_id, limit=PAGE_ROWS, cursor=cursor, node_id=node, status=status)
-        yield from (attempt.model_dump(mode="json") for attempt in page.data)
-        if not page.has_more:
-            return
-        cursor = page.next_cursor
 
 
 def _is_file(workflow: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flowray.cli.options import FormatValue, Url, read_text
+from flowray.cli.options import DEFAULT_URL, FormatValue, Url, read_text
 from flowray.cli.output import output_of
 from flowray.cli.remote import ExecutionId
 from flowray.client.sync_client import Client
@@ -22,7 +22,7 @@ def export(
     ctx: typer.Context,
     execution: ExecutionId,
     file: Annotated[Path | None, typer.Option("-o", "--output", help="Where to; otherwise stdout.")] = None,
-    url: Url = "http://127.0.0.1:8000",
+    url: Url = DEFAULT_URL,
     format: FormatValue = None,
 ) -> None:
     """Write an execution with all that is recorded of it as one document.
@@ -50,7 +50,7 @@ def export(
 def import_(
     ctx: typer.Context,
     file: Annotated[str, typer.Argument(metavar="FILE", help="An exported execution; - for stdin.")],
-    url: Url = "http://127.0.0.1:8000",
+    url: Url = DEFAULT_URL,
     format: FormatValue = None,
 ) -> None:
     """Let an exported execution go on here, under its id and with its tokens.

@@ -7,14 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
-from flowray.cli.options import Format, Url, json_or_text, read_text
+from flowray.cli.options import DEFAULT_URL, Format, Url, json_or_text, named_texts, read_text
 from flowray.cli.output import output_of
+from flowray.cli.pages import all_rows
 from flowray.client.sync_client import Client
 from flowray.errors import ErrorCode, FlowrayError
 
 COLUMNS = ("id", "kind", "name", "workflow_id", "node_id", "enabled", "next_fire_at", "last_fired_at")
 FIRING_COLUMNS = ("fired_at", "scheduled_at", "status", "execution_id", "reason", "fire_key")
-PAGE_ROWS = 200
 
 TriggerId = Annotated[str, typer.Argument(metavar="TRIGGER", help="The id of a trigger.")]
 Payload = Annotated[
@@ -37,7 +37,7 @@ def list_(
     ctx: typer.Context,
     workflow: Annotated[str | None, typer.Option("--workflow", help="Only those of this workflow.")] = None,
     kind: Annotated[str | None, typer.Option("--kind", help="manual, webhook, schedule or event.")] = None,
-    url: Url = "http://127.0.0.1:8000",
+    url: Url = DEFAULT_URL,
     format: Format = None,
 ) -> None:
     """List triggers, newest first.
@@ -47,7 +47,7 @@ def list_(
     output = output_of(ctx)
     filters = {name: value for name, value in (("workflow_id", workflow), ("kind", kind)) if value is not None}
     with Client(url) as client:
-        output.rows(list(_all(lambda cursor: client.triggers.list(limit=PAGE_ROWS, cursor=cursor, **filters))), COLUMNS)
+        output.rows(list(all_rows(client.triggers.list, **filters)), COLUMNS)
 
 
 @app.command("create")
@@ -59,7 +59,7 @@ def create(
     mapping: Mapping = None,
     name: Annotated[str, typer.Option("--name", help="For people.")] = "",
     disabled: Annotated[bool, typer.Option("--disabled", help="Do not enable it yet.")] = False,
-    url: Url = "http://127.0.0.1:8000",
+    url: Url = DEFAULT_URL,
     format: Format = None,
 ) -> None:
     """Create a trigger of a workflow.
@@ -67,7 +67,7 @@ def create(
     Example: flowray triggers create 0192f0c1-… schedule --set cron="0 9 * * 1-5" --set timezone=Europe/Berlin
     """
     output = output_of(ctx)
-    inputs = dict(_pairs(mapping, "--map")) or None
+    inputs = dict(named_texts(mapping, "--map")) or None
     with Client(url) as client:
         made = client.triggers.create(
             workflow, kind, config=_config(settings), name=name, input_mapping=inputs, enabled=not disabled
@@ -76,7 +76,7 @@ def create(
 
 
 @app.command("get")
-def get(ctx: typer.Context, trigger: TriggerId, url: Url = "http://127.0.0.1:8000", format: Format = None) -> None:
+def get(ctx: typer.Context, trigger: TriggerId, url: Url = DEFAULT_URL, format: Format = None) -> None:
     """Show one trigger, with its next tick.
 
     Example: flowray triggers get 0192f0c1-…
@@ -87,7 +87,7 @@ def get(ctx: typer.Context, trigger: TriggerId, url: Url = "http://127.0.0.1:800
 
 
 @app.command("enable")
-def enable(ctx: typer.Context, trigger: TriggerId, url: Url = "http://127.0.0.1:8000", format: Format = None) -> None:
+def enable(ctx: typer.Context, trigger: TriggerId, url: Url = DEFAULT_URL, format: Format = None) -> None:
     """Let a trigger fire from now on.
 
     What a schedule missed while it was disabled is not made up for.
@@ -100,7 +100,7 @@ def enable(ctx: typer.Context, trigger: TriggerId, url: Url = "http://127.0.0.1:
 
 
 @app.command("disable")
-def disable(ctx: typer.Context, trigger: TriggerId, url: Url = "http://127.0.0.1:8000", format: Format = None) -> None:
+def disable(ctx: typer.Context, trigger: TriggerId, url: Url = DEFAULT_URL, format: Format = None) -> None:
     """Let a trigger fire no more.
 
     Example: flowray triggers disable 0192f0c1-…
@@ -111,7 +111,7 @@ def disable(ctx: typer.Context, trigger: TriggerId, url: Url = "http://127.0.0.1
 
 
 @app.command("delete")
-def delete(ctx: typer.Context, trigger: TriggerId, url: Url = "http://127.0.0.1:8000", format: Format = None) -> None:
+def delete(ctx: typer.Context, trigger: TriggerId, url: Url = DEFAULT_URL, format: Format = None) -> None:
     """Delete a trigger; its history stays.
 
     Example: flowray triggers delete 0192f0c1-…
@@ -127,7 +127,7 @@ def execute(
     ctx: typer.Context,
     trigger: TriggerId,
     payload: Payload = None,
-    url: Url = "http://127.0.0.1:8000",
+    url: Url = DEFAULT_URL,
     format: Format = None,
 ) -> None:
     """Fire a trigger by hand.
@@ -144,7 +144,7 @@ def try_(
     ctx: typer.Context,
     trigger: TriggerId,
     payload: Payload = None,
-    url: Url = "http://127.0.0.1:8000",
+    url: Url = DEFAULT_URL,
     format: Format = None,
 ) -> None:
     """Try a trigger, enabled or not; without a payload with one that is made up.
@@ -157,14 +157,14 @@ def try_(
 
 
 @app.command("history")
-def history(ctx: typer.Context, trigger: TriggerId, url: Url = "http://127.0.0.1:8000", format: Format = None) -> None:
+def history(ctx: typer.Context, trigger: TriggerId, url: Url = DEFAULT_URL, format: Format = None) -> None:
     """List what a trigger has fired, newest first.
 
     Example: flowray triggers history 0192f0c1-… -o json
     """
     output = output_of(ctx)
     with Client(url) as client:
-        rows = list(_all(lambda cursor: client.triggers.history(trigger, limit=PAGE_ROWS, cursor=cursor)))
+        rows = list(all_rows(client.triggers.history, trigger))
     output.rows(rows, FIRING_COLUMNS)
 
 
@@ -173,7 +173,7 @@ def publish(
     ctx: typer.Context,
     workflow: Annotated[str, typer.Argument(metavar="WORKFLOW", help="The id of a workflow.")],
     off: Annotated[bool, typer.Option("--off", help="Disable them instead.")] = False,
-    url: Url = "http://127.0.0.1:8000",
+    url: Url = DEFAULT_URL,
     format: Format = None,
 ) -> None:
     """Enable the triggers of a workflow's nodes.
@@ -194,7 +194,7 @@ def event(
         str | None, typer.Option("--data", "-d", metavar="JSON|@FILE|-", help="What it brings; JSON, else text.")
     ] = None,
     key: Annotated[str | None, typer.Option("--key", help="Tells its repeats from other events of this name.")] = None,
-    url: Url = "http://127.0.0.1:8000",
+    url: Url = DEFAULT_URL,
     format: Format = None,
 ) -> None:
     """Tell of an event: it fires event triggers, and executions that wait for it go on.
@@ -207,17 +207,7 @@ def event(
 
 
 def _config(pairs: list[str] | None) -> dict[str, Any]:
-    return {name: json_or_text(text) for name, text in _pairs(pairs, "--set")}
-
-
-def _pairs(pairs: list[str] | None, option: str) -> list[tuple[str, str]]:
-    split = []
-    for pair in pairs or ():
-        name, separator, text = pair.partition("=")
-        if not separator or not name:
-            raise FlowrayError(ErrorCode.INVALID_REQUEST, f"{option} {pair!r} is not NAME=VALUE")
-        split.append((name, text))
-    return split
+    return {name: json_or_text(text) for name, text in named_texts(pairs, "--set")}
 
 
 def _payload(text: str | None) -> dict[str, Any] | None:
@@ -234,13 +224,3 @@ def _value(text: str | None) -> Any:
         return json.loads(read_text(text.removeprefix("@")))
     except ValueError as error:
         raise FlowrayError(ErrorCode.INVALID_REQUEST, f"{text} is not JSON: {error}") from error
-
-
-def _all(page_after: Any) -> Any:
-    cursor = None
-    while True:
-        page = page_after(cursor)
-        yield from (found.model_dump(mode="json") for found in page.data)
-        if not page.has_more:
-            return
-        cursor = page.next_cursor

@@ -11,7 +11,7 @@ import msgspec
 import typer
 
 from flowray.bootstrap import open_engine, open_storage, retention_policy
-from flowray.cli.options import Format, Url, settings_from_environment
+from flowray.cli.options import DEFAULT_URL, Format, Url, settings_from_environment
 from flowray.cli.output import EXIT_FAILED, output_of
 from flowray.cli.remote import ExecutionId
 from flowray.client.sync_client import Client
@@ -27,7 +27,7 @@ ROUND_S = 3_600.0
 """How much later than allowed a round of retention may come before the doctor speaks of it."""
 
 
-def delete(ctx: typer.Context, execution: ExecutionId, url: Url = "http://127.0.0.1:8000") -> None:
+def delete(ctx: typer.Context, execution: ExecutionId, url: Url = DEFAULT_URL) -> None:
     """Delete an ended execution on a server, with all that it has called.
 
     Its events, logs, answers and large values go with it. One that has not ended is refused: cancel it first.

@@ -7,15 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
-from flowray.cli.options import Format, Url, json_or_text, read_text
+from flowray.cli.options import DEFAULT_URL, Format, Url, json_or_text, named_texts, read_text
 from flowray.cli.output import output_of
+from flowray.cli.pages import all_rows
 from flowray.cli.remote import ExecutionId
 from flowray.client.calls import NO_DATA
 from flowray.client.sync_client import Client
 from flowray.errors import ErrorCode, FlowrayError
 
 COLUMNS = ("execution_id", "node_id", "kind", "status", "prompt", "reason", "expires_at", "token")
-PAGE_ROWS = 200
 
 Data = Annotated[
     str | None,
@@ -29,7 +29,7 @@ def pause(
     ctx: typer.Context,
     execution: ExecutionId,
     reason: Annotated[str | None, typer.Option("--reason", help="Kept with the execution.")] = None,
-    url: Url = "http://127.0.0.1:8000",
+    url: Url = DEFAULT_URL,
     format: Format = None,
 ) -> None:
     """Pause an execution on a server.
@@ -54,7 +54,7 @@ def resume(
     variables: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A variable to set before it goes on.")
     ] = None,
-    url: Url = "http://127.0.0.1:8000",
+    url: Url = DEFAULT_URL,
     format: Format = None,
 ) -> None:
     """Let an execution on a server go on, with an answer if it waits for one.
@@ -84,7 +84,7 @@ def list_(
     expires_before: Annotated[
         str | None, typer.Option("--expires-before", metavar="TIME", help="Only those that end before; ISO 8601.")
     ] = None,
-    url: Url = "http://127.0.0.1:8000",
+    url: Url = DEFAULT_URL,
     format: Format = None,
 ) -> None:
     """List what waits for an answer.
@@ -97,7 +97,8 @@ def list_(
         "expires_before": expires_before,
     }  # fmt: skip
     with Client(url) as client:
-        output.rows(list(_all(client, {name: value for name, value in filters.items() if value is not None})), COLUMNS)
+        given = {name: value for name, value in filters.items() if value is not None}
+        output.rows(list(all_rows(client.waitpoints.list, **given)), COLUMNS)
 
 
 @app.command("create")
@@ -107,7 +108,7 @@ def create(
     timeout_ms: Annotated[int | None, typer.Option("--timeout-ms", help="How long it may be answered.")] = None,
     tag: Annotated[list[str] | None, typer.Option("--tag", help="To find it by; may be repeated.")] = None,
     prompt: Annotated[str | None, typer.Option("--prompt", help="What the person who answers is to do.")] = None,
-    url: Url = "http://127.0.0.1:8000",
+    url: Url = DEFAULT_URL,
     format: Format = None,
 ) -> None:
     """Create a waitpoint of no execution, for any number of wait nodes.
@@ -128,7 +129,7 @@ def complete(
     token: Annotated[str, typer.Argument(metavar="TOKEN", help="The token of a waitpoint.")],
     data: Data = None,
     by: Annotated[str | None, typer.Option("--by", help="Who answers; kept with it.")] = None,
-    url: Url = "http://127.0.0.1:8000",
+    url: Url = DEFAULT_URL,
     format: Format = None,
 ) -> None:
     """Answer a waitpoint.
@@ -158,17 +159,4 @@ def _answer(text: str | None) -> Any:
 def _variables(pairs: list[str] | None) -> dict[str, Any] | None:
     if not pairs:
         return None
-    wrong = next((pair for pair in pairs if not pair.partition("=")[0] or "=" not in pair), None)
-    if wrong is not None:
-        raise FlowrayError(ErrorCode.INVALID_REQUEST, f"--set {wrong!r} is not NAME=VALUE")
-    return {name: json_or_text(text) for name, _, text in (pair.partition("=") for pair in pairs)}
-
-
-def _all(client: Client, filters: dict[str, str]) -> Any:
-    cursor = None
-    while True:
-        page = client.waitpoints.list(limit=PAGE_ROWS, cursor=cursor, **filters)
-        yield from (found.model_dump(mode="json") for found in page.data)
-        if not page.has_more:
-            return
-        cursor = page.next_cursor
+    return {name: json_or_text(text) for name, text in named_texts(pairs, "--set")}
