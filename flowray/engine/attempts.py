@@ -189,6 +189,16 @@ def complete_waiting(
 # -- failure -------------------------------------------------------------------------------------------------------
 
 
+def fail_waiting(turn: Turn, found: Attempt, error: NodeError, usage: Usage | None = None) -> None:
+    """What a waiting instance waited for will not come: it fails as if its attempt had said so."""
+    state = found.state
+    failure = st.AttemptFailed(
+        ts=turn.ts, instance=found.instance, attempt=state.attempt, error=error, usage=usage,
+        started_at=state.started_at,
+    )  # fmt: skip
+    fail(turn, found, failure)
+
+
 def fail(turn: Turn, found: Attempt, result: st.AttemptFailed) -> None:
     """Retries first; then the error edge; then ``onError``; else the failure is unhandled (design, section 6)."""
     node, state = found.node, found.state

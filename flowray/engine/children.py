@@ -11,7 +11,7 @@ from flowray.engine import events as ev
 from flowray.engine import stimuli as st
 from flowray.engine.commands import CancelTimer, StartChild, StopChild
 from flowray.engine.instances import split_instance
-from flowray.engine.signals import ChildCall, NodeError, Usage
+from flowray.engine.signals import ChildCall, NodeError
 from flowray.engine.state import ExecutionState, NodeState
 from flowray.engine.statuses import NodeStatus
 from flowray.engine.turn import Turn
@@ -104,7 +104,7 @@ def ended(turn: Turn, stimulus: st.ChildEnded) -> None:
         output = {key: stimulus.outputs} if key else as_value(stimulus.outputs)
         attempts.complete_waiting(turn, found, output, stimulus.usage)
     else:
-        _fail(turn, found, _error(stimulus), stimulus.usage)
+        attempts.fail_waiting(turn, found, _error(stimulus), stimulus.usage)
 
 
 def timed_out(turn: Turn, timer: str) -> None:
@@ -120,7 +120,7 @@ def timed_out(turn: Turn, timer: str) -> None:
         message=f"The sub-workflow did not end within the node's timeout of {found.node.timeout_ms} ms",
         code=ErrorCode.NODE_TIMEOUT.value, retryable=True, details={"child": state.child_id},
     )  # fmt: skip
-    _fail(turn, found, error, None)
+    attempts.fail_waiting(turn, found, error)
 
 
 def _waiting_for(turn: Turn, instance: str, key: str) -> attempts.Attempt | None:
@@ -165,12 +165,3 @@ def _error(stimulus: st.ChildEnded) -> NodeError:
         details=details,
         hint=cause.hint if cause is not None else None,
     )
-
-
-def _fail(turn: Turn, found: attempts.Attempt, error: NodeError, usage: Usage | None) -> None:
-    state = found.state
-    failure = st.AttemptFailed(
-        ts=turn.ts, instance=found.instance, attempt=state.attempt, error=error, usage=usage,
-        started_at=state.started_at,
-    )  # fmt: skip
-    attempts.fail(turn, found, failure)

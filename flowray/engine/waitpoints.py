@@ -90,11 +90,7 @@ def _fail(turn: Turn, found: attempts.Attempt, code: str, message: str) -> None:
     error = NodeError(message=message, code=str(code), details={"waitpoint": found.state.waitpoint})
     if found.state.due_at is not None:
         turn.command(CancelTimer(attempts.wait_timer(found.instance, found.state)))
-    failure = st.AttemptFailed(
-        ts=turn.ts, instance=found.instance, attempt=found.state.attempt, error=error,
-        started_at=found.state.started_at,
-    )  # fmt: skip
-    attempts.fail(turn, found, failure)
+    attempts.fail_waiting(turn, found, error)
 
 
 def _waiting(turn: Turn, key: str) -> list[attempts.Attempt]:
