@@ -14,13 +14,14 @@ from statistics import median
 from benchmarks.measuring import Figure, report
 from flowray.definition.node_type import Role
 from flowray.engine import stimuli as st
-from flowray.engine.commands import RunNode
+from flowray.engine.commands import COLLECT, RunNode
 from flowray.engine.context import context_for
 from flowray.engine.events import encode_events
 from flowray.engine.machine import new_state, step
 from flowray.engine.plan_index import PlanIndex
 from flowray.engine.replay import replay
 from flowray.plan import ROOT, Container, ExecutableNode, ExecutionPlan, PlanEdge, PlanSettings, ScopePlan
+from flowray.values import StoredValue, Value
 
 SIZES = (100, 1_000, 10_000, 100_000)
 ROUNDS = 3
@@ -116,12 +117,18 @@ def drive(plan: ExecutionPlan, size: int, *, with_context: bool = False, keep_lo
         if not pending:
             break
         call = pending.popleft()
-        output = {"total": size} if call.sentinel else {"value": 1}
-        stimulus = st.AttemptSucceeded(ts=2, instance=call.instance, attempt=call.attempt, output=output)
+        stimulus = st.AttemptSucceeded(ts=2, instance=call.instance, attempt=call.attempt, output=_answer(call, size))
     done.seconds = time.process_time() - started
     if state.status.value != "completed":
         raise RuntimeError(f"the run ended {state.status}")
     return done
+
+
+def _answer(call: RunNode, size: int) -> Value:
+    """What a lane answers: how often a container repeats, where a chunk of its results is, or a node's output."""
+    if call.sentinel == COLLECT:
+        return StoredValue(payload_id=f"{call.instance}/{call.attempt}", bytes=1_000_000, length=-1)
+    return {"total": size} if call.sentinel else {"value": 1}
 
 
 def peak_bytes(plan: ExecutionPlan, size: int) -> int:
