@@ -145,7 +145,8 @@ class Lanes:
                     found.append(_key(task))
                 elif task.epoch < adoption.epoch:
                     attempt.stopped = True
-                    self.ended.pop(_key(task), None)
+                    if self.ended.get(_key(task)) is attempt:  # An earlier owner's attempt may have the same number.
+                        del self.ended[_key(task)]
         self.adopted += len(found)
         return found
 
