@@ -36,7 +36,7 @@ from flowray.runtime.executor import Executor
 from flowray.runtime.limiting import LimitedExecutor, limited_attempts
 from flowray.runtime.live import LiveExecution, crash_write
 from flowray.runtime.ownership import Lease, OwnerIdentity
-from flowray.runtime.poison import MAX_FAILED_RECOVERIES, is_poison, verdict
+from flowray.runtime.poison import MAX_FAILED_RECOVERIES, is_passing, is_poison, verdict
 from flowray.runtime.queues import QueueWatch
 from flowray.runtime.snapshots import load_state
 
@@ -367,7 +367,7 @@ class Orchestrator:
                 return None
             known = self._fold(claim)
         except Exception as error:
-            if _is_passing(error):
+            if is_passing(error):
                 logger.warning("flowray: execution %s is taken over later: %s", claim.execution_id, error)
                 return None
             failures = self._failures.get(claim.execution_id, (claim, 0))[1] + 1
@@ -430,8 +430,11 @@ class Orchestrator:
         return live, st.Recovered(ts=now, epoch=claim.epoch, reason=reason)
 
     def _drive_one(self, live: LiveExecution, stimulus: st.AnyStimulus, adopted: set[tuple[str, int]]) -> None:
-        if isinstance(stimulus, st.Start) and any(row.kind == CANCEL for row in self._reader.inbox(live.id)):
-            self._driver.own(live, None)  # It ends without having started.
+        rows = self._reader.inbox(live.id) if isinstance(stimulus, st.Start) else []
+        if any(row.kind == CANCEL for row in rows):
+            # It ends without having started. Of these rows: it may have ended meanwhile, and must then be let go of.
+            self._driver.own(live, None)
+            self._driver.deliver_inbox(live.id, rows)
             return
         if isinstance(stimulus, st.Recovered):
             stimulus = msgspec.structs.replace(stimulus, adopted=frozenset(adopted))
@@ -491,10 +494,3 @@ def _start(record: ExecutionRecord, now: int) -> st.Start:
 def _without_selection(record: ExecutionRecord) -> ExecutionRecord:
     """The record as it is kept while the execution runs: what it was given to start with may be large."""
     return record if record.selection is None else msgspec.structs.replace(record, selection=None)
-
-
-def _is_passing(error: Exception) -> bool:
-    """The database is away: nothing is wrong with the execution."""
-    return isinstance(error, FlowrayError) and error.code in (
-        ErrorCode.DATABASE_UNAVAILABLE, ErrorCode.RUNTIME_UNAVAILABLE,
-    )  # fmt: skip

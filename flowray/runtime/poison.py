@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flowray.engine import events as ev
+from flowray.errors import ErrorCode, FlowrayError
 
 MAX_FAILED_RECOVERIES = 5
 """How many owners in a row may die with an execution that they have taken over; then it is ended as crashed."""
@@ -32,3 +33,10 @@ def is_poison(failures: int, most: int) -> bool:
 def verdict(failures: int) -> str:
     """Why it is not tried again."""
     return f"{failures} processes in a row died with this execution before it went on; it is not tried again"
+
+
+def is_passing(error: Exception) -> bool:
+    """A takeover that failed because the database is away speaks against nobody."""
+    return isinstance(error, FlowrayError) and error.code in (
+        ErrorCode.DATABASE_UNAVAILABLE, ErrorCode.RUNTIME_UNAVAILABLE,
+    )  # fmt: skip
