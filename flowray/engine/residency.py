@@ -39,6 +39,15 @@ def keep(index: PlanIndex, state: ExecutionState, node: NodeState, output: Value
             state.dropped.append(state.recent.pop(0))
 
 
+def drop(state: ExecutionState, gone: Iterable[Value], *held: Iterable[Value]) -> None:
+    """Caches may forget stored values, but for those that are ``held`` and what the execution ends with (R7, R9)."""
+    ids = [name for value in gone for name in payload_ids(value)]
+    if not ids:
+        return
+    kept = {name for values in (*held, (state.finish_output,)) for value in values for name in payload_ids(value)}
+    state.dropped.extend(name for name in ids if name not in kept)
+
+
 def forget(state: ExecutionState, node: NodeState) -> None:
     """An instance's output is pruned."""
     state.resident_bytes -= node.bytes
@@ -61,7 +70,7 @@ def leave_results(state: ExecutionState, container: ContainerState, last: Value)
     """Nobody reads a container's results. Once they are large, or the ``last`` is stored, only the log has them."""
     if container.in_log or not (container.result_bytes > INLINE_LIMIT_BYTES or holds_descriptor(last)):
         return
-    _drop(state, container, container.results.values())
+    drop(state, container.results.values(), container.last.values())
     state.resident_bytes -= container.result_bytes
     container.result_bytes = sum(size_of(result) + 1 for result in container.results.values())
     container.in_log = True
@@ -73,22 +82,13 @@ def forget_collected(state: ExecutionState, container: ContainerState, gone: Seq
     size = sum(map(_size, gone))
     container.result_bytes -= size
     state.resident_bytes -= size
-    _drop(state, container, gone)
-
-
-def _drop(state: ExecutionState, container: ContainerState, gone: Iterable[Value]) -> None:
-    kept = {name for value in container.last.values() for name in payload_ids(value)}
-    state.dropped.extend(name for value in gone for name in payload_ids(value) if name not in kept)
+    drop(state, gone, container.last.values())
 
 
 def drop_inner(state: ExecutionState, container: ContainerState, scope: ScopeState, result: Value) -> None:
     """A scope is gone: caches may forget what it held besides its result and what outlives it (R36)."""
-    stored = [node.output for node in scope.nodes.values() if isinstance(node.output, StoredValue)]
-    if not stored:
-        return
-    held = (*scope.exports.values(), *container.last.values(), *(() if container.in_log else (result,)))
-    kept = {name for value in held for name in payload_ids(value)}
-    state.dropped.extend(name for value in stored for name in payload_ids(value) if name not in kept)
+    stored = (node.output for node in scope.nodes.values() if isinstance(node.output, StoredValue))
+    drop(state, stored, scope.exports.values(), container.last.values(), () if container.in_log else (result,))
 
 
 def forget_results(state: ExecutionState, container: ContainerState) -> None:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from flowray.engine.instances import parent_of_scope
 from flowray.engine.plan_index import PlanIndex, edge_lives
-from flowray.engine.residency import forget
+from flowray.engine.residency import drop, forget
 from flowray.engine.state import ExecutionState, ScopeState, is_over
 from flowray.engine.statuses import NodeStatus
-from flowray.values import StoredValue, payload_ids
+from flowray.values import StoredValue
 
 
 def settle(
@@ -87,6 +87,5 @@ def _prune(index: PlanIndex, state: ExecutionState, scope: ScopeState, node_id: 
         return
     if isinstance(node.output, StoredValue):
         # Of a parallel that ends with its first result, that is also what its body's node is read by from outside (R6).
-        kept = {name for value in scope.exports.values() for name in payload_ids(value)}
-        state.dropped.extend(name for name in payload_ids(node.output) if name not in kept)
+        drop(state, (node.output,), scope.exports.values())
     forget(state, node)

@@ -32,6 +32,7 @@ from flowray.persistence.stores import Journal, Reader
 from flowray.persistence.writes import AnyResult, AppendEvents, Done, Inserted, InsertInbox, Pending, Refused
 from flowray.runtime.children import CANCEL, CHILD, Children, ended
 from flowray.runtime.crash_points import CrashPoint, reached
+from flowray.runtime.departed import Departed
 from flowray.runtime.executor import Executor, Limits
 from flowray.runtime.live import Action, LiveExecution
 from flowray.runtime.poison import PROBATION_MS
@@ -98,6 +99,7 @@ class Driver:
         self._to_run: list[NodeTask] = []
         self._held_back = False
         self._timers = Timers()
+        self._departed = Departed()
         self._thread = threading.Thread(target=self._run, name="flowray-driver", daemon=True)
 
     # -- called from other threads --------------------------------------------------------------------------------
@@ -256,7 +258,7 @@ class Driver:
 
     def _do_own(self, live: LiveExecution, stimulus: st.AnyStimulus | None) -> None:
         known = self._live.get(live.id)
-        if known is not None and known.epoch >= live.epoch:
+        if self._departed.is_stale(live) or (known is not None and known.epoch >= live.epoch):
             return
         if known is not None:
             # Others owned it meanwhile. What was adopted for it runs here under the same numbers: it must go on.
@@ -457,6 +459,7 @@ class Driver:
         if self._live.get(live.id) is not live:
             return
         del self._live[live.id]
+        self._departed.note(live)
         self._queues.gone(live.record)
         self._dirty.pop(live.id, None)
         self._timers.drop(live.id)

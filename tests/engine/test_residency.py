@@ -8,7 +8,8 @@ import pytest
 
 from flowray.engine.commands import PruneOutputs
 from flowray.engine.residency import SMALL_BYTES, inline_limit
-from flowray.values import INLINE_LIMIT_BYTES, Chunk, StoredValue, encode_json
+from flowray.engine.signals import Signals
+from flowray.values import INLINE_LIMIT_BYTES, Chunk, StoredValue, as_value, encode_json
 from tests.engine.harness import Reply, Run, items, ok, run
 from tests.engine.plans import PlanMaker
 
@@ -147,3 +148,12 @@ def test_keep_last_lets_caches_forget_but_readers_read(keep_last: int) -> None:
     assert sorted(played.slices["n4"].outputs) == ["n0", "n1", "n2", "n3"]
     assert played.slices["n4"].pruned == ()
     assert inline_limit(played.index, played.state) == SMALL_BYTES
+
+
+def test_r9_caches_keep_what_the_execution_ends_with_though_its_scope_is_gone() -> None:
+    """Others read it: the parent of a child."""
+    plan = PlanMaker().loop("L").chain("x", "y", scope="L").build()
+    value = StoredValue("e1.x", 638, length=4, preview="{}")
+    played = run(plan, {"L": items(1), "x": ok(value, signals=Signals(finish=True))})
+    assert as_value(played.state.outputs) == value
+    assert not any(isinstance(command, PruneOutputs) for command in played.commands)

@@ -39,10 +39,12 @@ def test_fresh_seeds_break_no_law(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(
     "seed",
-    [90046402, 90041622, 90027759, 180001016, 180004093, 180009374, 616268269953, 86208726269, 901008434],
+    [90046402, 90041622, 90027759, 180001016, 180004093, 180009374, 616268269953, 86208726269, 901008434,
+     1010031682, 1010015883, 1020045003],
     ids=[
         "claim overtaken", "adopted unheard", "left behind", "adopted twice", "claim repeated", "pruned first result",
-        "lane lost unheard", "number given again", "cancelled twice",
+        "lane lost unheard", "number given again", "cancelled twice", "folded before it began",
+        "pruned what it ends with", "pruned what it ends with, deeper",
     ],
 )  # fmt: skip
 def test_seeds_that_found_something_stay_clean(seed: int) -> None:
