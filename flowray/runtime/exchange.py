@@ -277,6 +277,13 @@ def _invalid(why: str) -> FlowrayError:
     return FlowrayError(ErrorCode.INVALID_REQUEST, f"the document cannot be imported: {why}"[:1_000])
 
 
+def as_new(incoming: Incoming, now_ms: int) -> Incoming:
+    """The same under an epoch above all that it may have had here already, before it was deleted: those who drove it
+    take only what goes further than they have been."""
+    record = msgspec.structs.replace(incoming.write.record, epoch=max(incoming.write.record.epoch, now_ms))
+    return msgspec.structs.replace(incoming, write=msgspec.structs.replace(incoming.write, record=record))
+
+
 def is_the_same(reader: Reader, incoming: Incoming) -> bool:
     """Whether the execution that has this id here began as the imported one: then it has been imported before."""
     wanted = [event for batch in incoming.write.batches for event in msgspec.json.decode(batch.events)]

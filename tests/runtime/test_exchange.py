@@ -18,6 +18,7 @@ from flowray.persistence.memory import MemoryStore
 from flowray.persistence.payloads import payload_id
 from flowray.persistence.writes import Existing, Inserted
 from flowray.runtime.exchange import (
+    as_new,
     choose_payloads,
     export_execution,
     is_the_same,
@@ -93,6 +94,12 @@ def test_s53_what_was_imported_goes_on_there(desk: Desk) -> None:
     failed = other.execution_by_id("e1")
     assert failed is not None
     assert (failed.status, failed.errors[0]["code"]) == ("failed", "WAITPOINT_TIMEOUT")
+
+
+def test_an_import_is_taken_for_new_by_those_who_drove_it_before(desk: Desk) -> None:
+    incoming = read_document(exported(desk))
+    assert as_new(incoming, 7_000).write.record.epoch == 7_000
+    assert as_new(incoming, 0).write.record == incoming.write.record
 
 
 def test_an_import_is_known_again_and_told_from_another_execution(desk: Desk) -> None:

@@ -20,8 +20,10 @@ from flowray.persistence.records import ExecutionRecord
 from flowray.persistence.stores import Reader
 from flowray.persistence.writes import Existing
 from flowray.plan import plan_from_json
+from flowray.runtime.crash_points import CrashPoint, reached
 from flowray.runtime.exchange import (
     Incoming,
+    as_new,
     choose_payloads,
     export_execution,
     is_the_same,
@@ -80,9 +82,11 @@ async def get_export(execution_id: str, context: Context) -> Response:
 async def import_execution(request: Request, context: Context) -> Response:
     """The body is what an export answered. It goes on here where it rests there, under the same id, and its tokens
     count. 200 if it has been imported before, 409 if another execution has its id."""
-    incoming = await run_in_threadpool(_incoming, await request.body())
+    incoming = as_new(await run_in_threadpool(_incoming, await request.body()), context.services.now_ms())
     await _keep_payloads(context, incoming)
+    reached(CrashPoint.IMPORT_KEPT)
     result = accepted(await context.write(incoming.write))
+    reached(CrashPoint.IMPORT_DURABLE)
     its_id = incoming.write.record.id
     if isinstance(result, Existing) and not await run_in_threadpool(is_the_same, context.directory.reader, incoming):
         raise FlowrayError(

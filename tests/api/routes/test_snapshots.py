@@ -54,3 +54,18 @@ async def test_payloads_must_be_what_they_say_and_be_there(server: LocalServer) 
     assert (wrong.status_code, "is not what it says" in wrong.json()["detail"]) == (400, True)
     missing = await server.http.post("/v1/executions/import", json={**document, "payloads_elsewhere": ["x.0"]})
     assert (missing.status_code, missing.json()["code"]) == (410, "PAYLOAD_MISSING")
+
+
+async def test_an_export_is_imported_again_after_it_went_on_and_was_deleted(server: LocalServer) -> None:
+    """Under the same server, which has driven it further than the document knows."""
+    nodes = {"in": INPUT, "stop": {"type": "pause", "config": {}}, "out": output("{{stop.answer}}")}
+    its_id = await server.start(workflow("stop", nodes, [("in", "stop"), ("stop", "out")]), {"x": 1})
+    await server.with_status(its_id, "paused")
+    document = (await server.http.get(f"/v1/executions/{its_id}/export")).json()
+    resumed = f"/v1/executions/{its_id}/resume"
+    for answer in ("first", "second", "third"):
+        assert (await server.http.post(resumed, json={"data": {"answer": answer}})).status_code == 202
+        ended = await server.with_status(its_id, "completed")
+        assert ended["outputs"] == {"y": answer}
+        assert (await server.http.delete(f"/v1/executions/{its_id}")).status_code == 204
+        assert (await server.http.post("/v1/executions/import", json=document)).status_code == 201
