@@ -44,7 +44,7 @@ class RetryPolicy:
     def after_answer(self, call: Call[Any], attempt: int, response: httpx.Response) -> float | None:
         """The delay after which to repeat, or None to take the answer as it is."""
         passing = response.status_code in _PASSING or _lost_its_replica(response)
-        again = passing and (call.repeatable or response.status_code in (429, 503))
+        again = _has_no_route(response) or (passing and (call.repeatable or response.status_code in (429, 503)))
         return self.delay_s(attempt, response) if again and attempt < self.max_attempts else None
 
     def after_failure(self, call: Call[Any], attempt: int, error: httpx.TransportError) -> float | None:
@@ -59,6 +59,12 @@ def _lost_its_replica(response: httpx.Response) -> bool:
     return response.status_code == 500 and not kind.startswith("application/problem+json")
 
 
+def _has_no_route(response: httpx.Response) -> bool:
+    """A 404 of Ray Serve's proxy: after a restart it listens before it knows of the application. Nothing was done."""
+    kind = response.headers.get("content-type", "")
+    return response.status_code == 404 and kind.startswith("text/plain") and "/-/routes" in response.text
+
+
 def error_of(response: httpx.Response) -> FlowrayError:
     """The error that a problem describes; for any other answer, one by its status."""
     try:
@@ -68,11 +74,13 @@ def error_of(response: httpx.Response) -> FlowrayError:
     if not isinstance(problem, dict) or "code" not in problem:
         text = response.text.strip()[:300]
         what = f"{response.request.method} {response.request.url.path}"
+        no_route = _has_no_route(response)
+        code = None if no_route else _CODES_OF_STATUS.get(response.status_code)
         return FlowrayError(
-            _CODES_OF_STATUS.get(response.status_code, ErrorCode.RUNTIME_UNAVAILABLE),
+            code or ErrorCode.RUNTIME_UNAVAILABLE,
             f"{what} answered {response.status_code}: {text or 'nothing'}",
             details={"status": response.status_code},
-            retryable=response.status_code in _PASSING,
+            retryable=response.status_code in _PASSING or no_route,
             hint="is this a flowray server?",
         )
     known = problem["code"] in ErrorCode.__members__

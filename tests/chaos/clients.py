@@ -11,7 +11,9 @@ from collections import Counter, deque
 from flowray.client import Client
 from flowray.client.retrying import RetryPolicy
 from flowray.errors import ErrorCode, FlowrayError
-from tests.chaos.workloads import WORKLOADS, Asked, Workload
+from tests.chaos.asked import Asked, Start
+from tests.chaos.told import Told
+from tests.chaos.workloads import WORKLOADS, Workload
 from tests.durability.effects import Effects
 
 PATIENCE = RetryPolicy(max_attempts=60, max_s=2.0)
@@ -23,9 +25,10 @@ class Clients:
     ``last_words`` are the latest of these in full; ``broken`` is what should never have reached a caller.
     """
 
-    def __init__(self, url: str, effects: Effects, seed: int, count: int, pause_s: float) -> None:
+    def __init__(self, url: str, effects: Effects, told: Told, seed: int, count: int, pause_s: float) -> None:
         self._url = url
         self._effects = effects
+        self._told = told
         self._pause_s = pause_s
         self._stopped = threading.Event()
         self._lock = threading.Lock()
@@ -62,19 +65,36 @@ class Clients:
 
     def _once(self, client: Client, workload: Workload, chance: random.Random) -> None:
         prefix = uuid.UUID(int=chance.getrandbits(128)).hex[:12]
+        options = {"labels": {"run": prefix}, **workload.options(chance)}
+        if workload.calls_back:
+            options["callback_url"] = self._told.url
+        start = Start(workload.definition(self._effects, prefix), options, prefix)
         try:
-            started = client.executions.start(
-                definition=workload.definition(self._effects, prefix), inputs={}, options={"labels": {"run": prefix}}
-            )
-            outputs = workload.outputs(prefix) if workload.outputs is not None else None
-            may_end = {"completed", "cancelled"} if workload.kind == "cancel" else {"completed"}
-            asked = Asked(started.id, workload.kind, prefix, may_end, outputs)
-            with self._lock:
-                self.asked.append(asked)
-            workload.behave(client, asked, chance)
+            together = self._start(client, workload, start)
+            if together:
+                workload.behave(client, together[0], chance)
         except FlowrayError as error:
-            if error.code is ErrorCode.EXECUTION_ENDED:
-                return  # it was quicker than its client
-            with self._lock:
-                self.refused[f"{workload.kind}: {error.code.value} {error.details.get('status', '')}".strip()] += 1
-                self.last_words.append(f"{workload.kind}: {error}")
+            if error.code is not ErrorCode.EXECUTION_ENDED:  # else it was quicker than its client
+                self._was_told(workload, error)
+
+    def _start(self, client: Client, workload: Workload, start: Start) -> list[Asked]:
+        """All that was acknowledged, also if one of several starts was not."""
+        together: list[Asked] = []
+        outputs = workload.outputs(start.key) if workload.outputs is not None else None
+        try:
+            for its_id in workload.start(client, start):
+                asked = Asked(its_id, workload.kind, start.key, set(workload.may_end), outputs, start.options)
+                asked.together = together
+                together.append(asked)
+            if len(together) != workload.count:
+                self.broken.append(f"{workload.kind} {start.key}: started {[one.id for one in together]}")
+        except FlowrayError as error:
+            self._was_told(workload, error)
+        with self._lock:
+            self.asked += together
+        return together
+
+    def _was_told(self, workload: Workload, error: FlowrayError) -> None:
+        with self._lock:
+            self.refused[f"{workload.kind}: {error.code.value} {error.details.get('status', '')}".strip()] += 1
+            self.last_words.append(f"{workload.kind}: {error}")

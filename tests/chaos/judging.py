@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 
 from flowray import wire
-from flowray.persistence.database import open_database
-from flowray.persistence.tables import events
-from tests.chaos.workloads import Asked, as_seen
+from flowray.persistence.tables import events, executions
+from tests.chaos.asked import Asked, as_seen
+from tests.chaos.definitions import AT_A_TIME, PER_KEY
+from tests.chaos.leftovers import Span, beyond_limits
+from tests.chaos.told import wrongly_told
 from tests.cluster import TERMINAL
 from tests.durability.effects import Effect
 from tests.durability.invariants import History, l7_stuck, violations
+
+AWAY_S = 600.0
+PROBLEM = "problem+json"
 
 
 class Judge:
     """Reads through the API as a client does, and the epochs of commits from the database."""
 
-    def __init__(self, url: str, database_url: str, effects: list[Effect]) -> None:
+    def __init__(self, url: str, engine: Engine, effects: list[Effect], told: list[dict[str, Any]]) -> None:
         self._http = httpx.Client(base_url=url, timeout=60)
-        self._engine = open_database(database_url)
+        self._engine = engine
         self._effects: dict[str, list[Effect]] = defaultdict(list)
         for effect in effects:
             self._effects[effect.execution_id].append(effect)
+        self._told: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for delivery in told:
+            self._told[delivery["execution_id"]].append(delivery)
+        self._queued: list[tuple[str, Span]] = []
 
     def wait_until_quiet(self, asked: list[Asked], timeout_s: float, say: Callable[[str], None]) -> list[Asked]:
         """I6: wait until all have ended; returns those that have not after ``timeout_s``."""
@@ -41,18 +51,29 @@ class Judge:
         return left
 
     def _status(self, asked: Asked) -> str | None:
-        try:
-            answer = self._http.get(f"/v1/executions/{asked.id}")
-        except httpx.TransportError:
-            return None
-        if answer.status_code == 404:
-            return "completed"  # lost: the judgement says so
-        return answer.json().get("status") if answer.status_code == 200 else None
+        answer = self._get(f"/v1/executions/{asked.id}")
+        return "completed" if answer.status_code == 404 else answer.json()["status"]  # lost: the judgement says so
+
+    def _get(self, path: str, **params: Any) -> httpx.Response:
+        """What the server itself answers: not its proxy, which may still be coming up."""
+        deadline = time.monotonic() + AWAY_S
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                answer = self._http.get(path, params=params, headers={"Accept": "application/json"})
+                if answer.status_code == 200 or (
+                    answer.status_code == 404 and PROBLEM in answer.headers["content-type"]
+                ):
+                    return answer
+            if time.monotonic() >= deadline:
+                raise RuntimeError(f"no answer to GET {path} for {AWAY_S} s")
+            time.sleep(0.5)
 
     def judge(self, asked: list[Asked]) -> Iterator[str]:
-        """Every violation, in words."""
-        for one in asked:
+        """Every violation, in words; also of the executions that those asked for have called."""
+        for one in [*asked, *self._children()]:
+            yield from one.broken
             yield from self._one(one)
+        yield from beyond_limits(self._queued, AT_A_TIME, PER_KEY)
         yield from l7_stuck(self._engine, int(time.time() * 1000))
 
     def _one(self, asked: Asked) -> Iterator[str]:
@@ -65,9 +86,26 @@ class Judge:
             yield f"{asked.kind} {asked.id}: it ended {history.status}, not {sorted(asked.may_end)}: {error}"
         elif history.status == "completed" and asked.outputs not in (None, history.execution["outputs"]):
             yield f"{asked.kind} {asked.id}: its outputs are {history.execution['outputs']}, not {asked.outputs}"
+        yield from self._options_kept(asked, history)
+
+    def _options_kept(self, asked: Asked, history: History) -> Iterator[str]:
+        """What was asked for with the start: not before its time, in its turn, and its end told."""
+        execution = history.execution or {}
+        if "delay_ms" in asked.options and execution["started_at"] < execution["not_before"]:
+            yield f"{asked.id}: it was not to start before {execution['not_before']} and did {execution['started_at']}"
+        if "concurrency_key" in asked.options and history.events:
+            span = (history.events[0]["ts"], history.events[-1]["ts"])
+            self._queued.append((asked.options["concurrency_key"], span))
+        if "callback_url" in asked.options:
+            yield from wrongly_told(asked.id, history.status, self._told[asked.id])
+
+    def _children(self) -> list[Asked]:
+        statement = select(executions.c.id).where(executions.c.parent_id.is_not(None))
+        with self._engine.connect() as connection:
+            return [Asked(its_id, "child", "", {"completed"}) for its_id in connection.execute(statement).scalars()]
 
     def _history(self, asked: Asked) -> History:
-        answer = self._http.get(f"/v1/executions/{asked.id}")
+        answer = self._get(f"/v1/executions/{asked.id}")
         execution = None if answer.status_code == 404 else answer.json()
         return History(
             id=asked.id,
@@ -82,12 +120,8 @@ class Judge:
     def _log(self, execution_id: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
         while True:
-            answer = self._http.get(
-                f"/v1/executions/{execution_id}/events",
-                params={"after": found[-1]["seq"] if found else 0, "limit": 500},
-                headers={"Accept": "application/json"},
-            )
-            page = answer.raise_for_status().json()["data"]
+            after = found[-1]["seq"] if found else 0
+            page = self._get(f"/v1/executions/{execution_id}/events", after=after, limit=500).json()["data"]
             if not page:
                 return found
             found.extend(as_seen(wire.EventBody.model_validate(event)) for event in page)
@@ -100,4 +134,3 @@ class Judge:
     def close(self) -> None:
         """Close what it reads with."""
         self._http.close()
-        self._engine.dispose()

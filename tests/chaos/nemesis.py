@@ -15,13 +15,16 @@ from tests.chaos.target import Instance, Postgres
 
 WEIGHTS = {
     "orchestrator": 6, "io-lane": 5, "hub": 4, "replica": 3, "proxy": 1, "controller": 1, "raylet": 1, "gcs": 1,
-    "all": 1, "postgres": 4,
+    "server": 1, "watchdog": 1, "all": 1, "postgres": 4,
 }  # fmt: skip
-HEAVY = {"raylet", "gcs", "all"}
+HEAVY = {"raylet", "gcs", "server", "watchdog", "all"}
 """After one of these nothing else is done for a while: the whole instance has to come up again."""
 
 HEAVY_PAUSE_S = 45.0
-MAY_STAND_STILL = {"orchestrator", "io-lane", "hub", "replica", "postgres"}
+LONGEST_START_S = 300.0
+"""And until it answers again, but for no longer: a machine under load would else see nothing but starts."""
+
+MAY_STAND_STILL = {"orchestrator", "io-lane", "hub", "replica", "proxy", "raylet", "gcs", "postgres"}
 STILL_S = (2.0, 25.0)
 """How long a process stands still: shorter and much longer than a lease (10 s)."""
 
@@ -44,9 +47,11 @@ class Nemesis:
         self._every_s = every_s
         self._say = say
         self._victims = [name for name in WEIGHTS if name in victims and (name != "postgres" or postgres)]
+        self._calm = threading.Event()
         self._stopped = threading.Event()
         self._frozen: dict[int, float] = {}
         self._quiet_until = 0.0
+        self._starting_until = 0.0
         self._broken: Exception | None = None
         self.done: Counter[str] = Counter()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -55,29 +60,40 @@ class Nemesis:
         """Begin."""
         self._thread.start()
 
+    def calm(self) -> None:
+        """Do nothing more but heal. Raises what it has failed with, if it has."""
+        self._calm.set()
+        if self._broken is not None:
+            raise self._broken
+
     def stop(self) -> None:
-        """Heal everything and do nothing more. Raises what it has failed with, if it has."""
+        """End the thread; what stands still goes on."""
         self._stopped.set()
         self._thread.join()
         for pid in list(self._frozen):
             self._thaw(pid)
-        self._heal()
-        if self._broken is not None:
-            raise self._broken
 
     def _run(self) -> None:
         next_at = time.monotonic() + self._every_s
         try:
             while not self._stopped.wait(0.25):
                 now = time.monotonic()
-                for pid in [pid for pid, until in self._frozen.items() if until <= now]:
+                calm = self._calm.is_set()
+                for pid in [pid for pid, until in self._frozen.items() if calm or until <= now]:
                     self._thaw(pid)
                 self._heal()
-                if now >= max(next_at, self._quiet_until):
+                if not calm and now >= max(next_at, self._quiet_until) and not self._is_starting(now):
                     self._act()
                     next_at = now + self._chance.uniform(0.5, 1.5) * self._every_s
         except Exception as error:
             self._broken = error
+
+    def _is_starting(self, now: float) -> bool:
+        """After a heavy fault, until it answers again."""
+        if now < self._starting_until and not self._instance.is_ready():
+            return True
+        self._starting_until = 0.0
+        return False
 
     def _heal(self) -> None:
         """The watchdogs outside of flowray: a database is restarted by its host, ``flowray serve`` by its init."""
@@ -103,8 +119,9 @@ class Nemesis:
         word = f"{'stop' if still else 'kill'} {victim}"
         self.done[word] += 1
         self._say(f"{word} {pids if len(pids) < 5 else len(pids)}")
-        if victim in HEAVY:
+        if victim in HEAVY and not still:
             self._quiet_until = time.monotonic() + HEAVY_PAUSE_S
+            self._starting_until = time.monotonic() + LONGEST_START_S
 
     def _pids(self, victim: str) -> list[int]:
         if victim == "postgres":

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ ROLES = {
 }
 """Process titles of actors, which Ray sets to the class's name."""
 
-START_S = 180.0
+START_S = 600.0
 
 
 class Postgres:
@@ -76,7 +76,7 @@ class Postgres:
 class Instance:
     """``flowray serve`` in a process of its own. ``restarts`` counts how often it had to be started again from here."""
 
-    def __init__(self, llm_url: str, database_url: str | None, log: Path) -> None:
+    def __init__(self, llm_url: str, database_url: str | None, log: Path, environment: Mapping[str, str]) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="fc", dir="/tmp"))
         self.state = self.folder / "state"
         self.port = free_port()
@@ -90,11 +90,15 @@ class Instance:
             "FLOWRAY_STATE_DIR": str(self.state),
             "FLOWRAY_PORT": str(self.port),
             "FLOWRAY_NUM_CPUS": "4",
+            "FLOWRAY_ORCHESTRATORS": "2",  # else nobody is there to take over while one stands still
+            "FLOWRAY_REPLICAS": "2",
             "FLOWRAY_DASHBOARD": "false",
             "FLOWRAY_LLM_BASE_URL": f"{llm_url}/v1",
             "FLOWRAY_LLM_DEFAULT_MODEL": "fake-model",
+            "FLOWRAY_CALLBACK_FIRST_DELAY_MS": "500",
             "OPENAI_API_KEY": "none",
             **({"FLOWRAY_DATABASE_URL": database_url} if database_url else {}),
+            **environment,
         }
         self.database_url = database_url or f"sqlite:///{self.state / 'flowray.db'}"
         self._roles: dict[int, str] = {}
@@ -102,7 +106,7 @@ class Instance:
     def start(self) -> None:
         """Start it and wait until it answers."""
         self._spawn()
-        self.wait_ready(START_S)
+        self.wait_ready(START_S, self.ensure)
 
     def _spawn(self) -> None:
         self._process = subprocess.Popen(
@@ -122,11 +126,17 @@ class Instance:
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             meanwhile()
-            with contextlib.suppress(httpx.HTTPError):
-                if httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200:
-                    return
+            if self.is_ready():
+                return
             time.sleep(0.3)
         raise RuntimeError(f"the instance at {self.url} is not ready after {timeout_s} s")
+
+    def is_ready(self) -> bool:
+        """Whether the instance says so now."""
+        try:
+            return httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200
+        except httpx.HTTPError:
+            return False
 
     def processes(self) -> dict[int, str]:
         """Its live processes: pid → title."""
@@ -138,11 +148,13 @@ class Instance:
         return found
 
     def pids(self, role: str) -> list[int]:
-        """Pids of a role of ROLES, of ``raylet`` or ``gcs``, of ``serve``, or of ``all``."""
+        """Pids of a role of ROLES, of ``raylet`` or ``gcs``, of ``watchdog`` or ``server``, or of ``all``."""
         processes = self.processes()
         if role == "all":
             return sorted(processes)
-        if role == "serve":
+        if role == "server":
+            return [pid for pid, title in processes.items() if " serve --no-watchdog" in title]
+        if role == "watchdog":
             return [self._process.pid] if self._process is not None and self._process.poll() is None else []
         if role in ("raylet", "gcs"):
             program = {"raylet": "/raylet/raylet", "gcs": "/gcs/gcs_server"}[role]

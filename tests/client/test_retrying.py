@@ -49,6 +49,15 @@ def test_a_500_of_the_server_itself_is_an_answer() -> None:
     assert POLICY.after_answer(GET, 1, problem) is None
 
 
+def test_a_proxy_that_does_not_know_the_application_yet_is_asked_again() -> None:
+    """Not a missing execution: after a restart of Ray its proxy listens first, and nothing has been done."""
+    text = "Path '/v1/executions' not found. Ping http://.../-/routes for available routes."
+    early = httpx.Response(404, text=text, request=REQUEST)
+    assert POLICY.after_answer(GET, 1, early) == 1
+    assert POLICY.after_answer(CREATE, 1, early) == 1
+    assert (error_of(early).code, error_of(early).retryable) == (ErrorCode.RUNTIME_UNAVAILABLE, True)
+
+
 def test_what_may_have_been_done_is_not_repeated_blindly() -> None:
     assert POLICY.after_failure(GET, 1, httpx.ReadTimeout("x")) == 1
     assert POLICY.after_failure(CREATE, 1, httpx.ReadTimeout("x")) is None
