@@ -58,17 +58,9 @@ test-full: lint ## lint; every test in both shapes; a soak under kills; hostile 
 	$(PY) -m tests.simulation --seeds 20000
 	$(VENV)/bin/flowray demo
 
-FUNCTIONAL := tests/runtime/test_local.py tests/runtime/test_local_children.py tests/runtime/test_control_flow.py \
-	tests/runtime/test_waitpoints.py tests/scenarios tests/conformance/test_examples_run.py \
-	tests/conformance/test_patterns.py tests/api/test_local_runtime.py \
-	tests/acceptance/test_scenarios.py tests/acceptance/test_streaming.py
-LARGE := --deselect tests/runtime/test_local.py::test_five_hundred_executions_at_once_all_finish \
-	--deselect tests/scenarios/test_d_loops.py::test_d50_none_one_and_many
-
 .PHONY: test-hostile
 test-hostile: $(READY) ## the functional tests with a failing store, then with owners that forget; FLOWRAY_TEST_SEED=n repeats
-	FLOWRAY_TEST_FAULTS=0.05 $(PY) -m pytest $(FUNCTIONAL) $(LARGE)
-	FLOWRAY_TEST_ALWAYS_RECOVER=1 $(PY) -m pytest $(FUNCTIONAL) $(LARGE)
+	$(PY) -m tests.hostile $(MODES)
 
 .PHONY: chaos
 chaos: $(READY) ## clients under random kills: make chaos MINUTES=30 DATABASE=sqlite|postgresql [SEED=n]

@@ -100,6 +100,7 @@ def retention_policy(settings: Settings) -> RetentionPolicy:
         completed_ms=_as_ms(settings.retention_completed_s),
         failed_ms=_as_ms(settings.retention_failed_s),
         grace_ms=_as_ms(settings.retention_grace_s) or 0,
+        history_ms=_as_ms(settings.retention_history_s) or 0,
         every_s=settings.retention_every_s,
     )
 

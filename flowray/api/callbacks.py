@@ -3,43 +3,32 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import parse_qsl
 
 from fastapi import Request
 
 from flowray.api.bodies import check_carriable, content_type, read_value
 from flowray.errors import ErrorCode, FlowrayError
-
-_FORM = "application/x-www-form-urlencoded"
+from flowray.triggers.forms import MULTIPART, URL_ENCODED, multipart, url_encoded
 
 
 async def read_callback(request: Request) -> Any:
-    """JSON or YAML where it says so or looks like it; the fields of a form as an object; else text; null if empty.
+    """JSON or YAML where it says so or looks like it; the fields of a form as an object, with its files; else text;
+    null if empty.
 
-    Raises MALFORMED_BODY for what says that it is JSON and is not, UNSUPPORTED_FORMAT for what is no text at all.
+    Raises MALFORMED_BODY for what says that it is JSON or a form and is not, UNSUPPORTED_FORMAT for what is no text at
+    all, BODY_TOO_LARGE for a form of too many fields.
     """
     body, kind = await request.body(), content_type(request)
     if not body.strip():
         return None
     looks_like_json = body.lstrip()[:1] in (b"{", b"[")
-    if kind == _FORM and not looks_like_json:
-        return _form(_text(body))
+    if kind == URL_ENCODED and not looks_like_json:
+        return _carriable(url_encoded(_text(body)))
+    if kind == MULTIPART:
+        return _carriable(multipart(request.headers["content-type"], body))
     if kind.startswith("text/") and not kind.endswith("yaml") and not looks_like_json:
         return _carriable(_text(body))
     return await read_value(request)
-
-
-def _form(text: str) -> dict[str, Any]:
-    """A field that comes more than once is a list."""
-    fields: dict[str, Any] = {}
-    for name, value in parse_qsl(text, keep_blank_values=True):
-        if name not in fields:
-            fields[name] = value
-        elif isinstance(fields[name], list):
-            fields[name].append(value)
-        else:
-            fields[name] = [fields[name], value]
-    return dict(_carriable(fields))
 
 
 def _carriable(value: Any) -> Any:

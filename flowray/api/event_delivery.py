@@ -16,6 +16,7 @@ from flowray.engine.waitpoint_sources import of_event
 from flowray.errors import InputError
 from flowray.persistence.records import InboxRecord, WaitpointRecord
 from flowray.persistence.writes import Inserted, InsertInbox
+from flowray.runtime.crash_points import CrashPoint, reached
 from flowray.runtime.waitpoints import OPEN, answer_row
 from flowray.values import Json, stable_hash
 
@@ -28,20 +29,24 @@ async def deliver_event(
     """Answer every wait for the event ``name`` whose filter ``data`` fits; returns the executions that go on.
 
     A wait that has had its answer already is left alone, so that a repeat does no harm to those that the first one
-    released. ``at_ms``: when the event happened, or came for the first time; waits that began later do not count, so
-    that a repeat with the same time does not answer the next round of a loop, either. ``key`` identifies the event.
+    released. ``at_ms``: when the event happened, or came for the first time; waits that began later do not count.
+    ``key`` identifies the event: what an execution waits for since it was answered under this key is none of its
+    business, either, as the next round of a loop.
     """
     now = context.services.now_ms()
+    prefix = _prefix(name, key, now)
     released: list[str] = []
     cursor: str | None = None
     while True:
         page = await context.read(
             context.directory.reader.waitpoints, status=OPEN, source=of_event(name), limit=PAGE_ROWS, cursor=cursor
         )
+        ids = {waiting.execution_id or "" for waiting in page.data}
+        told = {} if key is None else await context.read(context.directory.reader.first_received, ids, prefix)
         rows = [
-            _row(waiting, name, answer, key, now)
+            _row(prefix, waiting, name, answer, key, now)
             for waiting in page.data
-            if (at_ms is None or waiting.created_at <= at_ms) and fits(waiting.filter, data)
+            if _was_there(waiting, told.get(waiting.execution_id or "", at_ms)) and fits(waiting.filter, data)
             for answer in await _fitting(waiting, data)
         ]
         released += await _answer(context, rows)
@@ -65,13 +70,23 @@ async def _answer(context: ApiContext, rows: list[InboxRecord]) -> list[str]:
     # Existing and Refused: it was answered, or has ended, since this looked.
     released = [row.execution_id for row, result in zip(rows, results, strict=True) if isinstance(result, Inserted)]
     if released:
+        reached(CrashPoint.FANOUT_DURABLE)
         await context.directory.wake(released)
     return released
 
 
-def _row(waiting: WaitpointRecord, name: str, data: Json, key: str | None, now: int) -> InboxRecord:
+def _was_there(waiting: WaitpointRecord, at_ms: int | None) -> bool:
+    return at_ms is None or waiting.created_at <= at_ms
+
+
+def _prefix(name: str, key: str | None, now: int) -> str:
+    """How the ids of an event's answers begin."""
+    return f"event:{stable_hash([name, key, now if key is None else None])[:32]}:"
+
+
+def _row(prefix: str, waiting: WaitpointRecord, name: str, data: Json, key: str | None, now: int) -> InboxRecord:
     return answer_row(
-        f"event:{stable_hash([name, key, now if key is None else None])[:32]}:{waiting.id}",
+        f"{prefix}{waiting.id}",
         waiting.execution_id or "",
         waiting.id,
         data,

@@ -21,6 +21,7 @@ from flowray.persistence.records import InboxRecord
 from flowray.persistence.trigger_records import FAILED, SKIPPED, STARTED, STARTING, FiringRecord, TriggerRecord
 from flowray.persistence.trigger_writes import Fired, FireTrigger, SettleFiring
 from flowray.runtime.children import CANCEL
+from flowray.runtime.crash_points import CrashPoint, reached
 from flowray.triggers.payloads import inputs_of
 from flowray.wire import StartOptions
 
@@ -83,6 +84,7 @@ async def start_firing(context: ApiContext, firing: FiringRecord) -> FiringRecor
 
     Raises FlowrayError if it is worth another try; the firing then stays as it is.
     """
+    reached(CrashPoint.FIRING_RECORDED)
     trigger = await context.read(context.directory.reader.triggers.get, firing.trigger_id)
     if trigger is None:
         return await _settle(context, firing, SKIPPED, TRIGGER_GONE_REASON)
@@ -96,6 +98,7 @@ async def start_firing(context: ApiContext, firing: FiringRecord) -> FiringRecor
     except Exception as error:
         logger.exception("flowray: the trigger %s could not start an execution", trigger.id)
         return await _settle(context, firing, FAILED, f"{ErrorCode.INTERNAL}: {type(error).__name__}: {error}")
+    reached(CrashPoint.FIRING_STARTED)
     return await _settle(context, firing, STARTED, None)
 
 

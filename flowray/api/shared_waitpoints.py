@@ -24,6 +24,7 @@ from flowray.persistence.waitpoint_writes import (
     named_id,
 )
 from flowray.persistence.writes import Existing
+from flowray.runtime.crash_points import CrashPoint, reached
 from flowray.runtime.identifiers import new_token
 from flowray.runtime.waitpoints import DEFAULT_TIMEOUT_MS, OPEN
 from flowray.values import Json, stable_hash
@@ -109,6 +110,7 @@ async def complete_shared(
     result = accepted(await context.write(write))
     assert isinstance(result, Closed)
     if result.released:
+        reached(CrashPoint.FANOUT_DURABLE)
         await context.directory.wake(result.released)
     mine = {} if result.already else {"id": completion_id}
     return msgspec.structs.replace(shared, status=result.status, data=result.data, completed_from=mine)

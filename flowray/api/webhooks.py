@@ -21,7 +21,8 @@ from flowray.persistence.records import ExecutionRecord
 from flowray.persistence.trigger_records import TriggerRecord
 from flowray.plan import plan_from_json
 from flowray.triggers.configs import TriggerKind, WebhookConfig
-from flowray.triggers.payloads import form_fields, parse_body
+from flowray.triggers.forms import form_fields
+from flowray.triggers.payloads import parse_body
 from flowray.triggers.signatures import SIGNATURE_HEADERS, allowed_origin, refusal
 from flowray.values import Json, encode_json
 
@@ -52,7 +53,7 @@ class Call:
     def payload(self, config: WebhookConfig) -> dict[str, Any]:
         """``{method, path, headers, query, body}``; headers by lower-case name, those that hold secrets masked.
 
-        Raises INVALID_REQUEST for JSON that nothing could carry on.
+        Raises INVALID_REQUEST for JSON that nothing could carry on, BODY_TOO_LARGE for a form of too many fields.
         """
         body = parse_body(self.headers.get("content-type", ""), self.body)
         check_carriable(self.body, body)

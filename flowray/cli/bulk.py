@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from flowray import wire
+from flowray.cli.filters import KEYS, parse_filter
 from flowray.cli.output import Output
 from flowray.errors import ErrorCode, FlowrayError
 
@@ -19,39 +20,13 @@ Filter = Annotated[
     typer.Option(
         "--filter",
         metavar="KEY=VALUE",
-        help="Instead of EXECUTION: all with this status, workflow_id, label.NAME, created_after, created_before, id.",
+        help=f"Instead of EXECUTION: all with this {KEYS}.",
     ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="With --filter: only list which ones it would be.")]
 OptionalExecution = Annotated[
     str | None, typer.Argument(metavar="EXECUTION", help="The id of an execution; or --filter.", show_default=False)
 ]
-
-_SINGLE = ("workflow_id", "created_after", "created_before")
-
-
-def parse_filter(pairs: list[str]) -> dict[str, Any]:
-    """``wire.ExecutionFilter`` from KEY=VALUE; status and id may hold commas. Raises INVALID_REQUEST."""
-    wanted: dict[str, Any] = {}
-    for pair in pairs:
-        key, separator, value = pair.partition("=")
-        if not separator or not value:
-            raise FlowrayError(ErrorCode.INVALID_REQUEST, f"--filter {pair!r} is not KEY=VALUE")
-        if key == "status":
-            wanted.setdefault("status", []).extend(value.split(","))
-        elif key == "id":
-            wanted.setdefault("ids", []).extend(value.split(","))
-        elif key.startswith("label."):
-            wanted.setdefault("labels", {})[key.removeprefix("label.")] = value
-        elif key in _SINGLE:
-            wanted[key] = value
-        else:
-            raise FlowrayError(
-                ErrorCode.INVALID_REQUEST,
-                f"--filter cannot ask for {key!r}",
-                hint="status, workflow_id, label.NAME, created_after, created_before, id",
-            )
-    return wanted
 
 
 def one_or_many(execution: str | None, filters: list[str] | None, dry_run: bool) -> dict[str, Any] | None:

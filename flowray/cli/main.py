@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rerun": ("flowray.cli.remote:rerun", "Run an ended execution again, whole or in part."),
     "watch": ("flowray.cli.remote:watch", "Follow an execution on a server until it ends."),
     "batch": ("flowray.cli.batch:batch", "Run workflows over many inputs, on a server or in this process."),
+    "list": ("flowray.cli.listing:list_executions", "List executions on a server, newest first."),
     "logs": ("flowray.cli.remote:logs", "Show what each node of an execution did."),
     "cancel": ("flowray.cli.remote:cancel", "Stop an execution on a server, or all that a filter fits."),
     "pause": ("flowray.cli.waiting:pause", "Pause an execution on a server."),

@@ -48,7 +48,8 @@ def gc(
 
     Works on the database itself; a running server does the same by itself, every FLOWRAY_RETENTION_EVERY_S seconds.
     How long executions are kept is set by their workflow (settings.retention) and by FLOWRAY_RETENTION_COMPLETED_S and
-    FLOWRAY_RETENTION_FAILED_S; without any they are kept for ever.
+    FLOWRAY_RETENTION_FAILED_S; without any they are kept for ever. Settled callbacks and firings and closed shared
+    waitpoints are kept for FLOWRAY_RETENTION_HISTORY_S, 30 days.
 
     Example: flowray gc --dry-run -o json
     """
@@ -82,8 +83,9 @@ def doctor(
 ) -> None:
     """Look for what should not be; exit code 1 if there is any.
 
-    Executions that have not ended although nothing can move them, stored values and plans of no execution, owners that
-    are long gone. Reads the database itself, also beside a running server; changes nothing.
+    Executions that have not ended although nothing can move them; stored values that nothing names, plans of no
+    execution, owners that are long gone, and rows of limits, callbacks, triggers and waitpoints that are spent. Reads
+    the database itself, also beside a running server; changes nothing.
 
     Example: flowray doctor -o json
     """
@@ -92,8 +94,9 @@ def doctor(
     storage = _open(settings)
     age_s = settings.retention_grace_s + ROUND_S if older_than_s is None else older_than_s
     found = examine(
-        storage.reader, storage.payloads, older_than_ms=round(age_s * 1_000), settle_ms=round(settle_s * 1_000)
-    )
+        storage.reader, storage.payloads, older_than_ms=round(age_s * 1_000), settle_ms=round(settle_s * 1_000),
+        history_ms=round((settings.retention_history_s + ROUND_S) * 1_000),
+    )  # fmt: skip
     output.document(msgspec.to_builtins(found))
     for problem in found.problems:
         output.note(f"{problem.law}: {problem.message} ({problem.hint})")

@@ -263,8 +263,8 @@ class AsyncExecutions:
         """The whole execution. Raises NOT_FOUND."""
         return await self._client.send(calls.get_execution(execution_id))
 
-    async def list(self, *, limit: int = 50, cursor: str | None = None, **filters: str) -> wire.ExecutionPage:
-        """One page, newest first. ``filters``: status, workflow_id, batch_id, parent_id, created_after (ISO 8601)."""
+    async def list(self, *, limit: int = 50, cursor: str | None = None, **filters: Any) -> wire.ExecutionPage:
+        """One page, newest first. ``filters``: those of ``wire.ExecutionFilter``, as for ``bulk``."""
         return await self._client.send(calls.list_executions(limit, cursor, filters))
 
     async def pause(self, execution_id: str, *, reason: str | None = None) -> wire.Execution:

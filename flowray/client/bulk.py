@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 from flowray import wire
+from flowray.client import filters
 from flowray.client.call import JSON, AsyncSender, Call, Sender, given, json_body, path, reading
 
 
@@ -14,14 +15,13 @@ def bulk_page(
     verb: str, wanted: Mapping[str, Any], fields: Mapping[str, Any], cursor: str | None, key: str | None
 ) -> Call[wire.BulkResult]:
     """One page. Repeatable: a cancellation is, and with a key a rerun is, too."""
-    body = {"filter": dict(wanted), **given(**fields, cursor=cursor)}
+    body = {"filter": filters.body(wanted), **given(**fields, cursor=cursor)}
     headers = JSON if key is None else {**JSON, "Idempotency-Key": key}
     return Call("POST", path("executions", verb), reading(wire.BulkResult), {}, json_body(body), headers)
 
 
 class Bulk:
-    """Calls about many executions. ``filter``: status (a list), workflow_id, labels, created_after, created_before,
-    ids; see ``wire.ExecutionFilter``."""
+    """Calls about many executions. ``filter``: the fields of ``wire.ExecutionFilter``, as for ``executions.list``."""
 
     def __init__(self, client: Sender) -> None:
         self._client = client

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from flowray import wire
 from flowray.client.call import JSON, Call, given, json_body, nothing, reading, segment
+from flowray.client.filters import query
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
@@ -111,8 +112,8 @@ def get_execution(execution_id: str) -> Call[wire.Execution]:
 
 
 def list_executions(limit: int, cursor: str | None, filters: Mapping[str, Any]) -> Call[wire.ExecutionPage]:
-    """One page; ``filters``: status, workflow_id, batch_id, parent_id, created_after."""
-    return Call("GET", "/v1/executions", reading(wire.ExecutionPage), given(limit=limit, cursor=cursor, **filters))
+    """One page; ``filters`` as ``filters.query``."""
+    return Call("GET", "/v1/executions", reading(wire.ExecutionPage), query(filters, limit=limit, cursor=cursor))
 
 
 def pause_execution(execution_id: str, reason: str | None) -> Call[wire.Execution]:

@@ -260,8 +260,8 @@ class Executions:
         """The whole execution. Raises NOT_FOUND."""
         return self._client.send(calls.get_execution(execution_id))
 
-    def list(self, *, limit: int = 50, cursor: str | None = None, **filters: str) -> wire.ExecutionPage:
-        """One page, newest first. ``filters``: status, workflow_id, batch_id, parent_id, created_after (ISO 8601)."""
+    def list(self, *, limit: int = 50, cursor: str | None = None, **filters: Any) -> wire.ExecutionPage:
+        """One page, newest first. ``filters``: those of ``wire.ExecutionFilter``, as for ``bulk``."""
         return self._client.send(calls.list_executions(limit, cursor, filters))
 
     def pause(self, execution_id: str, *, reason: str | None = None) -> wire.Execution:

@@ -13,7 +13,7 @@ from flowray.engine.folding import error_output
 from flowray.engine.instances import split_instance, waitpoint_key
 from flowray.engine.manifests import results_of
 from flowray.engine.plan_index import ERROR_HANDLE, SUCCESS_HANDLE
-from flowray.engine.retries import MAX_LOSSES, retry_delay_ms
+from flowray.engine.retries import MAX_LOSSES, MAX_UNSTARTED, retry_delay_ms
 from flowray.engine.scope_variables import refusal
 from flowray.engine.shared_memory import SHARED_OPERATIONS
 from flowray.engine.signals import NodeError, Signals, Usage, VariableOperation
@@ -155,7 +155,7 @@ def _wait(turn: Turn, found: Attempt, result: st.AttemptSucceeded, signals: Sign
             wait_kind=_wait_kind(signals), due_at=due_at, child=signals.child,
             reason=pause.reason if pause is not None else "", started_at=result.started_at,
             output=wait.output if wait is not None else result.output, usage=result.usage, input=result.input,
-            pause=pause,
+            pause=pause, variables=result.variables,
             waitpoint="" if pause is None else waitpoint_key(found.instance, found.state.tries, pause.name),
         )
     )  # fmt: skip
@@ -177,7 +177,8 @@ def complete_waiting(
     variables: tuple[VariableOperation, ...] = (),
     by: str | None = None,
 ) -> None:
-    """What a waiting instance waited for has come."""
+    """What a waiting instance waited for has come. What its result has changed before counts from now on (R17)."""
+    variables = (*found.state.wait_variables, *variables)
     refused = refusal(turn.index, turn.state, split_instance(found.instance)[0], variables)
     if refused is not None:
         settle_failure(turn, found, _signed(refused, found))
@@ -257,21 +258,23 @@ def settle_failure(turn: Turn, found: Attempt, error: NodeError, result: st.Atte
     )  # fmt: skip
 
 
-def lose(turn: Turn, found: Attempt, reason: str) -> NodeError | None:
+def lose(turn: Turn, found: Attempt, reason: str, unstarted: bool = False) -> NodeError | None:
     """The process of the attempt died: the same try starts again as a new attempt, with the same key (R31, R39).
 
-    A container itself is not lost with its sentinel: it is asked the same question again. Returns the error of what
-    died too often: nothing has happened then.
+    ``unstarted``: nothing has begun it in its time (R14). A container itself is not lost with its sentinel: it is asked
+    the same question again. Returns the error of what was lost too often: nothing has happened then.
     """
     node, state = found.node, found.state
     losses = turn.state.containers[found.instance].losses if found.is_container else state.attempt - state.tries
+    what, code = f"The process that ran attempt {state.attempt} of {node.id!r} was lost", ErrorCode.NODE_LOST
+    if unstarted:
+        what, code = f"Attempt {state.attempt} of {node.id!r} did not start", ErrorCode.NODE_TIMEOUT
     error = NodeError(
-        message=f"The process that ran attempt {state.attempt} of {node.id!r} was lost: {reason}",
-        code=ErrorCode.NODE_LOST.value, node_id=node.id, attempt=state.attempt, instance=found.instance,
+        message=f"{what}: {reason}", code=code.value, node_id=node.id, attempt=state.attempt, instance=found.instance,
         retryable=True,
     )  # fmt: skip
     _forget_guard(turn, found)
-    if losses >= MAX_LOSSES:
+    if losses >= (MAX_UNSTARTED if unstarted else MAX_LOSSES):
         return error
     reset_stream(turn, found)
     following = state.attempt if found.is_container else state.attempt + 1
@@ -349,12 +352,7 @@ def timer_fired(turn: Turn, timer_id: str) -> None:
     elif state.status is NodeStatus.WAITING and state.pause is not None and kind == "wait":
         turn.command(ExpireWaitpoint(state.waitpoint))
     elif state.status is NodeStatus.WAITING and state.wait_kind == "time" and kind == "wait":
-        _complete(
-            turn,
-            Attempt(instance, node, state, False),
-            output=state.wait_output,
-            handles=_live_handles(node, Signals()),
-        )
+        complete_waiting(turn, Attempt(instance, node, state, False), state.wait_output)
 
 
 def restore_timers(turn: Turn) -> None:

@@ -35,14 +35,20 @@ def child_key(instance: str, tries: int) -> str:
     return f"{instance}#{tries}"
 
 
+def is_own(call: ChildCall | None) -> bool:
+    """Whether the child of a call ends with its caller: one that others may wait for, too, does not."""
+    return call is None or not call.idempotency_key
+
+
 def start(turn: Turn, instance: str, tries: int, call: ChildCall) -> None:
     """Ask for a child, or for the one that is there under its key."""
-    turn.command(StartChild(instance, child_key(instance, tries), call, turn.state.deadline_ms))
+    deadline_ms = turn.state.deadline_ms if is_own(call) else None
+    turn.command(StartChild(instance, child_key(instance, tries), call, deadline_ms))
 
 
 def stop(turn: Turn, instance: str, node: NodeState, reason: str) -> None:
-    """Cancel the child that an instance waits for, if it waits for one."""
-    if node.status is NodeStatus.WAITING and node.wait_kind == WAITS_FOR_CHILD:
+    """Cancel the child that an instance waits for, if it waits for one of its own."""
+    if node.status is NodeStatus.WAITING and node.wait_kind == WAITS_FOR_CHILD and is_own(node.child):
         turn.command(StopChild(instance, child_key(instance, node.tries), reason))
 
 
@@ -58,10 +64,17 @@ def attach_again(turn: Turn) -> None:
 
 
 def call_again(turn: Turn) -> None:
-    """After a crash, which has cancelled every child: each node that waited for one tries again, with a new one."""
+    """After a crash, which has cancelled every child: each node that waited for one tries again, with a new one.
+
+    Shared children went on, and their ends were not told to who had crashed: those are asked for again.
+    """
     for instance in list(turn.state.waiting):
         node, state = attempts.locate(turn, instance)
         if state.wait_kind != WAITS_FOR_CHILD:
+            continue
+        if state.child is not None and not is_own(state.child):
+            if state.child_id:
+                start(turn, instance, state.tries, state.child)
             continue
         if state.due_at is not None:
             turn.command(CancelTimer(attempts.wait_timer(instance, state)))

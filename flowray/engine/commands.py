@@ -51,7 +51,8 @@ class StopNode(msgspec.Struct, frozen=True):
 class StartChild(msgspec.Struct, frozen=True):
     """Start a child execution, or find the one that this parent already has under ``key`` (R19).
 
-    Its end comes back as ChildEnded. ``deadline_ms`` is the parent's, absolute; the child's own may be earlier.
+    Its end comes back as ChildEnded. ``deadline_ms`` is the parent's, absolute; the child's own may be earlier. One
+    that is called by an idempotency key is started once for all parents, and has no deadline of theirs.
     """
 
     instance: str

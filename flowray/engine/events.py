@@ -189,6 +189,7 @@ class NodeWaiting(NodeEvent, tag="node.waiting", frozen=True):
 
     ``child``: the call of the workflow that it waits for; which version runs tells ``child.started`` (R19).
     ``waitpoint``: the key of the waitpoint at which it waits, ``pause`` what it asks there, with the token (R30).
+    ``variables`` change when it completes.
     """
 
     attempt: int
@@ -202,6 +203,7 @@ class NodeWaiting(NodeEvent, tag="node.waiting", frozen=True):
     child: ChildCall | None = None
     waitpoint: str = ""
     pause: Pause | None = None
+    variables: tuple[VariableOperation, ...] = ()
 
 
 class WaitpointClosed(Event, tag="waitpoint.closed", frozen=True):

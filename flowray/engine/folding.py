@@ -197,7 +197,7 @@ def _waiting(index: PlanIndex, state: ExecutionState, event: ev.NodeWaiting) -> 
     _, _, node = _find(state, event)
     _leave(state, event.instance, node)
     _spend(state, event.usage)
-    node.wait_reason, node.wait_output = event.reason, event.output
+    node.wait_reason, node.wait_output, node.wait_variables = event.reason, event.output, event.variables
     node.child, node.child_id = event.child, ""
     node.pause, node.waitpoint, node.waiting_since = event.pause, event.waitpoint, event.ts
     _wait(state, event.instance, node, event.wait_kind, event.due_at)
@@ -210,7 +210,7 @@ def _child_started(index: PlanIndex, state: ExecutionState, event: ev.ChildStart
 def _completed(index: PlanIndex, state: ExecutionState, event: ev.NodeCompleted) -> None:
     scope, scope_id, node = _find(state, event)
     node.status = transition(NODE_TRANSITIONS, node.status, "complete")
-    node.wait_output = None
+    node.wait_output, node.wait_variables = None, ()
     keep(index, state, node, event.output)
     change_variables(state, scope_id, event.variables)
     if event.handled_error is not None:

@@ -145,20 +145,20 @@ def _lost(turn: Turn, stimulus: st.AttemptLost) -> None:
     if found is None:
         return
     if found.is_container and stimulus.attempt < 0:
-        error = attempts.lose(turn, found, stimulus.reason)
+        error = attempts.lose(turn, found, stimulus.reason, stimulus.unstarted)
         if error is None:
             closing.collect(turn, stimulus.instance, found.node.id)
         else:
             closing.not_collected(turn, stimulus.instance, found.node.id, error)
         return
-    _lose(turn, found, stimulus.reason)
+    _lose(turn, found, stimulus.reason, stimulus.unstarted)
     if stimulus.instance in turn.state.containers:
         iteration.ask_again(turn, stimulus.instance, found.node.id)
 
 
-def _lose(turn: Turn, found: attempts.Attempt, reason: str) -> None:
+def _lose(turn: Turn, found: attempts.Attempt, reason: str, unstarted: bool = False) -> None:
     """It starts again, or has failed."""
-    error = attempts.lose(turn, found, reason)
+    error = attempts.lose(turn, found, reason, unstarted)
     if error is not None:
         attempts.settle_failure(turn, found, error)
 

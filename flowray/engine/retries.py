@@ -11,6 +11,10 @@ MAX_LOSSES = 5
 """How often a lost attempt of one instance is started again before the node fails: a node that kills its process
 every time would otherwise take workers down for ever."""
 
+MAX_UNSTARTED = 2
+"""How often an attempt that nothing has begun in its time is dispatched again before the node fails: somebody else may
+have room for it."""
+
 
 def retry_delay_ms(policy: PlanRetry, tries: int, error: NodeError, seed: str) -> int | None:
     """Milliseconds until the next try, or None if there is none.

@@ -46,7 +46,8 @@ class ChildCall(msgspec.Struct, frozen=True, omit_defaults=True):
     """Run another workflow and wait for it (R19): by id, pinned to ``version`` if given, or inline as a definition.
 
     Large ``inputs`` are descriptors in their wire form. ``deadline_ms`` is absolute; the caller's may be earlier. The
-    node's output is the child's outputs, or an object that has them under ``output_key``.
+    node's output is the child's outputs, or an object that has them under ``output_key``. With an ``idempotency_key``
+    the child is shared: whoever calls the same under the same key waits for the same one; it ends with none of them.
     """
 
     workflow_id: str | None = None
@@ -55,6 +56,7 @@ class ChildCall(msgspec.Struct, frozen=True, omit_defaults=True):
     inputs: dict[str, Any] = {}
     deadline_ms: int | None = None
     output_key: str = ""
+    idempotency_key: str = ""
 
 
 class Signals(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -23,7 +23,7 @@ class NodeState(msgspec.Struct, omit_defaults=True):
     received failure (R31). ``has_output`` is False before completion and after pruning. ``due_at``: when a waiting
     instance goes on by itself, ms since the epoch. ``bytes`` of the output count as resident. ``child``: the call of
     the workflow that it waits for, ``child_id`` the execution, once that is there. ``epoch``: of the owner that has
-    started the attempt.
+    started the attempt. ``wait_output`` and ``wait_variables``: what its result has said before the wait.
     """
 
     status: NodeStatus = NodeStatus.PENDING
@@ -39,6 +39,7 @@ class NodeState(msgspec.Struct, omit_defaults=True):
     due_at: int | None = None
     wait_kind: str = ""
     wait_output: Value = None
+    wait_variables: tuple[VariableOperation, ...] = ()
     wait_reason: str = ""
     stream_id: str | None = None
     leads_on: bool = False

@@ -74,11 +74,15 @@ class AttemptFailed(Stimulus, tag="attempt_failed", frozen=True):
 
 
 class AttemptLost(Stimulus, tag="attempt_lost", frozen=True):
-    """The process that ran the attempt died; whether it had an effect is unknown (R31, R38, R39)."""
+    """The process that ran the attempt died; whether it had an effect is unknown (R31, R38, R39).
+
+    ``unstarted``: nothing has begun it in its time, and it has been called back (R14).
+    """
 
     instance: str
     attempt: int
     reason: str = ""
+    unstarted: bool = False
 
 
 class TokensProduced(Stimulus, tag="tokens_produced", frozen=True):

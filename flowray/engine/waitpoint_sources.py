@@ -17,7 +17,12 @@ def token_hash(token: str) -> str:
 
 def of_token(token: str) -> str:
     """The shared waitpoint with this token."""
-    return _TOKEN + token_hash(token)
+    return of_token_hash(token_hash(token))
+
+
+def of_token_hash(hashed: str) -> str:
+    """The shared waitpoint whose token has this hash."""
+    return _TOKEN + hashed
 
 
 def of_name(name: str) -> str:

@@ -24,8 +24,8 @@ class NodeTask(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     ``incarnation`` tells, within one process, for which taking-up of the execution the attempt runs: its results carry
     it, so that those of a former taking-up are not mistaken for those of an attempt with the same number.
     ``payload_owner``: under whose id its large values are kept, empty for its own: a child shares its first caller's.
-    ``epoch`` is the owner's (R22). ``timeout_ms`` counts from the start of
-    the attempt, ``deadline_ms`` is absolute. ``stream_id`` is empty for a node that does not stream. ``lane`` and
+    ``epoch`` is the owner's (R22). ``start_timeout_ms`` counts from its dispatch to its start, ``timeout_ms`` from
+    there, ``deadline_ms`` is absolute. ``stream_id`` is empty for a node that does not stream. ``lane`` and
     ``resources`` say where the attempt is to run. An output above ``inline_limit_bytes`` is stored, one above
     ``output_limit_bytes`` is an error. ``limits`` are the named limits that it runs under, and ``estimated_tokens``
     what it may spend of them. ``memory``: where the entries are that executions of the workflow share, for a
@@ -51,6 +51,7 @@ class NodeTask(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     idempotency_key: str = ""
     sentinel: str = ""
     round: int = 0
+    start_timeout_ms: int | None = None
     timeout_ms: int | None = None
     deadline_ms: int | None = None
     stream_id: str = ""

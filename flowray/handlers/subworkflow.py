@@ -19,6 +19,8 @@ from flowray.values import Json, decode_json
 LATEST = frozenset({"", "latest", "deployed", "live", "current"})
 """Ways to say that no version is pinned, lower case."""
 
+MOST_KEY_CHARS = 200
+
 
 class SubworkflowConfig(NodeConfig):
     """Which workflow, in which version, with which inputs. Exactly one of ``workflowId`` and ``definition``."""
@@ -31,6 +33,9 @@ class SubworkflowConfig(NodeConfig):
     inputs: Any = Field(None, description="An object, its JSON text, or [{name, value}]; values may be templates.")
     output_key: str = Field("", description="Puts the child's outputs under this key of the node's output.")
     deadline: Any = Field(None, description="ISO 8601 or ms since the epoch; the caller's deadline may be earlier.")
+    idempotency_key: Any = Field(
+        "", description="Executions that call the same workflow under the same key wait for one child, started once."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -73,6 +78,17 @@ def child_inputs(inputs: Json) -> dict[str, Json]:
         if all(isinstance(name, str) and name for name, _ in named):
             return dict(named)
     raise _wrong("inputs must be an object, its JSON text, or a list of {name, value}")
+
+
+def call_key(key: Json) -> str:
+    """The idempotency key, empty for none. Raises INVALID_NODE_CONFIG for what is no key, such as a missing value."""
+    if isinstance(key, int | float) and not isinstance(key, bool):
+        key = str(key)
+    if not isinstance(key, str):
+        raise _wrong(f"idempotencyKey must be text, not {key!r}")
+    if len(key) > MOST_KEY_CHARS:
+        raise _wrong(f"idempotencyKey has {len(key)} characters; the limit is {MOST_KEY_CHARS}")
+    return key
 
 
 def deadline_ms(deadline: Json) -> int | None:
@@ -122,5 +138,6 @@ class SubworkflowHandler:
             inputs=child_inputs(config.inputs),
             deadline_ms=deadline_ms(config.deadline),
             output_key=config.output_key,
+            idempotency_key=call_key(config.idempotency_key),
         )
         return NodeResult(signals=Signals(child=call))

@@ -35,4 +35,10 @@ callbacks = Table(
         sqlite_where=text("status = 'pending'"),
         postgresql_where=text("status = 'pending'"),
     ),
+    Index(
+        "ix_callbacks_settled",
+        "next_at",
+        sqlite_where=text("status != 'pending'"),
+        postgresql_where=text("status != 'pending'"),
+    ),
 )

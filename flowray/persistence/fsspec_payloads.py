@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -90,6 +90,19 @@ class FsspecPayloads:
         with contextlib.suppress(OSError, NotImplementedError):  # not empty, or no folders there
             self._fs.rmdir(f"{self._root}/{owner}")
         return Removed(len(old), sum(entry["size"] or 0 for entry in old))
+
+    def stored(self, owner: str, before_ms: int) -> dict[str, int]:
+        old = (entry for entry in self._blobs(owner) if self._age(entry) < before_ms)
+        return {f"{owner}.{_name(entry)}": entry["size"] or 0 for entry in old}
+
+    def drop(self, payload_ids: Collection[str], before_ms: int) -> Removed:
+        count = total = 0
+        for owner in set(map(owner_of, payload_ids)):
+            for entry in self._blobs(owner):
+                if f"{owner}.{_name(entry)}" in payload_ids and self._age(entry) < before_ms:
+                    self._drop(entry)
+                    count, total = count + 1, total + (entry["size"] or 0)
+        return Removed(count, total)
 
     def remove_temporary(self, before_ms: int) -> int:
         if self._is_object_store:

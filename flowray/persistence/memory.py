@@ -38,6 +38,7 @@ from flowray.persistence.records import (
     WorkflowRecord,
 )
 from flowray.persistence.rows import check_changes, from_row
+from flowray.persistence.shared_children import JoinChild
 from flowray.persistence.waitpoint_writes import CompleteWaitpoint, CreateWaitpoint, ExpireWaitpoints
 from flowray.persistence.writes import (
     AnyResult,
@@ -84,6 +85,7 @@ class MemoryStore(MemoryReader):
             SaveWorkflow: self._save_workflow,
             DeleteWorkflow: self._delete_workflow,
             InsertExecution: self._insert_execution,
+            JoinChild: self._join_child,
             AppendEvents: self._append_events,
             InsertInbox: self._insert_inbox,
             RegisterOwner: self._register_owner,
@@ -181,7 +183,25 @@ class MemoryStore(MemoryReader):
         self._tables.plans.setdefault(record.plan_hash, write.plan)
         placed = admit_new(self._tables, record)
         self._tables.put_execution(placed)
+        if write.shared_key is not None:
+            self.shared_children.note(str(record.parent_id), write.shared_key, record.id)
         return Inserted(id=record.id, status=placed.status, elsewhere=placed.owner_id != record.owner_id)
+
+    def _join_child(self, write: JoinChild) -> AnyResult:
+        child, parent = (self._tables.executions.get(its_id) for its_id in (write.child_id, write.parent_id))
+        if parent is None or parent.epoch != write.parent_epoch or parent.status in TERMINAL_EXECUTION:
+            return Fenced()
+        if child is None or child.workspace_id != parent.workspace_id:
+            return _unknown("execution", write.child_id)
+        self.shared_children.note(write.parent_id, write.parent_key, write.child_id)
+        told = [row for row in self.shared_children.ends(child) if row.execution_id == write.parent_id]
+        return Done(told=self._post(told))
+
+    def _post(self, rows: Sequence[InboxRecord]) -> tuple[str, ...]:
+        for row in rows:
+            if (target := self._tables.executions.get(row.execution_id)) is not None:
+                self._insert_inbox(InsertInbox(record=row, workspace_id=target.workspace_id))
+        return tuple(dict.fromkeys(row.execution_id for row in rows))
 
     def _append_events(self, write: AppendEvents) -> AnyResult:
         check_changes(write.changes)
@@ -222,10 +242,8 @@ class MemoryStore(MemoryReader):
         self._record_waits(write, record.workspace_id)
         self._tables.memory.apply(write, record.workspace_id)
         over = self._waits.begun(write, record.workspace_id) if write.waitpoints else ()
-        for row in write.outbox:
-            if (target := self._tables.executions.get(row.execution_id)) is not None:
-                self._insert_inbox(InsertInbox(record=row, workspace_id=target.workspace_id))
-        return Done(inbox=over)
+        self._post(write.outbox)
+        return Done(inbox=over, told=self._post(self.shared_children.ends(changed)))
 
     def _record_waits(self, write: AppendEvents, workspace_id: str) -> None:
         kept = self._tables.waitpoints

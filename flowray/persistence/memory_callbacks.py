@@ -85,6 +85,18 @@ class MemoryCallbacks:
         for its_id in [row.id for row in self._rows.values() if row.execution_id == execution_id]:
             del self._rows[its_id]
 
+    def settled(self, before: int) -> list[str]:
+        """Ids of those that were delivered or given up before then; the caller holds the lock."""
+        return [row.id for row in self._rows.values() if row.status != PENDING and row.next_at < before]
+
+    def of(self, execution_id: str) -> list[CallbackRecord]:
+        """Those of an execution; the caller holds the lock."""
+        return [row for row in self._rows.values() if row.execution_id == execution_id]
+
+    def drop(self, callback_id: str) -> None:
+        """Forget one; the caller holds the lock."""
+        self._rows.pop(callback_id, None)
+
     def _due(self, now: int) -> list[CallbackRecord]:
         found = [
             row

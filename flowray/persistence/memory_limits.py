@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -83,6 +83,21 @@ class MemoryLimits:
         return Shared(
             granted=(*held, *free), unknown=tuple(sorted(unknown)), wait_ms=sharing.wait_ms, more=sharing.more
         )
+
+    def unheld(self, before: int, active: Collection[str]) -> list[str]:
+        """Uses asked for before then whose owner is dead, or whose execution is not ``active``; the caller holds the
+        lock."""
+        now = self._clock_ms()
+        found = []
+        for its_id, uses in self._uses.items():
+            use = next(iter(uses.values()))
+            if use.asked_at < before and not (self._is_alive(use.owner_id, now) and use.execution_id in active):
+                found.append(its_id)
+        return found
+
+    def drop(self, use_id: str) -> None:
+        """Forget a use that nobody has; the caller holds the lock."""
+        self._uses.pop(use_id, None)
 
     def _adopt(self, balances: dict[str, Balance], write: ShareLimits, now: int) -> None:
         ended = {end.id for end in write.ends}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -13,6 +13,7 @@ from flowray.persistence.cursors import cut_page, decode_cursor
 from flowray.persistence.memory_callbacks import MemoryCallbacks
 from flowray.persistence.memory_limits import MemoryLimits
 from flowray.persistence.memory_shared import MemoryWorkflowMemory
+from flowray.persistence.memory_shared_children import MemorySharedChildren
 from flowray.persistence.memory_triggers import MemoryTriggers
 from flowray.persistence.queueing import CANCEL, QueueId
 from flowray.persistence.records import (
@@ -52,11 +53,14 @@ class MemoryTables:
         self.snapshots: dict[str, SnapshotRecord] = {}  # by execution
         self.owners: dict[str, OwnerRecord] = {}
         self.claims: dict[str, tuple[str, Claim]] = {}  # execution → the claim of its present owner, and its id
+        self.metadata_changes: dict[tuple[str, str], int] = {}  # execution and change → when
+        self.value_sweeps: dict[str, int] = {}  # execution → before when its values were put that were looked through
         self.payloads = Spool()
         self.memory = MemoryWorkflowMemory(lock)
         self.limits = MemoryLimits(lock, clock_ms, self.is_alive)
         self.callbacks = MemoryCallbacks(lock, clock_ms)
         self.triggers = MemoryTriggers(lock, clock_ms, self.workflows, self.executions)
+        self.shared_children = MemorySharedChildren(lock, self.executions)
         self.queues: dict[QueueId, QueueRecord] = {}
         self._active: set[str] = set()
 
@@ -130,6 +134,7 @@ class MemoryReader:
         self.memory = tables.memory
         self.limits = tables.limits
         self.callbacks = tables.callbacks
+        self.shared_children = tables.shared_children
         self.triggers = tables.triggers
 
     def workflow(self, workflow_id: str, workspace_id: str = DEFAULT_WORKSPACE) -> WorkflowRecord | None:
@@ -239,6 +244,15 @@ class MemoryReader:
     def inbox_row(self, execution_id: str, row_id: str) -> InboxRecord | None:
         with self._tables.lock:
             return self._tables.inboxes.get(execution_id, {}).get(row_id)
+
+    def first_received(self, execution_ids: Collection[str], prefix: str) -> dict[str, int]:
+        found: dict[str, int] = {}
+        with self._tables.lock:
+            for execution_id in execution_ids:
+                rows = self._tables.inboxes.get(execution_id, {}).values()
+                if times := [row.received_at for row in rows if row.id.startswith(prefix)]:
+                    found[execution_id] = min(times)
+        return found
 
     def waitpoint(self, waitpoint_id: str, workspace_id: str = DEFAULT_WORKSPACE) -> WaitpointRecord | None:
         with self._tables.lock:

@@ -9,6 +9,7 @@ import msgspec
 
 from flowray.engine.statuses import TERMINAL_EXECUTION, ExecutionStatus
 from flowray.persistence.memory_reader import MemoryTables
+from flowray.persistence.memory_spent import MemorySpent, MemoryValues
 from flowray.persistence.payloads import owner_of
 from flowray.persistence.records import ExecutionRecord
 from flowray.persistence.retention_writes import (
@@ -20,7 +21,7 @@ from flowray.persistence.retention_writes import (
     Purged,
     PurgeExecutions,
 )
-from flowray.persistence.upkeep_records import Leftovers, RetentionTimes, StorageFigures, UnquietRecord
+from flowray.persistence.upkeep_records import Leftovers, RetentionTimes, StorageFigures, UnquietRecord, ValueReader
 
 _IN_LINE = (ExecutionStatus.QUEUED, ExecutionStatus.DELAYED, ExecutionStatus.RUNNING)
 _AT_WORK = ("running", "waiting")
@@ -32,6 +33,8 @@ class MemoryUpkeep:
 
     def __init__(self, tables: MemoryTables) -> None:
         self._tables = tables
+        self._spent = MemorySpent(tables)
+        self.values: ValueReader = MemoryValues(tables)
 
     @property
     def apply(self) -> dict[type[Any], Callable[[Any], Any]]:
@@ -40,6 +43,7 @@ class MemoryUpkeep:
             DeleteExecutions: self._delete,
             PurgeExecutions: self._purge,
             CollectOrphans: self._collect,
+            **self._spent.apply,
         }
 
     # -- writes ---------------------------------------------------------------------------------------------------
@@ -64,7 +68,11 @@ class MemoryUpkeep:
     def _may_go(self, record: ExecutionRecord) -> bool:
         if record.workspace_id == DELETED or record.root_id in self._tables.executions:
             return False
+        if self._tables.shared_children.is_awaited(record.id):
+            return False
         if any(member.status not in TERMINAL_EXECUTION for member in self._family(record.id)):
+            return False
+        if record.id in self._tables.triggers.being_started():
             return False
         reruns = (other for other in self._tables.executions.values() if other.rerun_of == record.id)
         return all(other.status in TERMINAL_EXECUTION for other in reruns)
@@ -84,6 +92,10 @@ class MemoryUpkeep:
             tables.inboxes.pop(its_id, None)
             tables.snapshots.pop(its_id, None)
             tables.callbacks.forget(its_id)
+            tables.value_sweeps.pop(its_id, None)
+            for change in [key for key in tables.metadata_changes if key[0] == its_id]:
+                del tables.metadata_changes[change]
+            tables.shared_children.forget(its_id)
             for waitpoint in [row.id for row in tables.waitpoints.values() if row.execution_id == its_id]:
                 del tables.waitpoints[waitpoint]
             rows += len(self._drop_payloads([its_id]))
@@ -172,7 +184,7 @@ class MemoryUpkeep:
         at_work = any(log.status in _AT_WORK for log in tables.node_logs.get(record.id, {}).values())
         return not at_work and not any(other.parent_id == record.id for other in tables.active())
 
-    def leftovers(self, before: int) -> Leftovers:
+    def leftovers(self, before: int, history_before: int | None = None) -> Leftovers:
         with self._tables.lock:
             known, owners = self._tables.executions, self._owners()
             blobs = {blob: size for blob, size in self._tables.payloads.sizes().items() if owner_of(blob) not in owners}
@@ -182,6 +194,8 @@ class MemoryUpkeep:
                 plans=len(self._orphan_plans()),
                 owners=len(self._dangling_owners(before)),
                 deleted=sum(record.workspace_id == DELETED for record in known.values()),
+                firings=self._tables.triggers.settled(history_before),
+                **self._spent.counts(before, history_before),
             )
 
 

@@ -159,11 +159,22 @@ class MemoryTriggers:
 
     def prune(self, write: PruneFirings) -> AnyResult:
         """As PruneFirings says."""
-        settled = (row for row in self._firings.values() if row.status not in (QUEUED, STARTING) and not row.holds)
-        old = sorted((row for row in settled if row.fired_at < write.before), key=_age)[: write.limit]
+        old = sorted(self._settled(write.before), key=_age)[: write.limit]
         for row in old:
             del self._firings[row.trigger_id, row.fire_key]
         return Pruned(count=len(old))
+
+    def settled(self, before: int | None) -> int:
+        """How many firings PruneFirings would remove; the caller holds the lock."""
+        return 0 if before is None else len(self._settled(before))
+
+    def _settled(self, before: int) -> list[FiringRecord]:
+        rows = (row for row in self._firings.values() if row.status not in (QUEUED, STARTING))
+        return [row for row in rows if row.fired_at < before and not (row.holds and self._runs(row))]
+
+    def _runs(self, row: FiringRecord) -> bool:
+        execution = self._executions.get(row.execution_id)
+        return execution is not None and execution.status not in TERMINAL_EXECUTION
 
     def _fired(self, trigger_id: str, keys: Sequence[str], known: Sequence[str]) -> Fired:
         return Fired(firings=tuple(self._firings[trigger_id, key] for key in keys), known=tuple(known))
@@ -175,9 +186,7 @@ class MemoryTriggers:
         """Those whose executions have not ended; the others hold no longer."""
         active = []
         for row in self._of(trigger_id):
-            execution = self._executions.get(row.execution_id)
-            runs = execution is not None and execution.status not in TERMINAL_EXECUTION
-            if row.holds and (row.status == STARTING or runs):
+            if row.holds and (row.status == STARTING or self._runs(row)):
                 active.append(row)
             elif row.holds:
                 self._firings[trigger_id, row.fire_key] = msgspec.structs.replace(row, holds=False)
@@ -261,6 +270,11 @@ class MemoryTriggers:
             now = self._clock_ms()
             rows = [row for row in self._firings.values() if row.retry_at is not None and row.retry_at <= now]
         return sorted(rows, key=lambda row: (row.retry_at or 0, row.fire_key))[:limit]
+
+    def being_started(self) -> set[str]:
+        """Executions of firings that are not settled."""
+        with self._lock:
+            return {row.execution_id for row in self._firings.values() if row.retry_at is not None}
 
     def with_queue(self) -> list[str]:
         """Triggers with queued firings."""

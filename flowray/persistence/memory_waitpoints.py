@@ -44,7 +44,6 @@ class MemoryWaitpoints:
 
     def __init__(self, tables: MemoryTables) -> None:
         self._tables = tables
-        self._changes: set[tuple[str, str]] = set()
 
     def create(self, write: CreateWaitpoint) -> AnyResult:
         """As in SQL."""
@@ -133,7 +132,7 @@ class MemoryWaitpoints:
         record = self._tables.executions.get(write.execution_id)
         if record is None or record.workspace_id != write.workspace_id:
             return Refused(code=ErrorCode.NOT_FOUND, detail=f"there is no execution {write.execution_id!r}")
-        if (record.id, write.id) in self._changes:
+        if (record.id, write.id) in self._tables.metadata_changes:
             return MetadataChanged(metadata=record.metadata)
         try:
             changed = msgspec.to_builtins(change_metadata(record.metadata, write.operations))
@@ -141,8 +140,8 @@ class MemoryWaitpoints:
             return Refused(code=ErrorCode.CONFLICT, detail=str(error))
         if is_too_large(changed):
             return Refused(code=ErrorCode.BODY_TOO_LARGE, detail=too_large())
-        self._changes.add((record.id, write.id))
         now = self._tables.clock_ms()
+        self._tables.metadata_changes[record.id, write.id] = now
         self._tables.put_execution(msgspec.structs.replace(record, metadata=changed, updated_at=now))
         return MetadataChanged(metadata=changed)
 

@@ -11,7 +11,7 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from sqlalchemy import Engine, select
@@ -117,6 +117,17 @@ class DirectoryPayloads:
                 count, total = count + 1, total + size
         with contextlib.suppress(OSError):  # not empty: something young is in it
             (self._root / owner).rmdir()
+        return Removed(count, total)
+
+    def stored(self, owner: str, before_ms: int) -> dict[str, int]:
+        return {f"{owner}.{path.name}": size for path, size, ts in self._blobs(owner) if ts < before_ms}
+
+    def drop(self, payload_ids: Collection[str], before_ms: int) -> Removed:
+        count = total = 0
+        for path, size, ts in [blob for owner in set(map(owner_of, payload_ids)) for blob in self._blobs(owner)]:
+            if f"{path.parent.name}.{path.name}" in payload_ids and ts < before_ms:
+                path.unlink(missing_ok=True)
+                count, total = count + 1, total + size
         return Removed(count, total)
 
     def remove_temporary(self, before_ms: int) -> int:

@@ -53,7 +53,7 @@ class ExecutionRecord(Record, frozen=True):
     up. A repeat of ``idempotency_key`` finds it until ``idempotency_expires_at``.
 
     A child has the ``parent_id`` that waits for it under ``parent_key``, the ``root_id`` of the first caller, and its
-    ``depth`` below that one.
+    ``depth`` below that one. A shared child has the ``parent_id`` of who called it first, and neither key nor root.
     """
 
     id: str

@@ -14,9 +14,9 @@ RETENTION = ("retention",)
 class DeleteExecutions(Write, tag="delete_executions", frozen=True):
     """Take ended executions, with all that they have called, out of everybody's sight; what they have is purged later.
 
-    Left alone are: one that has not ended or has descendants that have not, one whose first caller is there, and one of
-    which a rerun has not ended. ``workspace_id`` None deletes in whatever workspace. Result: Deleted, with those
-    that are deleted now, whether by this write or before it.
+    Left alone are: one that has not ended or has descendants that have not, one whose first caller is there, one of
+    which a rerun has not ended, and one of a firing that is not settled. ``workspace_id`` None deletes in whatever
+    workspace. Result: Deleted, with those that are deleted now, whether by this write or before it.
     """
 
     ids: tuple[str, ...]

@@ -18,6 +18,7 @@ from flowray.persistence.import_writes import ImportExecution
 from flowray.persistence.limit_writes import DeleteLimit, SaveLimit, ShareLimits
 from flowray.persistence.metadata_writes import ChangeMetadata
 from flowray.persistence.queue_writes import ConfigureQueue
+from flowray.persistence.shared_children import JoinChild
 from flowray.persistence.sql_callbacks import claim_callbacks, redeliver_callbacks, settle_callbacks
 from flowray.persistence.sql_executions import append_events, insert_executions
 from flowray.persistence.sql_imports import import_executions
@@ -28,7 +29,9 @@ from flowray.persistence.sql_metadata import change_all_metadata
 from flowray.persistence.sql_owners import claim_executions, register_owners, release_owners, renew_leases
 from flowray.persistence.sql_queues import configure_queues
 from flowray.persistence.sql_retention import APPLY as APPLY_RETENTION_WRITES
+from flowray.persistence.sql_shared_children import join_children
 from flowray.persistence.sql_shared_waitpoints import complete_waitpoints, create_waitpoints, expire_waitpoints
+from flowray.persistence.sql_spent import APPLY as APPLY_SPENT_WRITES
 from flowray.persistence.sql_transaction import Transaction
 from flowray.persistence.sql_triggers import APPLY as APPLY_TRIGGER_WRITES
 from flowray.persistence.sql_workflows import delete_workflows, put_payloads, save_workflows
@@ -69,8 +72,10 @@ _APPLY: dict[type[AnyWrite], Callable[[Transaction, Sequence[Any]], list[AnyResu
     ClearMemory: clear_memory,
     **APPLY_TRIGGER_WRITES,
     **APPLY_RETENTION_WRITES,
+    **APPLY_SPENT_WRITES,
     ConfigureQueue: configure_queues,
     InsertExecution: insert_executions,
+    JoinChild: join_children,
     AppendEvents: append_events,
     InsertInbox: insert_inbox,
     CreateWaitpoint: create_waitpoints,

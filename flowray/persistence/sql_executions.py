@@ -7,16 +7,13 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     RowMapping,
-    Text,
     Update,
     bindparam,
     delete,
     func,
     insert,
     select,
-    type_coerce,
     update,
 )
 
@@ -25,10 +22,12 @@ from flowray.persistence.callbacks import CallbackRecord, callback_of
 from flowray.persistence.idempotency import is_spent
 from flowray.persistence.records import InboxRecord
 from flowray.persistence.rows import check_changes, to_row
+from flowray.persistence.shared_children import is_shared
 from flowray.persistence.sql_callbacks import insert_callbacks
 from flowray.persistence.sql_inbox import mark_consumed, post, unconsumed
 from flowray.persistence.sql_memory import apply_memory
 from flowray.persistence.sql_queues import admit_new
+from flowray.persistence.sql_shared_children import note_first_callers, tell_callers
 from flowray.persistence.sql_shared_waitpoints import begun
 from flowray.persistence.sql_transaction import Standing, Transaction, chunks, insert_or_update
 from flowray.persistence.sql_waitpoints import record_waitpoints
@@ -43,7 +42,6 @@ from flowray.persistence.writes import (
     InsertExecution,
     Pending,
 )
-from flowray.values import encode_json
 
 _IDENTITY = (
     executions.c.id, executions.c.status, executions.c.epoch, executions.c.last_seq, executions.c.request_hash,
@@ -95,10 +93,12 @@ def _insert(tx: Transaction, writes: Sequence[InsertExecution]) -> list[AnyResul
         for ids in chunks(row["id"] for row in rows):
             found.update((row["id"], row) for row in tx.connection.execute(_BY_ID, {"ids": ids}).mappings())
     all_new = written == len(rows)
-    return [
+    results = [
         _inserted(tx, write, row if all_new else found.get(row["id"])) or _by_key(tx, write, row)
         for write, row in zip(writes, rows, strict=True)
     ]
+    note_first_callers(tx, writes, results)
+    return results
 
 
 def _orphans(tx: Transaction, writes: Sequence[InsertExecution]) -> set[str]:
@@ -141,7 +141,9 @@ def _inserted(tx: Transaction, write: InsertExecution, row: RowMapping | Mapping
     if row is None:
         return None
     record = write.record
-    standing = Standing(row["workspace_id"], row["status"], row["epoch"], row["last_seq"], record.callback)
+    standing = Standing(
+        row["workspace_id"], row["status"], row["epoch"], row["last_seq"], record.callback, is_shared(record)
+    )
     tx.standings[record.id] = standing
     mine = (row["owner_id"], row["epoch"]) == (record.owner_id, record.epoch)
     return Inserted(id=record.id, status=row["status"], elsewhere=not mine)
@@ -204,17 +206,22 @@ def append_events(tx: Transaction, writes: Sequence[AppendEvents]) -> list[AnyRe
     _record(tx, accepted)
     post(tx, posted)
     insert_callbacks(tx, callbacks)
-    return _with_rows(writes, results, begun(tx, accepted))
+    return _with_rows(writes, results, begun(tx, accepted), tell_callers(tx, accepted))
 
 
 def _with_rows(
-    writes: Sequence[AppendEvents], results: list[AnyResult], rows: dict[str, tuple[InboxRecord, ...]]
+    writes: Sequence[AppendEvents],
+    results: list[AnyResult],
+    rows: dict[str, tuple[InboxRecord, ...]],
+    told: dict[str, tuple[str, ...]],
 ) -> list[AnyResult]:
-    """The results with what came into the executions' own inboxes."""
-    if not rows:
+    """The results with what came into the executions' own inboxes, and who was told of their ends."""
+    if not rows and not told:
         return results
     return [
-        Done(inbox=rows.pop(write.execution_id, ())) if isinstance(result, Done) and write.waitpoints else result
+        Done(inbox=rows.pop(write.execution_id, ()) if write.waitpoints else (), told=told.get(write.execution_id, ()))
+        if isinstance(result, Done)
+        else result
         for write, result in zip(writes, results, strict=True)
     ]
 
@@ -327,12 +334,3 @@ def _keep_snapshots(tx: Transaction, writes: Sequence[AppendEvents], workspace: 
     if kept:
         tx.connection.execute(_DROP_SNAPSHOTS, [{"its_execution": row["execution_id"]} for row in kept])
         tx.connection.execute(insert(snapshots), kept)
-
-
-# -- conditions ---------------------------------------------------------------------------------------------------
-
-
-def has_label(name: str, value: str) -> ColumnElement[bool]:
-    """The execution has this label: the text of a JSON object of texts holds the pair in quotes exactly then."""
-    pair = f"{encode_json(name).decode()}:{encode_json(value).decode()}"
-    return type_coerce(executions.c.labels, Text).contains(pair, autoescape=True)

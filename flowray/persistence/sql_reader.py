@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, desc, func, select, tuple_
@@ -11,6 +11,7 @@ from flowray.engine.statuses import TERMINAL_EXECUTION
 from flowray.eventlog.log import RecordedEvent, number_events
 from flowray.persistence.cursors import cut_page, decode_cursor
 from flowray.persistence.database import clock_ms, query, reading
+from flowray.persistence.json_text import holds_pair, holds_text
 from flowray.persistence.records import (
     DEFAULT_WORKSPACE,
     ExecutionRecord,
@@ -25,15 +26,15 @@ from flowray.persistence.records import (
 )
 from flowray.persistence.rows import from_row
 from flowray.persistence.sql_callbacks import SqlCallbacks
-from flowray.persistence.sql_executions import has_label
 from flowray.persistence.sql_inbox import UNCONSUMED
 from flowray.persistence.sql_limits import SqlLimits
 from flowray.persistence.sql_memory import SqlWorkflowMemory
 from flowray.persistence.sql_owners import count_claimable
 from flowray.persistence.sql_queue_reader import SqlQueues
+from flowray.persistence.sql_shared_children import SqlSharedChildren
 from flowray.persistence.sql_trigger_reader import SqlTriggerReader
 from flowray.persistence.sql_upkeep import SqlUpkeep
-from flowray.persistence.sql_waitpoints import due_waitpoints, has_tag, of_workflow
+from flowray.persistence.sql_waitpoints import due_waitpoints, of_workflow
 from flowray.persistence.tables import (
     events,
     executions,
@@ -93,6 +94,7 @@ class SqlReader:
         self.upkeep = SqlUpkeep(engine)
         self.limits = SqlLimits(engine)
         self.callbacks = SqlCallbacks(engine)
+        self.shared_children = SqlSharedChildren(engine)
         self.queues = SqlQueues(engine)
         self.triggers = SqlTriggerReader(engine)
 
@@ -169,7 +171,7 @@ class SqlReader:
             conditions.append(columns.created_at > created_after)
         if created_before is not None:
             conditions.append(columns.created_at < created_before)
-        conditions += [has_label(name, value) for name, value in (labels or {}).items()]
+        conditions += [holds_pair(columns.labels, name, value) for name, value in (labels or {}).items()]
         return self._newest_first(ExecutionRecord, executions, conditions, limit, cursor)
 
     def node_logs(
@@ -202,6 +204,12 @@ class SqlReader:
     def inbox_row(self, execution_id: str, row_id: str) -> InboxRecord | None:
         return self._one(InboxRecord, select(inbox).where(inbox.c.execution_id == execution_id, inbox.c.id == row_id))
 
+    def first_received(self, execution_ids: Collection[str], prefix: str) -> dict[str, int]:
+        mine = inbox.c.execution_id.in_(execution_ids), inbox.c.id.startswith(prefix, autoescape=True)
+        first = select(inbox.c.execution_id, func.min(inbox.c.received_at)).where(*mine).group_by(inbox.c.execution_id)
+        rows = self._read("inboxes", lambda connection: connection.execute(first).all())
+        return {row[0]: row[1] for row in rows}
+
     def waitpoint(self, waitpoint_id: str, workspace_id: str = DEFAULT_WORKSPACE) -> WaitpointRecord | None:
         statement = select(waitpoints).where(waitpoints.c.id == waitpoint_id)
         return self._one(WaitpointRecord, statement.where(waitpoints.c.workspace_id == workspace_id))
@@ -229,7 +237,7 @@ class SqlReader:
         if workflow_id is not None:
             conditions.append(of_workflow(workflow_id))
         if tag is not None:
-            conditions.append(has_tag(tag))
+            conditions.append(holds_text(waitpoints.c.tags, tag))
         if expires_before is not None:
             conditions.append(waitpoints.c.expires_at < expires_before)
         return self._newest_first(WaitpointRecord, waitpoints, conditions, limit, cursor)

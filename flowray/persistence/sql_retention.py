@@ -17,14 +17,17 @@ from flowray.persistence.retention_writes import (
     Purged,
     PurgeExecutions,
 )
+from flowray.persistence.shared_child_tables import child_calls
 from flowray.persistence.sql_transaction import Transaction, chunks
 from flowray.persistence.tables import events, executions, is_active, node_logs, owners, payloads, plans
+from flowray.persistence.trigger_tables import trigger_firings
 from flowray.persistence.write_base import Result
 
 PURGED_AT_ONCE = 100
 """Executions whose content one purge removes; large ones take several purges."""
 
 _e = executions.c
+_f = trigger_firings.c
 _other = executions.alias("other")
 
 _CONTENT: tuple[Table, ...] = (events, node_logs, payloads)
@@ -46,7 +49,8 @@ def _delete(tx: Transaction, write: DeleteExecutions) -> Deleted:
         for row in tx.connection.execute(rows.order_by(_e.id).with_for_update()):
             for its_id in {row.id, row.root_id} & families.keys():
                 families[its_id].append(row)
-    kept = _rerun_now(tx, sorted(families)) | _with_caller(tx, families)
+    ids = sorted(families)
+    kept = _rerun_now(tx, ids) | _with_caller(tx, families) | _fired_now(tx, ids) | _awaited(tx, ids)
     gone = [its_id for its_id, rows in families.items() if _is_gone(its_id, rows)]
     doomed = [
         its_id for its_id, rows in families.items() if its_id not in kept and _may_go(its_id, rows, write.workspace_id)
@@ -86,6 +90,25 @@ def _rerun_now(tx: Transaction, ids: Sequence[str]) -> set[str]:
     found: set[str] = set()
     for some in chunks(ids):
         found.update(tx.connection.execute(select(_e.rerun_of).where(_e.rerun_of.in_(some), is_active())).scalars())
+    return found
+
+
+def _fired_now(tx: Transaction, ids: Sequence[str]) -> set[str]:
+    """Those of a firing that is not settled: whoever takes it up finds by its execution that it was started."""
+    found: set[str] = set()
+    for some in chunks(ids):
+        unsettled = select(_f.execution_id).where(_f.retry_at.is_not(None), _f.execution_id.in_(some))
+        found.update(tx.connection.execute(unsettled).scalars())
+    return found
+
+
+def _awaited(tx: Transaction, ids: Sequence[str]) -> set[str]:
+    """Shared children of which a caller has not ended: it reads what they have left."""
+    found: set[str] = set()
+    calls = child_calls.join(executions, _e.id == child_calls.c.parent_id)
+    for some in chunks(ids):
+        awaited = select(child_calls.c.child_id).select_from(calls).where(child_calls.c.child_id.in_(some), is_active())
+        found.update(tx.connection.execute(awaited).scalars())
     return found
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from flowray.persistence.database import clock_ms
 from flowray.persistence.import_writes import ImportExecution
 from flowray.persistence.metadata_writes import ChangeMetadata
+from flowray.persistence.shared_children import JoinChild, is_shared
 from flowray.persistence.sql_waitpoint_locks import lock_shared, waiting_executions
 from flowray.persistence.tables import executions
 from flowray.persistence.writes import AnyWrite, AppendEvents, InsertExecution, InsertInbox
@@ -26,8 +27,9 @@ T = TypeVar("T")
 CHUNK = 500
 """Parameters of one IN list; SQLite allows 32,766 in a statement."""
 
+_LOCKED = ("id", "workspace_id", "status", "epoch", "last_seq", "callback", "parent_id", "parent_key")
 _SELECT = (
-    select(*(executions.c[name] for name in ("id", "workspace_id", "status", "epoch", "last_seq", "callback")))
+    select(*(executions.c[name] for name in _LOCKED))
     .where(executions.c.id.in_(bindparam("ids", expanding=True)))
     .order_by(executions.c.id)
     .with_for_update(key_share=True)
@@ -42,6 +44,7 @@ class Standing(msgspec.Struct):
     epoch: int
     last_seq: int
     callback: dict[str, Any] | None = None
+    is_shared: bool = False
 
 
 class Transaction:
@@ -54,7 +57,9 @@ class Transaction:
         named = {its_id for write in writes for its_id in _names(write)} | waiting_executions(connection, writes)
         for ids in chunks(sorted(named)):
             for row in connection.execute(_SELECT, {"ids": ids}):
-                self.standings[row.id] = Standing(row.workspace_id, row.status, row.epoch, row.last_seq, row.callback)
+                self.standings[row.id] = Standing(
+                    row.workspace_id, row.status, row.epoch, row.last_seq, row.callback, is_shared(row)
+                )
         workspaces = {its_id: standing.workspace_id for its_id, standing in self.standings.items()}
         self.shared = lock_shared(connection, writes, workspaces, self.insert, lambda: self.now)
 
@@ -74,6 +79,8 @@ def _names(write: AnyWrite) -> tuple[str, ...]:
         return (write.execution_id, *(row.execution_id for row in write.outbox))
     if isinstance(write, InsertExecution):
         return () if write.parent_epoch is None else (str(write.record.parent_id),)
+    if isinstance(write, JoinChild):
+        return (write.child_id, write.parent_id)
     if isinstance(write, ChangeMetadata):
         return (write.execution_id,)
     if isinstance(write, ImportExecution):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import delete, func, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, insert, or_, select, tuple_, update
 
 from flowray.engine.statuses import TERMINAL_EXECUTION
 from flowray.errors import ErrorCode
@@ -21,7 +21,7 @@ from flowray.persistence.firing_rules import (
 )
 from flowray.persistence.rows import from_row, to_row
 from flowray.persistence.sql_transaction import Transaction
-from flowray.persistence.tables import executions, workflows
+from flowray.persistence.tables import executions, is_active, workflows
 from flowray.persistence.trigger_records import QUEUED, SKIPPED, STARTING, FiringRecord, TriggerRecord
 from flowray.persistence.trigger_tables import IS_QUEUED, trigger_firings, triggers
 from flowray.persistence.trigger_writes import (
@@ -213,14 +213,23 @@ def _settle(tx: Transaction, write: SettleFiring) -> AnyResult:
 
 
 def _prune(tx: Transaction, write: PruneFirings) -> AnyResult:
-    old = (
-        select(_f.trigger_id, _f.fire_key)
-        .where(_f.fired_at < write.before, _f.status.not_in([QUEUED, STARTING]), _f.holds.is_not(True))
-        .order_by(_f.fired_at)
-        .limit(write.limit)
-    )
+    old = select(_f.trigger_id, _f.fire_key).where(_is_settled(write.before)).order_by(_f.fired_at).limit(write.limit)
     gone = delete(trigger_firings).where(tuple_(_f.trigger_id, _f.fire_key).in_(old))
     return Pruned(count=tx.connection.execute(gone).rowcount)
+
+
+def _is_settled(before: int) -> ColumnElement[bool]:
+    """Whose execution has ended, too: without it nothing else would, once its trigger fires no more or is gone."""
+    active = exists().where(executions.c.id == _f.execution_id, is_active())
+    return and_(_f.fired_at < before, _f.status.not_in([QUEUED, STARTING]), or_(_f.holds.is_not(True), ~active))
+
+
+def count_settled(connection: Connection, before: int | None) -> int:
+    """How many firings ``PruneFirings`` would remove."""
+    if before is None:
+        return 0
+    statement = select(func.count()).select_from(trigger_firings).where(_is_settled(before))
+    return int(connection.execute(statement).scalar_one())
 
 
 APPLY: dict[type[AnyWrite], Callable[[Transaction, Sequence[Any]], list[AnyResult]]] = {

@@ -28,8 +28,12 @@ from flowray.engine.statuses import TERMINAL_EXECUTION, ExecutionStatus
 from flowray.persistence.database import clock_ms, query, reading
 from flowray.persistence.retention_writes import DELETED
 from flowray.persistence.rows import from_row
+from flowray.persistence.shared_child_tables import child_calls
 from flowray.persistence.sql_retention import dangling_owner, orphan_payload, orphan_plan
+from flowray.persistence.sql_spent import count_spent
 from flowray.persistence.sql_transaction import chunks
+from flowray.persistence.sql_triggers import count_settled
+from flowray.persistence.sql_values import SqlValues
 from flowray.persistence.tables import (
     JsonText,
     events,
@@ -43,7 +47,8 @@ from flowray.persistence.tables import (
     snapshots,
     waitpoints,
 )
-from flowray.persistence.upkeep_records import Leftovers, RetentionTimes, StorageFigures, UnquietRecord
+from flowray.persistence.trigger_tables import trigger_firings
+from flowray.persistence.upkeep_records import Leftovers, RetentionTimes, StorageFigures, UnquietRecord, ValueReader
 
 _e = executions.c
 _member = executions.alias("member")
@@ -62,6 +67,7 @@ class SqlUpkeep:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = reading(engine)
+        self.values: ValueReader = SqlValues(engine)
 
     def past_retention(self, times: RetentionTimes, limit: int) -> list[str]:
         due: list[ColumnElement[bool]] = [_e.retain_until <= times.now]
@@ -95,17 +101,23 @@ class SqlUpkeep:
     def _rows(self, what: str, statement: Select[Any]) -> Sequence[Row[Any]]:
         return query(self._engine, f"look for {what}", lambda connection: connection.execute(statement).all())
 
-    def leftovers(self, before: int) -> Leftovers:
-        return query(self._engine, "count what is left behind", lambda connection: _leftovers(connection, before))
+    def leftovers(self, before: int, history_before: int | None = None) -> Leftovers:
+        return query(
+            self._engine, "count what is left behind", lambda connection: _leftovers(connection, before, history_before)
+        )
 
 
 def _may_go() -> tuple[ColumnElement[bool], ...]:
-    """The first caller of a family that has ended as a whole, and of which no rerun runs. What deletes it looks again,
-    under its locks (``sql_retention``)."""
+    """The first caller of a family that has ended as a whole, of which no rerun runs, and that no firing may start
+    again. What deletes it looks again, under its locks (``sql_retention``)."""
     living = exists().where(_member.c.root_id == _e.id, _member.c.status.not_in(_ENDED))
     rerun = exists().where(_rerun.c.rerun_of == _e.id, _rerun.c.status.not_in(_ENDED))
     caller = exists().where(_caller.c.id == _e.root_id)
-    return (~is_active(), _e.workspace_id != DELETED, ~caller, ~living, ~rerun)
+    fired = exists().where(trigger_firings.c.retry_at.is_not(None), trigger_firings.c.execution_id == _e.id)
+    awaited = exists().where(
+        child_calls.c.child_id == _e.id, child_calls.c.parent_id == _caller.c.id, _caller.c.status.not_in(_ENDED)
+    )
+    return (~is_active(), _e.workspace_id != DELETED, ~caller, ~living, ~rerun, ~fired, ~awaited)
 
 
 def is_unquiet(now: ColumnElement[int]) -> ColumnElement[bool]:
@@ -163,7 +175,7 @@ def _sum(connection: Connection, statement: Select[Any]) -> int:
     return int(connection.execute(statement).scalar_one() or 0)
 
 
-def _leftovers(connection: Connection, before: int) -> Leftovers:
+def _leftovers(connection: Connection, before: int, history_before: int | None) -> Leftovers:
     blobs = connection.execute(
         select(func.count(payloads.c.id), func.coalesce(func.sum(payloads.c.bytes), 0)).where(orphan_payload(before))
     ).one()
@@ -173,4 +185,6 @@ def _leftovers(connection: Connection, before: int) -> Leftovers:
         plans=_sum(connection, select(func.count(plans.c.hash)).where(orphan_plan(before))),
         owners=_sum(connection, select(func.count(owners.c.id)).where(dangling_owner(before))),
         deleted=_sum(connection, select(func.count(_e.id)).where(_e.workspace_id == DELETED)),
+        firings=count_settled(connection, history_before),
+        **count_spent(connection, before, history_before, clock_ms(connection)),
     )

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Select, Text, bindparam, exists, select, type_coerce, update
+from sqlalchemy import ColumnElement, Select, bindparam, exists, select, update
 
 from flowray.persistence.rows import to_row
 from flowray.persistence.sql_transaction import Transaction
 from flowray.persistence.tables import executions, waitpoints
 from flowray.persistence.writes import AppendEvents
-from flowray.values import encode_json
 
 OPEN = "open"
 
@@ -68,11 +67,6 @@ def record_waitpoints(tx: Transaction, writes: Sequence[AppendEvents]) -> None:
     ]
     if reopened:
         tx.connection.execute(_REOPEN, reopened)
-
-
-def has_tag(tag: str) -> ColumnElement[bool]:
-    """The waitpoint has this tag: the text of a JSON list of texts holds it in quotes exactly then."""
-    return type_coerce(waitpoints.c.tags, Text).contains(encode_json(tag).decode(), autoescape=True)
 
 
 def of_workflow(workflow_id: str) -> ColumnElement[bool]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import RowMapping, delete, select, update
+from sqlalchemy import Insert, RowMapping, delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from flowray.errors import ErrorCode
 from flowray.persistence.sql_memory import clear_entries
@@ -109,8 +111,20 @@ def delete_workflows(tx: Transaction, writes: Sequence[DeleteWorkflow]) -> list[
     return results
 
 
+@lru_cache
+def _put(dialect: str) -> Insert:
+    statement: Any = postgresql.insert(payloads) if dialect == "postgresql" else sqlite.insert(payloads)
+    put: Insert = statement.on_conflict_do_update(
+        index_elements=["id"],
+        set_={"created_at": statement.excluded.created_at},
+        where=payloads.c.created_at < statement.excluded.created_at,
+    )
+    return put
+
+
 def put_payloads(tx: Transaction, writes: Sequence[PutPayload]) -> list[AnyResult]:
-    """Keep blobs; one that is there already has the same bytes, since ids follow from the content."""
+    """Keep blobs; one that is there already has the same bytes, since ids follow from the content, and is as young as
+    if it had been put now: whoever collects what nothing names must see that it is wanted again."""
     rows = [
         {
             "workspace_id": write.workspace_id,
@@ -120,7 +134,7 @@ def put_payloads(tx: Transaction, writes: Sequence[PutPayload]) -> list[AnyResul
             "data": write.data,
             "created_at": write.ts,
         }
-        for write in writes
+        for write in sorted(writes, key=lambda write: write.id)
     ]
-    tx.connection.execute(tx.insert(payloads), rows)
+    tx.connection.execute(_put(tx.connection.dialect.name), rows)
     return [Done() for _ in writes]

@@ -15,6 +15,8 @@ from flowray.persistence.limit_writes import LIMIT_WRITES
 from flowray.persistence.metadata_writes import ChangeMetadata
 from flowray.persistence.queue_writes import ConfigureQueue
 from flowray.persistence.retention_writes import RETENTION_WRITES
+from flowray.persistence.shared_children import JoinChild
+from flowray.persistence.spent_writes import SPENT_WRITES
 from flowray.persistence.trigger_writes import TRIGGER_WRITES, AnyTriggerWrite
 from flowray.persistence.waitpoint_writes import (
     SHARED_WAITPOINTS,
@@ -39,9 +41,9 @@ from flowray.persistence.writes import (
 
 ORDER: tuple[type[AnyWrite], ...] = (
     SaveWorkflow, DeleteWorkflow, ConfigureQueue, RegisterOwner, RenewLease, ReleaseOwner, PutPayload, InsertExecution,
-    ImportExecution, AppendEvents, ChangeMetadata,
+    ImportExecution, JoinChild, AppendEvents, ChangeMetadata,
     ClearMemory, InsertInbox, CreateWaitpoint, CompleteWaitpoint, ExpireWaitpoints, *CALLBACK_WRITES, *LIMIT_WRITES,
-    *TRIGGER_WRITES, *RETENTION_WRITES, ClaimExecutions,
+    *TRIGGER_WRITES, *RETENTION_WRITES, *SPENT_WRITES, ClaimExecutions,
 )  # fmt: skip
 """The order of kinds within a stage. ``rank`` in it decides whether a write may join a stage that touches the same."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -23,6 +23,7 @@ from flowray.persistence.records import (
     WaitpointRecord,
     WorkflowRecord,
 )
+from flowray.persistence.shared_children import SharedChildReader
 from flowray.persistence.trigger_reading import TriggerReader
 from flowray.persistence.upkeep_records import UpkeepReader
 from flowray.persistence.writes import AnyResult, AnyWrite
@@ -104,6 +105,11 @@ class Reader(Protocol):
     @property
     def callbacks(self) -> CallbackReader:
         """What the starters of executions are told, and how far that is."""
+        ...
+
+    @property
+    def shared_children(self) -> SharedChildReader:
+        """Who waits for which child that is called by key."""
         ...
 
     @property
@@ -189,6 +195,10 @@ class Reader(Protocol):
         """One row, consumed or not."""
         ...
 
+    def first_received(self, execution_ids: Collection[str], prefix: str) -> dict[str, int]:
+        """When the first row, consumed or not, whose id begins so came into each of these inboxes, if one did."""
+        ...
+
     def waitpoint(self, waitpoint_id: str, workspace_id: str = DEFAULT_WORKSPACE) -> WaitpointRecord | None: ...
 
     def waitpoint_by_token(self, token_hash: str) -> WaitpointRecord | None:
@@ -262,6 +272,14 @@ class PayloadFiles(Protocol):
 
     def remove(self, owner: str, before_ms: int) -> Removed:
         """Remove the blobs of an owner that were put before ``before_ms``."""
+        ...
+
+    def stored(self, owner: str, before_ms: int) -> dict[str, int]:
+        """Ids and bytes of the blobs of an owner that were put before ``before_ms``."""
+        ...
+
+    def drop(self, payload_ids: Collection[str], before_ms: int) -> Removed:
+        """Remove those of these blobs of one owner that were put before ``before_ms``."""
         ...
 
     def remove_temporary(self, before_ms: int) -> int:

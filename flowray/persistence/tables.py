@@ -388,6 +388,8 @@ payloads = Table(
     Column("created_at", BigInteger, nullable=False),
     Index(None, "execution_id"),
     Index(None, "created_at"),
+    # Whose values are to be looked through is found without the values themselves.
+    Index("ix_payloads_owner_age", "execution_id", "created_at"),
 )
 
 metadata_changes = Table(
@@ -397,6 +399,7 @@ metadata_changes = Table(
     _of_execution(primary_key=True),
     Column("id", Text, primary_key=True),
     Column("changed_at", BigInteger, nullable=False),
+    Index("ix_metadata_changes_age", "changed_at"),
 )
 
 settings = Table(

@@ -92,7 +92,8 @@ class SettleFiring(Write, tag="settle_firing", frozen=True):
 
 
 class PruneFirings(Write, tag="prune_firings", frozen=True):
-    """Remove up to ``limit`` settled firings from before ``before``. Result: Pruned."""
+    """Remove up to ``limit`` firings from before ``before`` that are settled, and whose execution has ended where a
+    policy of overlap may look at it. Result: Pruned."""
 
     before: int
     limit: int = 1_000

@@ -39,13 +39,26 @@ class UnquietRecord(Record, frozen=True):
 
 
 class Leftovers(Record, frozen=True):
-    """What nothing refers to (law L8). ``deleted``: executions that wait to be purged."""
+    """What nothing refers to (law L8). ``deleted``: executions that wait to be purged. ``limit_uses`` that nobody has,
+    ``metadata_changes`` that nobody repeats; and beyond the time that history is kept ``callbacks`` that are settled,
+    shared ``waitpoints`` that are closed or that nobody waits for, ``firings`` that are settled.
+    """
 
     payloads: int = 0
     payload_bytes: int = 0
     plans: int = 0
     owners: int = 0
     deleted: int = 0
+    limit_uses: int = 0
+    metadata_changes: int = 0
+    callbacks: int = 0
+    waitpoints: int = 0
+    firings: int = 0
+
+    @property
+    def spent(self) -> int:
+        """Rows that are of no use any more although what they belong to may stay."""
+        return self.limit_uses + self.metadata_changes + self.callbacks + self.waitpoints + self.firings
 
 
 class RetentionTimes(Record, frozen=True):
@@ -58,8 +71,30 @@ class RetentionTimes(Record, frozen=True):
     failed_before: int | None = None
 
 
+class ValueReader(Protocol):
+    """Looks through the stored values of executions that have ended: those of attempts that came to nothing are named
+    by nothing. All of a family are kept under the id of its first caller."""
+
+    def unswept(self, before: int, limit: int, among: Collection[str] | None = None) -> list[str]:
+        """First callers of families that all ended before ``before``, whose values CollectValues has not looked through
+        since: those with such values in the database, or without looking there those ``among`` these ids.
+        """
+        ...
+
+    def named(self, execution_id: str) -> set[str]:
+        """Ids of the values that rows of its family name; what is stored may name more."""
+        ...
+
+    def stored(self, execution_id: str, before: int) -> dict[str, int]:
+        """Ids and bytes of its values in the database that were put before ``before``."""
+        ...
+
+
 class UpkeepReader(Protocol):
     """Looks after the stores; sees all workspaces."""
+
+    @property
+    def values(self) -> ValueReader: ...
 
     def past_retention(self, times: RetentionTimes, limit: int) -> list[str]:
         """Executions that are due and that DeleteExecutions would delete, those that ended first in front."""
@@ -77,6 +112,6 @@ class UpkeepReader(Protocol):
         """Executions that law L7 forbids and that have not changed since ``before``, oldest first."""
         ...
 
-    def leftovers(self, before: int) -> Leftovers:
-        """What nothing refers to, from before ``before``."""
+    def leftovers(self, before: int, history_before: int | None = None) -> Leftovers:
+        """What nothing refers to, from before ``before``; of what is kept for history, from before that."""
         ...

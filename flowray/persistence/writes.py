@@ -34,6 +34,8 @@ from flowray.persistence.retention_writes import (
     Purged,
     PurgeExecutions,
 )
+from flowray.persistence.shared_children import JoinChild
+from flowray.persistence.spent_writes import CollectSpent, CollectValues, Spent
 from flowray.persistence.trigger_writes import AnyTriggerWrite, Fired, Pruned
 from flowray.persistence.waitpoint_writes import (
     Closed,
@@ -80,13 +82,15 @@ class InsertExecution(Write, tag="insert_execution", frozen=True):
     Existing; the caller compares request hashes. A key that is spent (``idempotency``) goes to the new one. One that is
     delayed, or of a queue without a free slot, is inserted as nobody's, whatever the record says, and waits in line;
     its delay and its time to live count from now. ``parent_epoch``: of a child, the epoch under which its parent asks
-    for it; if the parent has ended or has another owner by now, the result is Fenced (R19, R22). Result: Inserted,
+    for it; if the parent has ended or has another owner by now, the result is Fenced (R19, R22). ``shared_key``: of a
+    shared child (``shared_children``), the key of the call by which its parent waits for it. Result: Inserted,
     Existing or Fenced.
     """
 
     record: ExecutionRecord
     plan: bytes
     parent_epoch: int | None = None
+    shared_key: str | None = None
 
 
 class MemoryChanges(msgspec.Struct, frozen=True):
@@ -219,7 +223,8 @@ class PutPayload(Write, tag="put_payload", frozen=True):
 
 
 AnyWrite: TypeAlias = (
-    DeleteExecutions | PurgeExecutions | CollectOrphans |
+    JoinChild | DeleteExecutions | PurgeExecutions | CollectOrphans |
+    CollectSpent | CollectValues |
     CreateWaitpoint | CompleteWaitpoint | ExpireWaitpoints | ChangeMetadata | ImportExecution
     | SaveWorkflow | DeleteWorkflow | InsertExecution | AppendEvents | InsertInbox | RegisterOwner | RenewLease
     | ReleaseOwner | ClaimExecutions | PutPayload | ClearMemory | ConfigureQueue
@@ -229,10 +234,11 @@ AnyWrite: TypeAlias = (
 
 class Done(Result, tag="done", frozen=True):
     """Written. ``inbox`` are rows that came into the execution's own inbox with it: waits that were over as they
-    began.
+    began. ``told``: executions into whose inboxes it has put the end of a shared child.
     """
 
     inbox: tuple[InboxRecord, ...] = ()
+    told: tuple[str, ...] = ()
 
 
 class Saved(Result, tag="saved", frozen=True):
@@ -310,7 +316,7 @@ class Claimed(Result, tag="claimed", frozen=True):
 
 
 AnyResult: TypeAlias = (
-    Deleted | Purged | Collected |
+    Deleted | Purged | Collected | Spent |
     Done | Saved | Inserted | Existing | Refused | Fenced | Pending | Leased | Claimed | Shared | ClaimedCallbacks
     | Closed | Expired | MetadataChanged | Fired | Pruned
 )  # fmt: skip

@@ -22,6 +22,7 @@ from flowray.persistence.callbacks import DELIVERED, GIVEN_UP, PENDING, Callback
 from flowray.persistence.records import ExecutionRecord
 from flowray.persistence.stores import Journal, Reader
 from flowray.runtime.callback_bodies import body_of, headers_of
+from flowray.runtime.crash_points import CrashPoint, reached
 
 logger = logging.getLogger(__name__)
 
@@ -181,10 +182,12 @@ class CallbackSender:
     # -- one delivery ---------------------------------------------------------------------------------------------
 
     async def _deliver(self, claim: ClaimedCallback, claim_id: str) -> None:
+        reached(CrashPoint.CALLBACK_CLAIMED)
         callback, execution = await asyncio.to_thread(self._rows, claim)
         if callback is None or execution is None:
             return  # The execution was deleted meanwhile, and its callbacks with it.
         settled = await self._post(claim, callback, execution)
+        reached(CrashPoint.CALLBACK_SENT)
         write = SettleCallback(
             id=claim.id, claim_id=claim_id, status=settled.status, retry_ms=settled.retry_ms,
             http_status=settled.http_status, error=settled.error,

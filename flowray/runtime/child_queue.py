@@ -135,13 +135,16 @@ class ChildQueue:
     def _start(self, starts: Sequence[Started]) -> None:
         calls = [(job.parent, job.command) for job in starts]
         try:
-            self._starter.start(calls)
+            told = self._starter.start(calls)
         except Exception as error:
             if isinstance(error, FlowrayError) and error.retryable:
                 raise
             logger.exception("flowray: %d children could not be started", len(calls))
             for call in calls:
                 self._starter.refuse(call, error)
+        else:
+            if told:
+                self._wake(told)
 
     def _do(self, job: Stopped | Woken) -> None:
         if isinstance(job, Stopped):

@@ -9,7 +9,8 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -25,12 +26,13 @@ from flowray.persistence.stores import Journal, Reader
 from flowray.persistence.writes import Inserted, InsertExecution, InsertInbox, Refused
 from flowray.runtime.child_plans import ChildPlans
 from flowray.runtime.children import cancel_row, child_id
+from flowray.runtime.identifiers import new_id
+from flowray.runtime.shared_calls import KEY_LIFE_MS, Call, SharedCalls, check_inputs, request_hash, shared_key
 from flowray.values import Json, StoredValue, as_value
 
 logger = logging.getLogger(__name__)
 
-Call = tuple[ExecutionRecord, StartChild]
-"""A parent, and what it asks for."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -70,13 +72,24 @@ class ChildStarter:
         self._post = post
         self._now_ms = now_ms
         self._limits = limits or ChildLimits()
+        self._shared = SharedCalls(
+            journal, reader, make=self._new_shared, begin=lambda record: begin([record]), found=self._found,
+            now_ms=now_ms,
+        )  # fmt: skip
 
-    def start(self, calls: Sequence[Call]) -> None:
-        """Start every child, or find it. New ones share one commit and are owned by this process."""
+    def start(self, calls: Sequence[Call]) -> list[str]:
+        """Start every child, or find it. New ones share one commit and are owned by this process.
+
+        Returns the parents whose shared children had ended before: that is in their inboxes now.
+        """
         inserts: list[tuple[Call, InsertExecution]] = []
         new_by_root: Counter[str] = Counter()
+        told: list[str] = []
         for call in calls:
             parent, command = call
+            if command.call.idempotency_key:
+                told += self._try(call, partial(self._shared.call, call)) or ()
+                continue
             known = self._reader.execution_by_id(child_id(parent.id, command.key))
             if known is not None:
                 self._found(call, known)
@@ -86,6 +99,7 @@ class ChildStarter:
                 inserts.append((call, insert))
         if inserts:
             self._commit(inserts)
+        return told
 
     def stop(self, parent: ExecutionRecord, command: StopChild) -> str:
         """Cancel a child, if it is there and runs; returns its id, for its owner to be woken."""
@@ -94,8 +108,11 @@ class ChildStarter:
         return row.execution_id
 
     def _insert(self, call: Call, new_by_root: Counter[str]) -> InsertExecution | None:
+        return self._try(call, lambda: self._new(call, new_by_root))
+
+    def _try(self, call: Call, act: Callable[[], T]) -> T | None:
         try:
-            return self._new(call, new_by_root)
+            return act()
         except Exception as error:
             # The call of one node must not keep the children of others from being started.
             if not isinstance(error, FlowrayError):
@@ -133,6 +150,18 @@ class ChildStarter:
         )
         new_by_root[root_id] += 1
         return InsertExecution(record=self._own(record), plan=made.plan, parent_epoch=parent.epoch)
+
+    def _new_shared(self, call: Call) -> InsertExecution:
+        """A child that belongs to no family: whoever calls it first is only named as its parent, and takes its slot."""
+        parent, command = call
+        check_inputs(command.call.inputs)
+        insert = self._new(call, Counter())
+        record = msgspec.structs.replace(
+            insert.record, id=new_id(), parent_key=None, root_id=None,
+            idempotency_key=shared_key(command.call), request_hash=request_hash(command.call),
+            idempotency_expires_at=insert.record.created_at + KEY_LIFE_MS,
+        )  # fmt: skip
+        return InsertExecution(record=record, plan=insert.plan, parent_epoch=parent.epoch, shared_key=command.key)
 
     def _check_limits(self, parent: ExecutionRecord, command: StartChild, descendants: int) -> None:
         if parent.depth >= self._limits.max_depth:

@@ -52,6 +52,42 @@ class CrashPoint(StrEnum):
     CLAIMED = "claimed"
     """An execution was durably taken over; its log has not been read."""
 
+    CALLBACK_CLAIMED = "callback-claimed"
+    """A callback is durably this process's to deliver; nothing was sent."""
+
+    CALLBACK_SENT = "callback-sent"
+    """The receiver of a callback has answered; that it has is not durable."""
+
+    FIRING_RECORDED = "firing-recorded"
+    """A tick, delivery or event has its firing, and its schedule has moved on; nothing of its execution is durable."""
+
+    FIRING_STARTED = "firing-started"
+    """The execution of a firing is durable and goes; that the firing has started it is not."""
+
+    REQUEST_DURABLE = "request-durable"
+    """A request or an answer is in an inbox; the owner was not woken, and whoever asked has no answer."""
+
+    FANOUT_DURABLE = "fanout-durable"
+    """What several executions wait for is in the inbox of each; none was woken, and whoever answered has no answer."""
+
+    EVENT_FIRED = "event-fired"
+    """An event has fired its triggers; nothing of what it means to those who wait for it is durable."""
+
+    IMPORT_KEPT = "import-kept"
+    """The large values of an imported execution are durable; its rows are not."""
+
+    IMPORT_DURABLE = "import-durable"
+    """All rows of an imported execution are durable; nobody was woken, and whoever imports it has no answer."""
+
+    DELETED = "deleted"
+    """Executions were durably taken out of everybody's sight; all that they have is still there."""
+
+    PURGED = "purged"
+    """A piece of what deleted executions have is durably gone, the rest is not."""
+
+    COLLECTED = "collected"
+    """What nothing refers to is gone from the database; files outside of it are still there."""
+
 
 Watcher = Callable[[CrashPoint], None]
 

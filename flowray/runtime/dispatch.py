@@ -70,6 +70,7 @@ def node_task(
         idempotency_key=idempotency_key(record.id, command.instance, command.tries),
         sentinel=command.sentinel,
         round=command.round,
+        start_timeout_ms=None if command.sentinel else node.start_timeout_ms,
         timeout_ms=node.timeout_ms,
         deadline_ms=None if record.deadline_at is None else record.deadline_at + DEADLINE_GRACE_MS,
         stream_id=stream_name(command.instance) if node.streams else "",

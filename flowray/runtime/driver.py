@@ -37,6 +37,7 @@ from flowray.runtime.executor import Executor, Limits
 from flowray.runtime.live import Action, LiveExecution
 from flowray.runtime.poison import PROBATION_MS
 from flowray.runtime.queues import QueueWatch
+from flowray.runtime.start_watch import StartWatch
 from flowray.runtime.timers import Timers
 from flowray.runtime.waitpoints import expiry_row, stimulus_of
 
@@ -99,6 +100,7 @@ class Driver:
         self._to_run: list[NodeTask] = []
         self._held_back = False
         self._timers = Timers()
+        self._starts = StartWatch(self._timers, now_ms)
         self._departed = Departed()
         self._thread = threading.Thread(target=self._run, name="flowray-driver", daemon=True)
 
@@ -184,6 +186,9 @@ class Driver:
             if timer_id == PROBATION_TIMER:
                 self._acquit(self._live.get(execution_id))
                 continue
+            if self._executor is not None and (task := self._starts.overdue(execution_id, timer_id)) is not None:
+                self._do_take(execution_id, self._starts.call_back(task, self._executor))
+                continue
             self._do_take(execution_id, st.TimerFired(ts=now, timer_id=timer_id))
             reached(CrashPoint.TIMER_DUE)
         self._commit_dirty()
@@ -248,6 +253,7 @@ class Driver:
         if tasks:
             reached(CrashPoint.DISPATCH)
             self._executor.run(tasks)
+            self._starts.dispatched(tasks, self._limits)
 
     def _is_wanted(self, task: NodeTask) -> bool:
         """False once its execution has decided otherwise: the word to stop it may still wait for its commit."""
@@ -279,6 +285,7 @@ class Driver:
         live = self._live.get(execution_id)
         if live is None or live.resting or stimulus.incarnation not in (0, live.incarnation):
             return
+        self._starts.heard(execution_id, stimulus)
         if self._limits is not None:
             self._limits.heard(execution_id, stimulus)
         try:
@@ -342,7 +349,7 @@ class Driver:
                 self._tell(live, first, events)
                 reached(CrashPoint.COMMIT_TOLD)
             self._carry_out(live, actions)
-            self._deliver(sent)
+            self._deliver(sent, result.told)
             if result.inbox:
                 self._do_inbox(live.id, result.inbox)
             if live.pending or live.consumed:
@@ -366,12 +373,12 @@ class Driver:
             logger.warning("flowray driver: execution %s has a new owner", live.id)
             self._forget(live)
 
-    def _deliver(self, rows: Sequence[InboxRecord]) -> None:
+    def _deliver(self, rows: Sequence[InboxRecord], told: Sequence[str]) -> None:
         """Rows that a commit put into other executions' inboxes: folded here at once, or by their owners elsewhere."""
         for row in rows:
             if row.execution_id in self._live:
                 self._do_inbox(row.execution_id, [row])
-        elsewhere = [row.execution_id for row in rows if row.execution_id not in self._live]
+        elsewhere = [*(row.execution_id for row in rows if row.execution_id not in self._live), *told]
         if elsewhere and self._children is not None:
             self._children.wake(elsewhere)
 
@@ -463,6 +470,7 @@ class Driver:
         self._queues.gone(live.record)
         self._dirty.pop(live.id, None)
         self._timers.drop(live.id)
+        self._starts.drop(live.id)
         self._to_run = [task for task in self._to_run if task.execution_id != live.id]
         if stop and self._executor is not None:
             self._executor.drop(live.id)

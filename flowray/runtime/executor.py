@@ -20,6 +20,10 @@ class Executor(Protocol):
         """Stop one attempt; its result no longer counts."""
         ...
 
+    def obstacle(self, task: NodeTask) -> str:
+        """What keeps a dispatched attempt from beginning, in words."""
+        ...
+
     def prune(self, payload_ids: Sequence[str]) -> None:
         """Nothing that is still to run reads these stored values: caches may forget them (R36)."""
         ...
@@ -34,6 +38,10 @@ class Limits(Protocol):
 
     def heard(self, execution_id: str, stimulus: st.AnyStimulus) -> None:
         """An attempt reports, maybe its end."""
+        ...
+
+    def holds(self, task: NodeTask) -> bool:
+        """Whether an attempt waits for its limits: it has not been dispatched yet."""
         ...
 
     def ask_again(self) -> None:

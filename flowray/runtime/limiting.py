@@ -108,6 +108,10 @@ class LimitedExecutor:
             self._ask()
         self._inner.stop(execution_id, instance, attempt)
 
+    def obstacle(self, task: NodeTask) -> str:
+        """No limit is, once it has been dispatched."""
+        return self._inner.obstacle(task)
+
     def prune(self, payload_ids: Sequence[str]) -> None:
         """Nothing of it concerns limits."""
         self._inner.prune(payload_ids)
@@ -134,6 +138,11 @@ class LimitedExecutor:
             self._pauses += [LimitPause(name, delay_ms) for name in use.ask.limits]
         self._end(use, spent_tokens(stimulus))
         self._ask()
+
+    def holds(self, task: NodeTask) -> bool:
+        """Whether it waits here."""
+        use = self._uses.get(task.execution_id, {}).get((task.instance, task.attempt))
+        return use is not None and not use.granted
 
     def adopt(self, execution_id: str, attempts: Sequence[tuple[str, int, tuple[str, ...]]]) -> None:
         """These attempts, ``(instance, attempt, limits)``, run on although their owner has died: they keep what they

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from flowray.engine import events as ev
-from flowray.engine.children import WAITS_FOR_CHILD, child_key, is_waited_for
+from flowray.engine.children import WAITS_FOR_CHILD, child_key, is_own, is_waited_for
 from flowray.engine.commands import (
     CancelTimer,
     Command,
@@ -241,7 +241,7 @@ class LiveExecution:
         calls = [
             StopChild(instance, child_key(instance, node.tries), "the execution that called it crashed")
             for instance, _, node in instances_of(self.state)
-            if node.child is not None or node.child_id
+            if (node.child is not None or node.child_id) and is_own(node.child)
         ]
         rows = [*self.outbox, *(cancel_row(self.id, call) for call in calls)]
         end = crash_row(self.record, reason, self.committed_seq + 1)

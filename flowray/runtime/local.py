@@ -52,6 +52,10 @@ class LocalExecutor:
         """Stop one attempt."""
         self._lane.stop(execution_id, instance, attempt)
 
+    def obstacle(self, task: NodeTask) -> str:
+        """All attempts share one event loop."""
+        return "the event loop of this process is busy"
+
     def prune(self, payload_ids: Sequence[str]) -> None:
         """Forget values that nobody reads any more."""
         self._lane.soon(self._cache.forget, payload_ids)

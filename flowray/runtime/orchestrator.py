@@ -21,6 +21,7 @@ from flowray.engine.statuses import TERMINAL_EXECUTION, ExecutionStatus
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.persistence.queueing import has_expired
 from flowray.persistence.records import ExecutionRecord, InboxRecord
+from flowray.persistence.shared_children import is_shared
 from flowray.persistence.stores import Journal, Reader
 from flowray.persistence.waitpoint_writes import Expired, ExpireWaitpoints
 from flowray.persistence.writes import AnyResult, Claim, Claimed, ClaimExecutions, Done, Inserted, InsertExecution
@@ -387,7 +388,7 @@ class Orchestrator:
         if isinstance(result, Done):
             event = ev.ExecutionCrashed(ts=write.ts, reason=reason)
             self._publish(claim.execution_id, write.last_seq, [event])
-            self._children.wake([row.execution_id for row in outbox])
+            self._children.wake([*(row.execution_id for row in outbox), *result.told])
             abandon_attempts(self._holder, claim.execution_id, claim.epoch)
 
     def _last_words(self, claim: Claim, reason: str) -> tuple[InboxRecord, ...]:
@@ -405,7 +406,7 @@ class Orchestrator:
         rows = [
             cancel_row(record.id, StopChild("", child.parent_key, "the execution that called it crashed"))
             for child in called.data
-            if child.status not in TERMINAL_EXECUTION
+            if child.status not in TERMINAL_EXECUTION and not is_shared(child)
         ]
         end = crash_row(record, reason, claim.last_seq + 1)
         return tuple(rows) if end is None else (*rows, end)

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from flowray.persistence.stores import PayloadStore
+from flowray.runtime.patience import patiently
 from flowray.values import Json, decode_json, exactly
 
 logger = logging.getLogger(__name__)
@@ -64,7 +65,7 @@ class CachedPayloads:
 
     async def store(self, execution_id: str, key: str, encoded: bytes) -> str:
         """Durable first, then near: the shard is told only of what the payload store holds."""
-        payload_id = await asyncio.to_thread(self._store.put, execution_id, key, encoded)
+        payload_id = await patiently(lambda: self._store.put(execution_id, key, encoded))
         self._offer(execution_id, payload_id, encoded)
         self._remember(payload_id, encoded)
         return payload_id
@@ -93,7 +94,7 @@ class CachedPayloads:
     async def _fetch(self, payload_id: str) -> bytes:
         data = await self._near(payload_id)
         if data is None:
-            data = await asyncio.to_thread(self._store.get, payload_id)
+            data = await patiently(lambda: self._store.get(payload_id))
         self._remember(payload_id, data)
         return data
 

@@ -27,9 +27,13 @@ from flowray.persistence.retention_writes import (
     Purged,
     PurgeExecutions,
 )
+from flowray.persistence.spent_writes import CollectSpent, Spent
 from flowray.persistence.stores import Journal, PayloadFiles, PayloadStore, Reader
+from flowray.persistence.trigger_writes import Pruned, PruneFirings
 from flowray.persistence.upkeep_records import RetentionTimes
 from flowray.persistence.writes import AnyResult, AnyWrite
+from flowray.runtime.crash_points import CrashPoint, reached
+from flowray.runtime.value_sweep import AT_ONCE, sweeps
 
 logger = logging.getLogger(__name__)
 
@@ -52,12 +56,14 @@ class RetentionPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """For executions whose workflow says nothing: how long they are kept after their end, None being for ever.
 
     ``grace_ms``: what nothing refers to is left alone for so long, since its execution may be about to commit.
+    ``history_ms``: how long settled callbacks and firings and closed shared waitpoints are kept.
     ``every_s``: seconds between two rounds; 0 for none.
     """
 
     completed_ms: int | None = None
     failed_ms: int | None = None
     grace_ms: int = DAY_MS
+    history_ms: int = 30 * DAY_MS
     every_s: float = 300.0
 
     def times(self, now: int) -> RetentionTimes:
@@ -68,6 +74,10 @@ class RetentionPolicy(msgspec.Struct, frozen=True, kw_only=True):
             failed_before=None if self.failed_ms is None else now - self.failed_ms,
         )
 
+    def history_before(self, now: int) -> int:
+        """What was settled before this time is kept no longer, ms since the epoch."""
+        return now - self.history_ms
+
 
 NO_RETENTION = RetentionPolicy(every_s=0)
 """Nothing is ever looked after."""
@@ -75,7 +85,9 @@ NO_RETENTION = RetentionPolicy(every_s=0)
 
 class RetentionReport(msgspec.Struct, kw_only=True):
     """What a round has removed, or would remove. ``executions`` without what they have called; ``rows`` of the
-    database; ``payloads`` with ``bytes`` that nothing referred to; ``temporary``: files left half written."""
+    database; ``payloads`` with ``bytes`` that nothing referred to, whether their execution was there or not;
+    ``temporary``: files left half written; ``spent``: rows of limits' uses, changes of metadata, callbacks, shared
+    waitpoints and firings that are of no use any more."""
 
     executions: int = 0
     rows: int = 0
@@ -84,6 +96,7 @@ class RetentionReport(msgspec.Struct, kw_only=True):
     plans: int = 0
     owners: int = 0
     temporary: int = 0
+    spent: int = 0
 
 
 class Retention:
@@ -99,7 +112,10 @@ class Retention:
         await self._delete_due(now, report)
         await self._purge(report)
         await self._collect(now - self._policy.grace_ms, report)
+        reached(CrashPoint.COLLECTED)
         await self._collect_files(now - self._policy.grace_ms, report, remove=True)
+        await self._sweep_values(now - self._policy.grace_ms, report)
+        await self._collect_spent(now, report)
         return report
 
     async def preview(self) -> RetentionReport:
@@ -107,18 +123,23 @@ class Retention:
         now = await asyncio.to_thread(self._reader.now_ms)
         due = await asyncio.to_thread(self._reader.upkeep.past_retention, self._policy.times(now), _SHOWN)
         before = now - self._policy.grace_ms
-        left = await asyncio.to_thread(self._reader.upkeep.leftovers, before)
+        left = await asyncio.to_thread(self._reader.upkeep.leftovers, before, self._policy.history_before(now))
         report = RetentionReport(
             executions=len(due) + left.deleted, payloads=left.payloads, bytes=left.payload_bytes, plans=left.plans,
-            owners=left.owners,
+            owners=left.owners, spent=left.spent,
         )  # fmt: skip
         await self._collect_files(before, report, remove=False)
+        left_over = await asyncio.to_thread(sweeps, self._reader, self._payloads, before, _SHOWN)
+        for sweep in (sweep for sweep in left_over if sweep.execution_id not in due):
+            report.payloads += len(sweep.rows) + len(sweep.files)
+            report.bytes += sum(sweep.rows.values()) + sum(sweep.files.values())
         return report
 
     async def _delete_due(self, now: int, report: RetentionReport) -> None:
         times = self._policy.times(now)
         while due := await asyncio.to_thread(self._reader.upkeep.past_retention, times, _FAMILIES):
             result = await self._write(DeleteExecutions(ids=tuple(due), workspace_id=None), Deleted)
+            reached(CrashPoint.DELETED)
             report.executions += len(result.ids)
             if not result.ids:
                 return  # Something has begun to refer to all of them; the next round looks again.
@@ -127,6 +148,7 @@ class Retention:
         more = True
         while more:
             result = await self._write(PurgeExecutions(), Purged)
+            reached(CrashPoint.PURGED)
             report.rows += result.rows
             more = result.more
 
@@ -139,6 +161,32 @@ class Retention:
             report.plans += result.plans
             report.owners += result.owners
             more = result.more
+
+    async def _sweep_values(self, before: int, report: RetentionReport) -> None:
+        """Files go first: an execution that is noted as looked through has none left over."""
+        while found := await asyncio.to_thread(sweeps, self._reader, self._payloads, before):
+            for sweep in found:
+                if sweep.files and isinstance(self._payloads, PayloadFiles):
+                    removed = await asyncio.to_thread(self._payloads.drop, sweep.files, before)
+                    report.payloads, report.bytes = report.payloads + removed.blobs, report.bytes + removed.bytes
+            results = await self._write_all([sweep.write(before) for sweep in found], Collected)
+            report.payloads += sum(result.payloads for result in results)
+            report.bytes += sum(result.bytes for result in results)
+            if len(found) < AT_ONCE:
+                return
+
+    async def _collect_spent(self, now: int, report: RetentionReport) -> None:
+        before, history_before = now - self._policy.grace_ms, self._policy.history_before(now)
+        more = True
+        while more:
+            result = await self._write(CollectSpent(before=before, history_before=history_before), Spent)
+            report.spent += result.limit_uses + result.metadata_changes + result.callbacks + result.waitpoints
+            more = result.more
+        prune, more = PruneFirings(before=history_before), True
+        while more:
+            pruned = await self._write(prune, Pruned)
+            report.spent += pruned.count
+            more = pruned.count == prune.limit
 
     async def _collect_files(self, before: int, report: RetentionReport, *, remove: bool) -> None:
         """Blobs outside of the database. Looking up who is there just before removing is as good as one transaction:
@@ -161,13 +209,18 @@ class Retention:
                     yield (files.remove if remove else files.orphans)(owner, before)
 
     async def _write(self, write: AnyWrite, kind: type[R]) -> R:
+        (result,) = await self._write_all([write], kind)
+        return result
+
+    async def _write_all(self, writes: Sequence[AnyWrite], kind: type[R]) -> list[R]:
         begun = time.monotonic()
-        (result,) = await self._commit([write])
+        results = await self._commit(writes)
         # As long a rest as it took: whoever else writes gets at least every other turn.
         await asyncio.sleep(min(time.monotonic() - begun, _LONGEST_REST_S))
-        if not isinstance(result, kind):
-            raise TypeError(f"{type(write).__name__} was answered with {result!r}")
-        return result
+        found: list[R] = [result for result in results if isinstance(result, kind)]
+        if len(found) < len(writes):
+            raise TypeError(f"{type(writes[0]).__name__} was answered with {results!r}")
+        return found
 
 
 async def retain_forever(

@@ -15,7 +15,7 @@ from flowray.errors import FlowrayError
 from flowray.eventlog.sse import iso_time
 from flowray.persistence.stores import Reader
 from flowray.persistence.trigger_records import SKIPPED, STARTING, FiringRecord, TriggerRecord
-from flowray.persistence.trigger_writes import Fired, FireTrigger, PromoteFiring, Pruned, PruneFirings
+from flowray.persistence.trigger_writes import Fired, FireTrigger, PromoteFiring
 from flowray.persistence.writes import AnyResult, AnyWrite
 from flowray.triggers.configs import ScheduleConfig
 from flowray.triggers.payloads import tick_payload
@@ -27,8 +27,6 @@ LONGEST_SLEEP_S = 2.0
 """A schedule that is new may tick before the one it sleeps for, and nobody wakes it: a look costs one small query."""
 
 AFTER_FAILURE_S = 1.0
-KEEP_HISTORY_MS = 30 * 86_400_000
-PRUNE_EVERY_MS = 600_000
 
 Write = Callable[[Sequence[AnyWrite]], Awaitable[list[AnyResult]]]
 
@@ -52,7 +50,6 @@ class Scheduler:
         self._start = start
         self._new_id = new_id
         self._sleep = sleep
-        self._prune_at = 0
 
     async def run(self) -> None:
         """Look after schedules for ever."""
@@ -78,7 +75,6 @@ class Scheduler:
         for firing in await asyncio.to_thread(read.forgotten):
             failures += not await self._careful(self._start(firing), firing.trigger_id)
         now, next_at = await asyncio.to_thread(lambda: (self._reader.now_ms(), read.next_at()))
-        await self._prune(now)
         if failures:
             return AFTER_FAILURE_S
         return LONGEST_SLEEP_S if next_at is None else min(max(next_at - now, 0) / 1_000, LONGEST_SLEEP_S)
@@ -112,13 +108,6 @@ class Scheduler:
         for firing in result.firings if isinstance(result, Fired) else ():
             if firing.status == STARTING:
                 await self._start(firing)
-
-    async def _prune(self, now: int) -> None:
-        if now < self._prune_at:
-            return
-        (result,) = await self._write([PruneFirings(before=now - KEEP_HISTORY_MS)])
-        full = isinstance(result, Pruned) and result.count
-        self._prune_at = now if full else now + PRUNE_EVERY_MS
 
 
 def ticks_of(trigger: TriggerRecord, config: ScheduleConfig, plan: TickPlan, new_id: Callable[[], str]) -> FireTrigger:

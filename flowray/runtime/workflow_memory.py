@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 
 from flowray.engine import events as ev
@@ -11,6 +10,7 @@ from flowray.handlers.services import MemoryPlace, MemoryView
 from flowray.persistence.records import ExecutionRecord, MemoryRecord
 from flowray.persistence.stores import WorkflowMemoryReader
 from flowray.persistence.writes import MemoryChanges
+from flowray.runtime.patience import patiently
 
 _PAGE = 500
 
@@ -37,7 +37,7 @@ class StoredWorkflowMemory:
 
     async def read(self, place: MemoryPlace, key: str | None = None) -> MemoryView:
         """The entry ``key``, or all of them by key, as committed now."""
-        return await asyncio.to_thread(self._read, place, key)
+        return await patiently(lambda: self._read(place, key))
 
     def _read(self, place: MemoryPlace, key: str | None) -> MemoryView:
         size = self._reader.size(place.workflow_id, place.workspace_id)

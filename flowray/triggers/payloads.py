@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl
 
+from flowray.errors import ErrorCode, FlowrayError
 from flowray.eventlog.sse import iso_time
 from flowray.expressions.names import Names
 from flowray.expressions.template import fill
 from flowray.triggers.configs import ScheduleConfig
+from flowray.triggers.forms import MULTIPART, URL_ENCODED, is_json, multipart, text_or_bytes, url_encoded
 from flowray.triggers.ticks import last_tick, next_tick
 from flowray.values import Json, decode_json
 
@@ -44,35 +44,26 @@ def event_payload(name: str, data: Json, key: str) -> dict[str, Any]:
 def parse_body(content_type: str, body: bytes) -> Json:
     """A request's body by its media type: JSON, the fields of a form, text, or bytes as ``{base64}``. Empty is null.
 
-    What calls itself JSON and is none is kept as text: refusing a delivery would lose it.
+    What calls itself JSON or a form of several parts and is none is kept as text or bytes: refusing a delivery would
+    lose it. Raises BODY_TOO_LARGE for a form of too many fields.
     """
     if not body:
         return None
     media, _, parameters = content_type.partition(";")
     kind = media.strip().lower()
-    if kind == "application/x-www-form-urlencoded":
-        return form_fields(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
-    if kind in ("", "application/json", "text/json") or kind.endswith("+json"):
-        try:
-            return decode_json(body)
-        except ValueError:  # msgspec's DecodeError is one; so is a wrong UTF-8
-            pass
+    if kind == URL_ENCODED:
+        return url_encoded(body.decode("utf-8", "replace"))
     try:
-        return body.decode(_charset(parameters) if kind.startswith("text/") else "utf-8")
-    except (UnicodeDecodeError, LookupError):
-        return {"base64": base64.b64encode(body).decode()}
-
-
-def form_fields(pairs: Iterable[tuple[str, str]]) -> dict[str, str | list[str]]:
-    """Fields by name; one that stands several times is a list."""
-    fields: dict[str, str | list[str]] = {}
-    for name, value in pairs:
-        known = fields.get(name)
-        if known is None:
-            fields[name] = value
-        else:
-            fields[name] = [*(known if isinstance(known, list) else [known]), value]
-    return fields
+        if kind == MULTIPART:
+            return multipart(content_type, body)
+        if not kind or is_json(kind):
+            return decode_json(body)
+    except (ValueError, RecursionError):  # msgspec's DecodeError is a ValueError; so is a wrong UTF-8
+        pass
+    except FlowrayError as error:
+        if error.code != ErrorCode.MALFORMED_BODY:
+            raise
+    return text_or_bytes(kind, _charset(parameters), body)
 
 
 def _charset(parameters: str) -> str:

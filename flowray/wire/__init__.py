@@ -23,7 +23,6 @@ from flowray.wire.bulk import (
     BulkRequest,
     BulkRerunRequest,
     BulkResult,
-    ExecutionFilter,
     Metadata,
     MetadataOperationBody,
     MetadataRequest,
@@ -48,6 +47,7 @@ from flowray.wire.executions import (
     UsageBody,
     WaitingFor,
 )
+from flowray.wire.filters import ExecutionFilter
 from flowray.wire.limits import (
     Limit,
     LimitDetail,

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from flowray.wire.base import Answer, ExecutionStatusName, Request
-
-
-class ExecutionFilter(Request):
-    """Which executions: those that all of this fits. ``ids`` names them one by one."""
-
-    status: list[ExecutionStatusName] = Field(default_factory=list, description="One of these.")
-    workflow_id: str | None = None
-    labels: dict[str, str] = Field(default_factory=dict, description="All of these.")
-    created_after: datetime | None = None
-    created_before: datetime | None = None
-    ids: list[str] = Field(default_factory=list, max_length=1_000, description="One of these.")
+from flowray.wire.base import Answer, Request
+from flowray.wire.filters import ExecutionFilter
 
 
 class BulkRequest(Request):

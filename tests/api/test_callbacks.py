@@ -8,6 +8,12 @@ import pytest
 
 from tests.api.local_server import LocalServer
 
+FORM = (
+    b'--X\r\nContent-Disposition: form-data; name="a"\r\n\r\n{1}\r\n'
+    b'--X\r\nContent-Disposition: form-data; name="b"; filename="b.txt"\r\n\r\nfile\r\n--X--\r\n'
+)
+FILE = {"filename": "b.txt", "content_type": "text/plain", "size": 4, "text": "file"}
+
 
 async def token_of(server: LocalServer) -> str:
     return str((await server.http.post("/v1/waitpoints")).json()["token"])
@@ -24,6 +30,7 @@ async def token_of(server: LocalServer) -> str:
         ("text/plain", b'{"a": 1}', {"a": 1}),
         ("application/yaml", b"a: 1", {"a": 1}),
         ("text/plain", b"  ", None),
+        ("multipart/form-data; boundary=X", FORM, {"a": "{1}", "b": FILE}),
         ("", b"", None),
     ],
 )
@@ -40,6 +47,8 @@ async def test_a_callback_may_bring_what_it_likes(server: LocalServer, kind: str
         ("application/json", b"{", 400),
         ("text/plain", b"\xff\xfe\x00", 415),
         ("image/png", b"\x89PNG", 415),
+        ("multipart/form-data; boundary=Y", FORM, 400),
+        ("application/x-www-form-urlencoded", b"a&" * 2_000, 413),
     ],
 )
 async def test_a_callback_that_cannot_be_read_leaves_the_token_open(

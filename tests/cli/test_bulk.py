@@ -7,25 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from flowray.cli.bulk import one_or_many, parse_filter
+from flowray.cli.bulk import one_or_many
 from flowray.errors import FlowrayError
 from tests.cli.conftest import FAILING, Command
 from tests.cli.test_waiting import paused
 
 Write = Callable[..., Path]
-
-
-def test_filters_are_read() -> None:
-    pairs = ["status=paused,waiting", "status=failed", "label.team=a", "label.x=y=z", "workflow_id=w", "id=1,2"]
-    assert parse_filter(pairs) == {
-        "status": ["paused", "waiting", "failed"],
-        "labels": {"team": "a", "x": "y=z"},
-        "workflow_id": "w",
-        "ids": ["1", "2"],
-    }
-    for wrong in ("status", "status=", "team=a"):
-        with pytest.raises(FlowrayError):
-            parse_filter([wrong])
 
 
 def test_one_execution_or_many() -> None:

@@ -17,11 +17,13 @@ from flowray.persistence.retention_writes import (
     Purged,
     PurgeExecutions,
 )
+from flowray.persistence.trigger_records import FiringRecord, TriggerRecord
+from flowray.persistence.trigger_writes import FireTrigger, SaveTrigger, SettleFiring
 from flowray.persistence.upkeep_records import Leftovers, RetentionTimes, StorageFigures
 from flowray.persistence.writes import Done, Existing, Fenced, Inserted, PutPayload, Refused
 from tests.conformance.emptied import module_url, stores
 from tests.conformance.test_stores import Stores
-from tests.persistence.samples import append, insert, node_log, owned, owner, request
+from tests.persistence.samples import append, insert, node_log, owned, owner, request, save
 
 __all__ = ["module_url", "stores"]
 
@@ -90,6 +92,22 @@ def test_nothing_is_due_while_a_relative_or_a_rerun_lives(stores: Stores) -> Non
         ended("other"), ended("done", rerun_of="other"),
     )  # fmt: skip
     assert due(stores, completed_before=LATER, failed_before=LATER) == ["done", "other", "r2"]
+
+
+def test_what_a_firing_may_start_again_stays_until_that_is_settled(stores: Stores) -> None:
+    """Scenario 63: whoever takes up a firing that is not settled must find its execution, or would start it twice."""
+    schedule = TriggerRecord(
+        id="t1", workflow_id="wf", kind="schedule", config={"every": "1s"}, enabled=True, next_fire_at=1_000
+    )
+    stores.commit(save(), SaveTrigger(record=schedule))
+    row = FiringRecord(trigger_id="t1", fire_key="tick", execution_id="e1")
+    stores.one(FireTrigger(trigger_id="t1", firings=(row,), revision=1, expected_at=1_000, next_at=2_000))
+    stores.commit(ended(), ended("e2"))
+    assert due(stores, completed_before=LATER) == ["e2"]
+    assert stores.one(delete("e1", "e2")) == Deleted(ids=("e2",))
+    stores.one(SettleFiring(trigger_id="t1", fire_key="tick", status="started"))
+    assert due(stores, completed_before=LATER) == ["e1"]
+    assert stores.one(delete("e1")) == Deleted(ids=("e1",))
 
 
 # -- deleting -----------------------------------------------------------------------------------------------------

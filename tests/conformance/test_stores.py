@@ -425,6 +425,21 @@ def test_executions_are_filtered(stores: Stores) -> None:
     assert ids(workflow_id="a", status=["failed"]) == []
 
 
+def test_labels_are_told_apart_to_the_letter(stores: Stores) -> None:
+    """Also by upper and lower case, and where a label looks like the text of another one."""
+    labels = ({"team": "a"}, {"team": "A", "x": "1"}, {'x"team': "a"}, {"x": ',"team":"a"'}, {"x": "1", "team": "a"})
+    stores.commit(*(insert(f"e{number}", created_at=number, labels=given) for number, given in enumerate(labels)))
+
+    def ids(**wanted: str) -> list[str]:
+        return [record.id for record in stores.reader.executions(labels=wanted).data]
+
+    assert ids(team="a") == ["e4", "e0"]
+    assert ids(team="A") == ["e1"]
+    assert ids(team="a", x="1") == ["e4"]
+    assert ids(TEAM="a") == ids(team="%") == ids(team="_") == []
+    assert ids(x=',"team":"a"') == ["e3"]
+
+
 @pytest.mark.parametrize("cursor", ["", "x", "%%%", "e30", "WyJ3b3JrZmxvd3MiLDEsImEiXQ", "ü"])
 def test_a_cursor_that_is_none_of_this_listing_is_refused(stores: Stores, cursor: str) -> None:
     with pytest.raises(FlowrayError) as caught:
@@ -882,6 +897,15 @@ def test_r25_of_an_answer_and_the_end_of_its_time_one_row_stands(stores: Stores)
     assert row is not None
     assert (row.kind, row.data, row.waitpoint_id) == ("complete", {"data": 1}, "e1:p#1")
     assert (stores.reader.inbox_row("e1", "i2"), stores.reader.inbox_row("e2", "i1")) == (None, None)
+
+
+def test_when_the_first_row_of_a_kind_came_is_known_by_how_ids_begin(stores: Stores) -> None:
+    stores.commit(insert(), insert("e2"), insert("e3"))
+    came = {"e_a:2": ("e1", 9), "e_a:1": ("e1", 7), "e_b:1": ("e1", 1), "exa:3": ("e1", 2), "e_a:3": ("e2", 5)}
+    for its_id, (execution_id, received_at) in came.items():
+        stores.one(request(its_id, execution_id, kind="note", received_at=received_at))
+    assert stores.reader.first_received(["e1", "e2", "e3"], "e_a:") == {"e1": 7, "e2": 5}
+    assert stores.reader.first_received(["e3"], "e_a:") == stores.reader.first_received([], "e_a:") == {}
 
 
 # -- payloads -----------------------------------------------------------------------------------------------------

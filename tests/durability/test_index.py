@@ -41,10 +41,7 @@ MORE: dict[int, tuple[str, ...]] = {
 }
 """What else shows them, besides tests of this folder."""
 
-EXPECTED_TO_FAIL: dict[int, str] = {
-    6: "a child belongs to one parent",
-    34: "startTimeoutMs is read and not enforced",
-}
+EXPECTED_TO_FAIL: dict[int, str] = {}
 """Scenarios whose test is marked xfail(strict), by a part of the reason that stands there."""
 
 

@@ -86,12 +86,26 @@ def test_s32_an_ending_that_comes_too_late_is_no_ending(bench: Bench) -> None:
     assert bench.finished(its_id)["outputs"] == {"y": f"{bench.prefix}-b"}
 
 
-@pytest.mark.skipif(not FULL, reason="waits for what does not happen yet")
-@pytest.mark.xfail(strict=True, reason="startTimeoutMs is read and not enforced (R14): only timeoutMs bounds the wait")
 def test_s34_a_step_that_never_starts_is_an_error_with_its_reason(bench: Bench) -> None:
-    """No machine has what it asks for."""
+    """R14: no machine has what it asks for. It is dispatched again twice."""
     asked = {"lane": "task", "resources": {"unobtainium": 1}}
     never = {"type": "misbehaving", "config": {"how": "nothing"}, "startTimeoutMs": 500, "execution": asked}
     nodes = {"in": {"type": "input", "config": {"inputName": "x"}}, "never": never}
-    done = bench.finished(bench.start(workflow("never", nodes, [("in", "never")])), "failed", wait=20)
-    assert "start" in done["error"]["message"]
+    its_id = bench.start(workflow("never", nodes, [("in", "never")]))
+    error = bench.finished(its_id, "failed")["error"]
+    assert error["code"] == "NODE_TIMEOUT"
+    assert "did not start" in error["message"]
+    assert "unobtainium" in error["message"]
+    assert [event["attempt"] for event in bench.of_type(its_id, "node.started", instance="never")] == [1, 2, 3]
+
+
+def test_s34_a_step_that_starts_in_its_time_is_left_alone(bench: Bench) -> None:
+    """R14: a Ray task tells when it begins."""
+    slow = {
+        "type": "misbehaving", "config": {"how": "compute", "ms": 2_000}, "execution": {"lane": "task"},
+        "startTimeoutMs": 60_000, "timeoutMs": 60_000,
+    }  # fmt: skip
+    nodes = {"in": {"type": "input", "config": {"inputName": "x"}}, "slow": slow}
+    its_id = bench.start(workflow("slow", nodes, [("in", "slow")]))
+    bench.finished(its_id)
+    assert [event["attempt"] for event in bench.of_type(its_id, "node.started", instance="slow")] == [1]

@@ -116,6 +116,27 @@ def test_s31_a_result_that_was_not_committed_counts_for_the_next_owner(bench: Be
     assert {name: len(bench.calls(name)) for name in "abc"} == {"a": 1, "b": 1, "c": 1}
 
 
+def test_r22_what_a_former_owner_commits_is_fenced(bench: Bench) -> None:
+    """It lives, its lease holds, and its commit is on the way when its execution is taken over."""
+    its_id = owned_by_second(bench, lambda: bench.chain("a", "b", "c", gates=["b"]), "b")
+    bench.traps.hold(CrashPoint.COMMIT_SENT, "orchestrator")
+    bench.open("b")
+    bench.until(lambda: bench.traps.held(CrashPoint.COMMIT_SENT))
+    disown(bench, its_id)
+    until_taken_over(bench, its_id, 1)
+    if not bench.row(its_id).owner_id.startswith("orchestrator-1"):  # It may be the same again, with a new epoch.
+        bench.finished(its_id)
+    prefix = bench.prefix
+    bench.traps.release()
+    later = owned_by_second(bench, lambda: bench.chain("later", gates=["later"]), "later")
+    bench.open("later")
+    bench.finished(later)  # By then what was held has been said.
+    bench.finished(its_id)
+    bench.prefix = prefix
+    assert len(bench.of_type(its_id, "node.completed", instance="b")) == 1
+    assert {name: len(bench.calls(name)) for name in "abc"} == {"a": 1, "b": 1, "c": 1}
+
+
 def test_r38_a_call_of_a_model_survives_its_orchestrator(bench: Bench) -> None:
     """It is made once, goes on speaking under the next owner, and its text is whole."""
     words = [f"t{number} " for number in range(200)]

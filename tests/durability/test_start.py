@@ -95,18 +95,41 @@ def test_s05_a_key_is_forgotten_when_its_time_is_over(bench: Bench) -> None:
     assert len(bench.calls("a")) == 2
 
 
-@pytest.mark.xfail(strict=True, reason="a child belongs to one parent: its id follows from that (R19)")
-def test_s06_two_parents_share_a_child_by_its_key(bench: Bench) -> None:
-    call = {"definition": bench.chain("a"), "idempotencyKey": bench.prefix}
+def _calling(bench: Bench, **asked: Any) -> dict[str, Any]:
+    """A workflow that calls one with the effects ``a`` and ``b`` by the key of this scenario."""
+    call = {"definition": bench.chain("a", "b", **asked), "idempotencyKey": bench.prefix}
     nodes = {
         "in": {"type": "input", "config": {"inputName": "x"}},
         "call": {"type": "subworkflow", "config": call},
         "out": {"type": "output", "config": {"outputName": "y", "value": "{{call.y}}"}},
     }
-    parent = workflow("parent", nodes, [("in", "call"), ("call", "out")])
-    ids = [bench.start(parent), bench.start(parent)]
-    assert [bench.finished(its_id)["outputs"]["y"] for its_id in ids] == [f"{bench.prefix}-a"] * 2
-    assert len(bench.calls("a")) == 1
+    return workflow("parent", nodes, [("in", "call"), ("call", "out")])
+
+
+def test_s06_two_parents_share_a_child_by_its_key(bench: Bench) -> None:
+    parent = _calling(bench)
+    ids = [bench.start(parent) for _ in range(4)]
+    assert [bench.finished(its_id)["outputs"]["y"] for its_id in ids] == [f"{bench.prefix}-b"] * 4
+    assert [len(bench.calls(name)) for name in ("a", "b")] == [1, 1]
+
+
+def test_s06_they_share_it_although_all_owners_die(bench: Bench) -> None:
+    """Those who wait, and the child's: while it runs, and again as it ends."""
+    parent = _calling(bench, gates=["a"])
+    ids = [bench.start(parent) for _ in range(4)]
+    children = {bench.until(lambda its_id=its_id: _child_of(bench, its_id)) for its_id in ids}
+    (child,) = children
+    bench.until_called("a")
+    bench.kill("orchestrator-0", "orchestrator-1")
+    bench.traps.set(CrashPoint.END_DURABLE, "orchestrator")
+    bench.open("a")
+    assert [bench.finished(its_id)["outputs"]["y"] for its_id in ids] == [f"{bench.prefix}-b"] * 4
+    bench.finished(bench.ack(child))
+    assert [len(bench.of_type(its_id, "child.ended")) for its_id in ids] == [1] * 4
+
+
+def _child_of(bench: Bench, its_id: str) -> str | None:
+    return next((event["child_id"] for event in bench.of_type(its_id, "child.started")), None)
 
 
 @pytest.mark.parametrize("its_id", ["", "malformed"])

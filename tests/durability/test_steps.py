@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +23,9 @@ from tests.durability.bench import Bench
 from tests.integration.definitions import workflow
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
+
+STILL_S = 1.0
+"""Long enough for an effect that waits for nothing."""
 
 FULL = os.environ.get("FLOWRAY_ACCEPTANCE_FULL") == "1"
 
@@ -64,6 +68,21 @@ def test_s10_an_effect_without_commit_happens_again_under_the_same_key(bench: Be
     assert bench.traps.sprung(CrashPoint.ATTEMPT_DONE)
     assert [effect.key for effect in bench.calls("b")] == [f"{its_id}:b:1"] * 2
     assert (len(bench.calls("a")), len(bench.calls("c"))) == (1, 1)
+
+
+def test_r23_no_effect_happens_before_its_commit_is_durable(bench: Bench) -> None:
+    """P3, L1: the commit that decides on it waits. What comes of that is looked at when the receiver is called."""
+    its_id = bench.start(bench.chain("a", "b", gates=["a"]))
+    bench.until_called("a")
+    bench.traps.hold_commit("node.started")
+    bench.open("a")
+    bench.until(bench.traps.holds_commit)
+    time.sleep(STILL_S)
+    called = bench.calls("b")
+    bench.traps.release()
+    bench.finished(its_id)
+    assert not bench.uncaused, bench.uncaused
+    assert (called, len(bench.calls("b"))) == ([], 1)
 
 
 def test_s11_a_commit_whose_acknowledgement_is_lost_stands(bench: Bench) -> None:

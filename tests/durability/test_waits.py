@@ -11,7 +11,6 @@ import re
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -22,6 +21,7 @@ from flowray.persistence.memory import MemoryStore
 from flowray.runtime.children import crash_row
 from flowray.runtime.driver import REST_AFTER_MS
 from flowray.runtime.live import crash_write
+from flowray.runtime.orchestrator import Orchestrator
 from tests.databases import postgres_url, sqlite_url
 from tests.durability.waiting_house import INPUT, PAUSE, SHARED, House, house_on, output, waits_for
 from tests.engine.plans import PlanMaker
@@ -72,26 +72,36 @@ async def test_s39_a_name_is_waited_for_before_it_is_created(house: House) -> No
     assert [await house.done(first), await house.done(second)] == [7, 7]
 
 
-async def test_s40_no_answer_between_looking_and_waiting_is_lost(house: House) -> None:
-    """Each answer is sent while its wait is being begun: before, within or after the commit."""
-    repeats = 1_000 if FULL else 150
-    slowest = 0.0
-    for first in range(0, repeats, 25):
-        tokens = [(await house.create())["token"] for _ in range(25)]
-        started = time.monotonic()
+@pytest.mark.timeout(600)
+async def test_s40_no_answer_between_looking_and_waiting_is_lost(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each answer is sent while its wait is being begun: before, within or after the commit. Nothing sweeps, so that
+    one that slips through would wait for ever, and the test with it.
 
-        async def race(number: int, token: str) -> Any:
-            begun = asyncio.create_task(house.start(SHARED, {"token": token}))
-            for _ in range(number % 7):
-                await asyncio.sleep(0)
-            kept = await house.complete(token, number)
-            assert kept.json()["already_completed"] is False
-            return await house.done(await begun)
+    With everything that is run each goes alone and none takes a second. One that does is run again, a few at most: what
+    a busy machine does to it once is nothing of its own.
+    """
+    repeats, at_once = (1_000, 1) if FULL else (150, 10)
+    monkeypatch.setattr(Orchestrator, "sweep", lambda orchestrator: None)
 
-        found = await asyncio.gather(*(race(first + number, token) for number, token in enumerate(tokens)))
-        assert found == [first + number for number in range(25)]
-        slowest = max(slowest, time.monotonic() - started)
-    assert slowest < 60
+    async def race(number: int) -> float:
+        token = (await house.create())["token"]
+        begun = asyncio.create_task(house.start(SHARED, {"token": token}))
+        for _ in range(number % 7):
+            await asyncio.sleep(0)
+        kept = await house.complete(token, number)
+        assert kept.json()["already_completed"] is False
+        its_id, since = await begun, time.monotonic()
+        assert await house.done(its_id) == number
+        return time.monotonic() - since
+
+    took: list[float] = []
+    for first in range(0, repeats, at_once):
+        took += await asyncio.gather(*(race(number) for number in range(first, first + at_once)))
+    assert len(took) == repeats
+    if FULL:
+        slow = [number for number, seconds in enumerate(took) if seconds >= 1]
+        assert len(slow) <= repeats // 100
+        assert max([await race(number) for number in slow], default=0) < 1
 
 
 async def test_s41_of_a_hundred_answers_at_once_one_counts(house: House) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from flowray.engine.commands import StopNode
 from flowray.engine.retries import MAX_LOSSES
 from flowray.engine.signals import NodeError, Signals, Usage, VariableOperation
 from flowray.plan import PlanRetry
-from tests.engine.harness import LOST, SILENT, START_MS, Run, asks, err, ok, route, run, sleeps
+from tests.engine.harness import LOST, SILENT, START_MS, Reply, Run, asks, err, ok, route, run, sleeps
 from tests.engine.plans import PlanMaker
 
 
@@ -125,6 +126,36 @@ def test_wait_signal_completes_at_its_time_with_its_output() -> None:
     played.play()
     assert played.output_of("w") == {"ok": 1}
     assert played.of_type("node.completed")[0].ts == START_MS + 60_000
+
+
+@pytest.mark.parametrize("answered", [True, False])
+@pytest.mark.parametrize("waits", [sleeps(START_MS + 60_000), asks(variables=("got",), timeout_ms=9, timeout_value=5)])
+def test_r17_variables_of_a_result_that_waits_change_when_it_completes(waits: Reply, answered: bool) -> None:
+    changes = (VariableOperation(op="append", name="seen", value=1), VariableOperation(op="set", name="got", value=0))
+    played = Run(PlanMaker().chain("w", "b").build(), {"w": replace(waits, variables=changes)}).start()
+    played.finish("w")
+    assert played.of_type("node.waiting")[0].variables == changes
+    assert played.state.variables == {}
+    played.crash_and_recover()
+    if answered:
+        played.send(st.WaitAnswered(ts=played.now, instance="w", data=5))
+    assert played.play().ended == "completed"
+    assert played.state.variables == {"seen": [1], "got": 0 if waits.signals.pause is None else 5}
+
+
+def test_r17_a_wait_that_fails_has_changed_nothing() -> None:
+    asked = replace(asks(timeout_ms=9), variables=(VariableOperation(op="append", name="seen", value=1),))
+    plan = PlanMaker().node("w", retry=PlanRetry(max_attempts=2, codes=("WAITPOINT_TIMEOUT",))).build()
+    played = Run(plan, {"w": [asked, ok(variables=asked.variables)]}).start()
+    assert played.play().ended == "completed"
+    assert played.state.variables == {"seen": [1]}
+
+
+def test_r17_a_result_that_waits_is_refused_for_variables_that_do_not_fit() -> None:
+    operations = tuple(VariableOperation(op=op, name="n", value="x") for op in ("set", "increment"))
+    played = run(PlanMaker().node("w").build(), {"w": replace(asks(), variables=operations)})
+    assert played.ended == "failed"
+    assert played.state.errors[0].code == "VARIABLE_MISMATCH"
 
 
 def test_pause_signal_waits_for_a_person() -> None:
@@ -294,6 +325,19 @@ def test_r14_guard_is_forgotten_with_the_result() -> None:
     played.send(st.AttemptStarted(ts=played.now, instance="a", attempt=1))
     played.finish("a")
     assert played.timers == {}
+
+
+def test_r14_what_nothing_begins_is_dispatched_again_and_fails_at_last_with_the_reason() -> None:
+    plan = PlanMaker().node("a", retry=PlanRetry(max_attempts=3)).build()
+    played = Run(plan, {"a": SILENT}).start()
+    for attempt in (1, 2, 3):
+        assert played.ended is None
+        played.send(st.AttemptLost(ts=played.now, instance="a", attempt=attempt, reason="no room", unstarted=True))
+    assert [event.lost for event in played.of_type("node.retrying")] == [True, True]
+    assert [event.tries for event in played.of_type("node.started")] == [1, 1, 1]
+    assert played.ended == "failed"
+    (error,) = played.state.errors
+    assert (error.code, error.message) == ("NODE_TIMEOUT", "Attempt 3 of 'a' did not start: no room")
 
 
 def test_r14_a_container_has_no_guard() -> None:

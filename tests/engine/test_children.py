@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from flowray.engine import events as ev
 from flowray.engine import stimuli as st
 from flowray.engine.children import is_waited_for
@@ -114,6 +116,17 @@ def test_the_deadline_is_passed_down() -> None:
     bounded.send(st.Start(ts=START_MS, deadline_ms=START_MS + 9_000))
     bounded.finish("call")
     assert of(bounded, StartChild)[0].deadline_ms == START_MS + 9_000
+
+
+def test_a_shared_child_has_no_deadline_of_its_caller_and_does_not_end_with_it() -> None:
+    shared = msgspec.structs.replace(CALL, idempotency_key="k")
+    played = Run(plan(), {"call": Reply(signals=Signals(child=shared))})
+    played.send(st.Start(ts=START_MS, deadline_ms=START_MS + 9_000))
+    played.finish("call")
+    assert of(played, StartChild) == [StartChild("call", "call#1", shared, None)]
+    played.send(st.CancelRequested(ts=played.now, reason="enough"))
+    assert of(played, StopChild) == []
+    assert played.ended == "cancelled"
 
 
 def test_no_person_and_no_timer_answers_for_a_child() -> None:

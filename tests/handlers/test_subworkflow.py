@@ -56,6 +56,23 @@ async def test_the_templates_of_an_inline_definition_are_the_childs() -> None:
     assert found == ChildCall(definition=INLINE, inputs={"who": "parent"})
 
 
+@pytest.mark.parametrize(
+    ("key", "meant"), [("order-{{n}}", "order-7"), ("{{n}}", "7"), ("", ""), (None, None), ("{{nothing}}", None)]
+)
+async def test_an_idempotency_key_may_be_a_template_but_not_nothing(key: Any, meant: str | None) -> None:
+    config = {"workflowId": "w", "idempotencyKey": key}
+    if meant is None:
+        error = await fail("subworkflow", config)
+        assert (error.code, "idempotencyKey" in error.message) == ("INVALID_NODE_CONFIG", True)
+    else:
+        assert (await call(config, inputs={"n": 7})).idempotency_key == meant
+
+
+async def test_an_idempotency_key_has_a_limit() -> None:
+    error = await fail("subworkflow", {"workflowId": "w", "idempotencyKey": "k" * 201})
+    assert "the limit is 200" in error.message
+
+
 @pytest.mark.parametrize("deadline", ["2030-01-01T00:00:00Z", "2030-01-01T00:00:00", 1_893_456_000_000])
 async def test_the_deadline_is_absolute(deadline: Any) -> None:
     assert (await call({"workflowId": "w", "deadline": deadline})).deadline_ms == 1_893_456_000_000

@@ -18,7 +18,7 @@ from sqlalchemy.exc import OperationalError
 
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.persistence.database import WRITES
-from flowray.persistence.stores import Committer
+from flowray.persistence.stores import Committer, Reader
 from flowray.persistence.writes import AnyResult, AnyWrite
 
 Fault = Literal["before", "after", "delay", "deadlock"]
@@ -65,8 +65,12 @@ class FaultyCommitter:
         return results
 
 
+_PARTS = frozenset(name for name, what in vars(Reader).items() if isinstance(what, property))
+"""What a Reader has beside its own reads: each a reader too."""
+
+
 class FaultyReader:
-    """A Reader, or the log it reads, of which any call may fail or take its time."""
+    """A Reader, a part of one or a PayloadStore, of which any call may fail or take its time."""
 
     def __init__(self, reader: Any, faults: Faults) -> None:
         self._reader = reader
@@ -74,7 +78,7 @@ class FaultyReader:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._reader, name)
-        if name == "events":
+        if name in _PARTS:
             return FaultyReader(found, self._faults)
         return self._failing(found) if callable(found) else found
 

@@ -12,7 +12,7 @@ from typing import cast
 import ray
 
 from flowray.bootstrap import open_engine, open_storage
-from flowray.persistence.stores import Reader, Storage
+from flowray.persistence.stores import PayloadStore, Reader, Storage
 from flowray.runtime import orchestrator
 from flowray.runtime.on_ray.config import RuntimeConfig
 from flowray.settings import Settings
@@ -37,6 +37,20 @@ def traps_of(settings: Settings) -> Traps:
 
 
 @dataclass(frozen=True)
+class ReplicaStorage:
+    """The storage factory of a Serve replica: the instance's own storage, in a process that dies at traps for a
+    ``replica``.
+    """
+
+    settings: Settings
+
+    def __call__(self) -> Storage:
+        """Opens the storage and begins to watch."""
+        traps_of(self.settings).watch("replica")
+        return open_storage(self.settings)
+
+
+@dataclass(frozen=True)
 class HostileStorage:
     """A storage factory."""
 
@@ -54,7 +68,8 @@ class HostileStorage:
         if faults is None:
             return storage
         reader = cast(Reader, FaultyReader(storage.reader, faults))
-        return Storage(FaultyCommitter(storage.committer, faults), reader, storage.payloads, storage.listen)
+        payloads = cast(PayloadStore, FaultyReader(storage.payloads, faults))
+        return Storage(FaultyCommitter(storage.committer, faults), reader, payloads, storage.listen)
 
     def _enter(self) -> Faults | None:
         actor = ray.get_runtime_context().get_actor_name()

@@ -51,11 +51,17 @@ def test_a_late_commit_is_a_commit() -> None:
     assert store.workflow("w1") is not None
 
 
-def test_any_read_fails_also_of_the_log() -> None:
+def test_any_read_fails_also_of_the_parts_of_a_reader() -> None:
     reader = cast(Reader, FaultyReader(MemoryStore(), Always("before")))
-    for read in (lambda: reader.workflow("w1"), reader.now_ms, lambda: reader.events.read_raw("e1")):
+    for read in (
+        lambda: reader.workflow("w1"), reader.now_ms, lambda: reader.events.read_raw("e1"),
+        lambda: reader.limits.statuses(), lambda: reader.queues.page(), lambda: reader.memory.entry("w1", "k"),
+    ):  # fmt: skip
         with pytest.raises(FlowrayError, match="an injected fault"):
             read()
+
+
+def test_a_deadlock_is_no_matter_of_reads() -> None:
     assert cast(Reader, FaultyReader(MemoryStore(), Always("deadlock"))).workflow("w1") is None
 
 

@@ -69,6 +69,23 @@ class Traps:
         """Whether that has happened."""
         return (self._folder / f"lost.{of}").exists()
 
+    def hold_commit(self, of: str) -> None:
+        """The next commit that has a write of this kind, or an event of this type, waits before it is made until
+        ``release``; and with it all that its process is to commit afterwards.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        (self._folder / f"hold-commit.{of}").touch()
+
+    def holds_commit(self) -> bool:
+        """Whether a commit waits."""
+        return any(self._folder.glob("held-commit.*"))
+
+    def wait_with(self, writes: Sequence[AnyWrite]) -> None:
+        """Wait, if these writes are to."""
+        for trap in self._folder.glob("hold-commit.*"):
+            if any(_is_a(write, trap.name.partition(".")[2]) for write in writes):
+                _wait_while_held(trap, self._folder / f"held-commit.{os.getpid()}")
+
     def take_acknowledgement(self, writes: Sequence[AnyWrite]) -> str | None:
         """What these writes are, if a trap waits for their acknowledgement; it is gone then."""
         for trap in self._folder.glob("acknowledgement.*"):
@@ -105,13 +122,19 @@ class Traps:
         time.sleep(60)  # The signal is on its way: nothing after this point may happen.
 
     def _wait_there(self, point: CrashPoint, where: str) -> None:
-        held = self._folder / f"held-{point.value}.{os.getpid()}"
-        try:
-            (self._folder / f"hold-{point.value}.{where}").rename(held)
-        except FileNotFoundError:
-            return
-        while held.exists():
-            time.sleep(0.005)
+        _wait_while_held(
+            self._folder / f"hold-{point.value}.{where}", self._folder / f"held-{point.value}.{os.getpid()}"
+        )
+
+
+def _wait_while_held(trap: Path, held: Path) -> None:
+    """Go into a trap, if nobody was faster, and stay there until it is taken away."""
+    try:
+        trap.rename(held)
+    except FileNotFoundError:
+        return
+    while held.exists():
+        time.sleep(0.005)
 
 
 def _is_a(write: AnyWrite, wanted: str) -> bool:
@@ -121,7 +144,7 @@ def _is_a(write: AnyWrite, wanted: str) -> bool:
 
 
 class TrappedCommitter:
-    """A Committer that loses the acknowledgements for which there are traps."""
+    """A Committer that waits with the commits and loses the acknowledgements for which there are traps."""
 
     def __init__(self, committer: Committer, traps: Traps) -> None:
         self._committer = committer
@@ -129,6 +152,7 @@ class TrappedCommitter:
 
     def commit(self, writes: Sequence[AnyWrite]) -> list[AnyResult]:
         """As the Committer says."""
+        self._traps.wait_with(writes)
         lost = self._traps.take_acknowledgement(writes)
         results = self._committer.commit(writes)
         if lost is not None:

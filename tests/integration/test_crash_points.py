@@ -1,10 +1,12 @@
-"""SIGKILL at each named crash point, on the real runtime: same outputs, a whole log, no committed effect twice.
+"""SIGKILL at each crash point of driving, on the real runtime: same outputs, a whole log, no committed effect twice.
 
-Each run takes a few of the points, FLOWRAY_ACCEPTANCE_FULL=1 all of them.
+Each run takes a few of the points, FLOWRAY_ACCEPTANCE_FULL=1 all of them. Those of other roles are in
+test_crash_points_of_roles and test_retention; that none is left out is checked here.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 import uuid
 from collections import Counter
@@ -20,6 +22,7 @@ from tests.cluster import FlowrayServer, eventually, is_gone
 from tests.hostile.on_ray import traps_of
 from tests.hostile.traps import Traps
 from tests.integration.definitions import workflow
+from tests.integration.killing import WITH_TEST
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
 
@@ -56,8 +59,12 @@ CASES = {
 }
 
 
-def test_every_point_has_its_case() -> None:
-    assert set(CASES) == set(CrashPoint)
+def test_every_point_has_its_test() -> None:
+    """Of those elsewhere, whose tests count as they are loaded, a test fails in which nobody dies (``killing``)."""
+    for module in ("test_crash_points_of_roles", "test_retention"):
+        importlib.import_module(f"tests.integration.{module}")
+    assert set(CASES) | WITH_TEST == set(CrashPoint)
+    assert not set(CASES) & WITH_TEST
 
 
 @pytest.fixture

@@ -5,8 +5,9 @@ same events but for time and place.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import cycle
 from typing import Any
 
 import pytest
@@ -128,12 +129,15 @@ async def test_l6_all_inline_all_io_all_task_and_in_process_tell_the_same(server
 
 
 @contextmanager
-def the_hub_dies_all_the_time(server: FlowrayServer) -> Iterator[list[int]]:
-    """Kills the context store, every 10 ms; yields how often, in a list of one."""
+def the_hub_dies_all_the_time(server: FlowrayServer, pauses: Sequence[float] = (0.01,)) -> Iterator[list[int]]:
+    """Kills the hub and with it the context store, after pauses of so many seconds, in turn; yields how often, in a
+    list of one."""
     hub, enough, deaths = server.actor("hub"), threading.Event(), [0]
 
     def kill() -> None:
-        while not enough.wait(0.01):
+        for pause in cycle(pauses):
+            if enough.wait(pause):
+                return
             ray.kill(hub, no_restart=False)
             deaths[0] += 1
 

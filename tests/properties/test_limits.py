@@ -67,6 +67,9 @@ class Owner:
     def stop(self, execution_id: str, instance: str, attempt: int) -> None:
         self.running.pop((execution_id, instance), None)
 
+    def obstacle(self, task: NodeTask) -> str:
+        return ""
+
     def prune(self, payload_ids: Sequence[str]) -> None:
         """Nothing is kept."""
 

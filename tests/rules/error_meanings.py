@@ -67,7 +67,10 @@ MEANINGS: dict[ErrorCode, tuple[str, str]] = {
     E.EXPRESSION_ERROR: ("An expression cannot be evaluated.", "The message has the expression and the place."),
     E.EXPRESSION_TIMEOUT: ("An expression used up its time or memory.", "Make it do less; limits are published."),
     E.NODE_FAILED: ("A node failed in a way of its own.", "`details` has what the handler said."),
-    E.NODE_TIMEOUT: ("An attempt took longer than `timeoutMs`.", "Raise the limit, or add a retry."),
+    E.NODE_TIMEOUT: (
+        "An attempt took longer than `timeoutMs`, or was not begun within `startTimeoutMs` or for want of resources.",
+        "Raise the limit, add a retry, or ask for resources that a node has.",
+    ),
     E.NODE_LOST: (
         "The process of an attempt died, more often than is tried again.",
         "Look at the logs of the process.",

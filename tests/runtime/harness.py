@@ -95,6 +95,9 @@ class ScriptedExecutor:
     def stop(self, execution_id: str, instance: str, attempt: int) -> None:
         self.stopped.append((execution_id, instance, attempt))
 
+    def obstacle(self, task: NodeTask) -> str:
+        return f"{task.node_id} is in nobody's hands"
+
     def prune(self, payload_ids: Sequence[str]) -> None:
         self.pruned.extend(payload_ids)
 

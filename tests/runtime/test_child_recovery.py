@@ -264,7 +264,7 @@ def test_a_child_that_fails_for_good_fails_its_parent_and_a_bug_in_starting_does
     house = town.house("o1", {**SCRIPT, "work": failed})
     house.start(parent())
     assert (town.row().status, town.row().error["details"]["child"]) == ("failed", CHILD_ID)
-    monkeypatch.setattr(town.store, "execution_by_id", lambda its_id: 1 / 0)
+    monkeypatch.setattr(town.store, "descendants", lambda root_id: 1 / 0)
     house.start(parent(), "e2")
     monkeypatch.undo()
     assert (

@@ -17,8 +17,15 @@ class Store:
         self.blobs = dict(blobs)
         self.reads: list[str] = []
         self.order: list[str] = []
+        self.away = 0
+
+    def _asked(self) -> None:
+        if self.away:
+            self.away -= 1
+            raise FlowrayError(ErrorCode.DATABASE_UNAVAILABLE, "away", retryable=True)
 
     def put(self, execution_id: str, key: str, data: bytes) -> str:
+        self._asked()
         self.order.append("store")
         payload_id = f"{execution_id}.{key}"
         self.blobs[payload_id] = data
@@ -26,6 +33,7 @@ class Store:
 
     def get(self, payload_id: str) -> bytes:
         self.reads.append(payload_id)
+        self._asked()
         if payload_id not in self.blobs:
             raise FlowrayError(ErrorCode.PAYLOAD_MISSING, payload_id)
         return self.blobs[payload_id]
@@ -63,6 +71,16 @@ async def test_a_value_is_read_once_and_every_reader_gets_its_own_copy() -> None
     first["list"].append(2)
     assert await payloads.load("p") == {"list": [1]}
     assert store.reads == ["p"]
+
+
+async def test_a_store_that_is_away_is_waited_for() -> None:
+    store = Store(p=b"[1]")
+    store.away = 1
+    assert await cached(store).load("p") == [1]
+    assert store.reads == ["p", "p"]
+    store.away = 1
+    assert await cached(store).store("e", "k", b"2") == "e.k"
+    assert store.order == ["store"]
 
 
 async def test_concurrent_loads_share_one_read() -> None:

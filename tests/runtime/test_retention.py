@@ -26,6 +26,7 @@ from flowray.runtime.retention import (
     RetentionThread,
     retain_forever,
 )
+from flowray.values import describe
 from tests.persistence.samples import insert, owned
 
 NOW = 100 * DAY_MS
@@ -61,14 +62,14 @@ class World:
 async def test_what_is_due_goes_with_all_it_had_and_the_rest_stays() -> None:
     world = World()
     world.ended("old", 8)
-    world.ended("young", 6)
+    kept = world.payloads.put("young", "x", b"2")
+    world.ended("young", 6, outputs=describe(kept, None, b"2"))
     world.ended("failed-old", 31, "failed")
     world.ended("failed-young", 29, "cancelled")
     world.ended("own", 2, retain_until=NOW - 1)
     world.ended("for-ever", 99, retain_until=2**62)
     world.store.commit([owned("open")])
     world.payloads.put("old", "x", b"1")
-    kept = world.payloads.put("young", "x", b"2")
     assert await world.retention().preview() == RetentionReport(executions=3)
     report = await world.retention().run()
     assert (report.executions, report.rows) == (3, 4)

@@ -200,15 +200,6 @@ async def test_the_payload_of_a_tick_tells_its_time(house: House) -> None:
     }  # fmt: skip
 
 
-async def test_old_history_is_pruned(house: House) -> None:
-    house.add(every="1h")
-    scheduler = house.scheduler()
-    await scheduler.round()
-    house.now += 31 * 24 * HOUR
-    await scheduler.round()
-    assert all(key > tick_key(START) for key, _ in house.rows())
-
-
 async def test_it_runs_for_ever_whatever_fails(house: House) -> None:
     house.add(every="1h")
     slept: list[float] = []

@@ -144,6 +144,23 @@ async def test_a_lane_reads_an_entry_or_all_of_any_number() -> None:
     total = store.memory.size("wf").bytes
     assert await memory.read(MemoryPlace("wf"), "k0007") == MemoryView({"k0007": SharedEntry(7, 1)}, 1_200, total)
     assert await memory.read(MemoryPlace("wf"), "none") == MemoryView({}, 1_200, total)
+    assert await memory.read(MemoryPlace("wf", "other")) == MemoryView({}, 0, 0)
     everything = await memory.read(MemoryPlace("wf"))
     assert [entry.value for entry in everything.entries.values()] == list(range(1_200))
-    assert await memory.read(MemoryPlace("wf", "other")) == MemoryView({}, 0, 0)
+
+
+async def test_a_lane_waits_for_a_database_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = MemoryStore()
+    store.commit(
+        [owned(), append(count=1, memory=MemoryChanges("wf", (VariableOperation("set", "k", 7, workflow=True),)))]
+    )
+    size, failures = store.memory.size, [FlowrayError(ErrorCode.DATABASE_UNAVAILABLE, "away", retryable=True)]
+
+    def away_once(*place: str) -> Any:
+        if failures:
+            raise failures.pop()
+        return size(*place)
+
+    monkeypatch.setattr(store.memory, "size", away_once)
+    view = await StoredWorkflowMemory(store.memory).read(MemoryPlace("wf"), "k")
+    assert (failures, view.entries) == ([], {"k": SharedEntry(7, 1)})

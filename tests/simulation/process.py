@@ -266,6 +266,9 @@ class _Executor:
     def stop(self, execution_id: str, instance: str, attempt: int) -> None:
         self._process.world.lanes.stop(self._process, (execution_id, instance, attempt))
 
+    def obstacle(self, task: NodeTask) -> str:
+        return f"the lane of {task.node_id} is busy"
+
     def prune(self, payload_ids: Sequence[str]) -> None:
         self._process.world.lanes.pruned.update(payload_ids)
 

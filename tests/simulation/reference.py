@@ -150,25 +150,20 @@ class Reference:
             return self._failure(node, FAILURE)
         value = digest(instance, [self._read(frame, name) for name in behaviour.reads], frame.item, self.given)
         if kind == "call":
-            return self._call(node, behaviour, value)
-        if kind == "ask" and self.handling:
-            return self._failure(node, FAILURE)  # Nobody may be asked there.
-        if kind == "ask":
-            return Outcome("completed", canonical(answer_of(instance)), success_handles(node, kind))
+            value = self._called(behaviour, value)
+        elif kind == "ask":
+            value = NOTHING if self.handling else canonical(answer_of(instance))  # Nobody may be asked there.
+        if value is NOTHING:
+            return self._failure(node, FAILURE)
         frame.left |= kind == "break"
-        if kind != "wait":
-            frame.changed.append(instance)
-        return Outcome("completed", value, success_handles(node, kind))
+        frame.changed.append(instance)
+        return Outcome("completed", value, ALL_BUT_ERROR if kind == "call" else success_handles(node, kind))
 
-    def _call(self, node: ExecutableNode, behaviour: Behaviour, given: Any) -> Outcome:
-        """What another workflow comes to (R19)."""
+    def _called(self, behaviour: Behaviour, given: Any) -> Any:
+        """What another workflow comes to (R19), NOTHING if it is not there or fails."""
         callee = self.workflow.callees.get(behaviour.calls)
-        if callee is None:
-            return self._failure(node, FAILURE)
-        rules = Reference(callee, given).evaluate()
-        if rules.status != "completed":
-            return self._failure(node, FAILURE)
-        return Outcome("completed", rules.outputs, ALL_BUT_ERROR)
+        rules = None if callee is None else Reference(callee, given).evaluate()
+        return NOTHING if rules is None or rules.status != "completed" else rules.outputs
 
     def _failure(self, node: ExecutableNode, value: Any, results: Any = NOTHING) -> Outcome:
         plan = self.plan

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from flowray.errors import ErrorCode, FlowrayError
 from flowray.triggers.configs import ScheduleConfig
-from flowray.triggers.payloads import event_payload, form_fields, inputs_of, parse_body, tick_payload
+from flowray.triggers.payloads import event_payload, inputs_of, parse_body, tick_payload
 
 
 def test_without_a_mapping_the_payload_is_the_input() -> None:
@@ -28,14 +29,21 @@ def test_a_mapping_fills_templates_with_their_types() -> None:
         ("", b"{}", {}), ("", b"plain", "plain"), ("text/plain; charset=utf-16", "ü".encode("utf-16"), "ü"),
         ("text/plain; charset=nonsense", b"x", {"base64": "eA=="}), ("image/png", b"\x89P", {"base64": "iVA="}),
         ("application/json", b"\xff", {"base64": "/w=="}), ("application/json", b"", None),
+        ("application/json", b"[" * 100_000, "[" * 100_000),
     ],
 )  # fmt: skip
 def test_bodies_by_their_type(content_type: str, body: bytes, value: Any) -> None:
     assert parse_body(content_type, body) == value
 
 
-def test_fields_of_forms() -> None:
-    assert form_fields([("a", "1"), ("b", "2"), ("a", "3"), ("a", "4")]) == {"a": ["1", "3", "4"], "b": "2"}
+def test_forms_by_their_type() -> None:
+    assert parse_body("application/x-www-form-urlencoded", b"a=1&a=2") == {"a": ["1", "2"]}
+    form = b'--X\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--X--\r\n'
+    assert parse_body("Multipart/Form-Data; boundary=X", form) == {"a": "1"}
+    assert parse_body("multipart/form-data", form) == form.decode()
+    with pytest.raises(FlowrayError) as caught:
+        parse_body("application/x-www-form-urlencoded", b"a&" * 500_000)
+    assert caught.value.code == ErrorCode.BODY_TOO_LARGE
 
 
 def test_a_tick_knows_its_neighbours() -> None:

@@ -13,6 +13,7 @@ from flowray.api.event_delivery import deliver_event
 from flowray.api.event_triggers import fire_event_triggers
 from flowray.api.openapi import answers, body_of
 from flowray.api.triggers import firing_view
+from flowray.runtime.crash_points import CrashPoint, reached
 
 router = APIRouter(prefix="/v1", tags=["triggers"])
 
@@ -30,6 +31,7 @@ async def post_event(request: Request, context: Context) -> Response:
     body = await read_model(request, wire.EventRequest)
     key = body.key or context.services.new_id()
     firings, known = await fire_event_triggers(context, body.name, body.data, key)
+    reached(CrashPoint.EVENT_FIRED)
     # Of a repeat, waits that began after its first coming are none of its business.
     came_at = min(firing.fired_at for firing in firings) if known else None
     released = await deliver_event(context, body.name, body.data, body.key, came_at)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from flowray import wire
 from flowray.api.answers import json_answer
 from flowray.api.bodies import read_model
 from flowray.api.context import ApiContext, Context, accepted
+from flowray.api.filters import QueryFilter, filtered_page
 from flowray.api.openapi import answers, body_of
-from flowray.api.parameters import Cursor, Limit, Token, as_ms, split_names
+from flowray.api.parameters import Cursor, Limit, Token
 from flowray.api.plan_answers import WithLayout, plan_answer
 from flowray.api.views import ValueResolver, execution_view, page_view
 from flowray.engine.statuses import TERMINAL_EXECUTION, ExecutionStatus
@@ -26,31 +26,11 @@ from flowray.values import to_wire
 
 router = APIRouter(prefix="/v1", tags=["executions"])
 
-Statuses = Annotated[list[str] | None, Query(description="One status, several separated by commas, or repeated.")]
-
 
 @router.get("/executions", summary="List executions", responses=answers({200: wire.ExecutionPage}, 400))
-async def list_executions(
-    context: Context,
-    status: Statuses = None,
-    workflow_id: Annotated[str | None, Query()] = None,
-    batch_id: Annotated[str | None, Query()] = None,
-    parent_id: Annotated[str | None, Query(description="Only what this execution has called.")] = None,
-    created_after: Annotated[datetime | None, Query(description="ISO 8601; UTC if it names no offset.")] = None,
-    limit: Limit = 50,
-    cursor: Cursor = None,
-) -> Response:
-    """Newest first. Large outputs stand as descriptors."""
-    page = await context.read(
-        context.directory.reader.executions,
-        status=_statuses(status),
-        workflow_id=workflow_id,
-        batch_id=batch_id,
-        parent_id=parent_id,
-        created_after=as_ms(created_after),
-        limit=limit,
-        cursor=cursor,
-    )
+async def list_executions(context: Context, wanted: QueryFilter, limit: Limit = 50, cursor: Cursor = None) -> Response:
+    """Newest first; ``ids`` gives those in one page, in their order. Large outputs stand as descriptors."""
+    page = await filtered_page(context, wanted, limit, cursor)
     return json_answer(page_view(page, (execution_view(record, to_wire(record.outputs)) for record in page.data)))
 
 
@@ -155,15 +135,3 @@ def check_token(context: ApiContext, token: str | None, execution_id: str) -> No
     """A token need not be given, but one that is must be right. Raises UNAUTHORIZED or FORBIDDEN."""
     if token is not None:
         context.services.tokens.check(token, execution_id)
-
-
-def _statuses(given: list[str] | None) -> tuple[str, ...]:
-    names = split_names(given)
-    for name in names:
-        if name not in set(ExecutionStatus):
-            raise FlowrayError(
-                ErrorCode.INVALID_REQUEST,
-                f"{name[:60]!r} is not a status of an execution",
-                hint=f"one of {', '.join(status.value for status in ExecutionStatus)}",
-            )
-    return names

@@ -97,8 +97,8 @@ async def complete_waitpoint(token: str, request: Request, context: Context) -> 
     responses=answers({200: wire.Completion}, 400, 404, 409, 413, 422, 503),
 )
 async def call_back(token: str, request: Request, context: Context) -> Response:
-    """For systems that post what they like: JSON or YAML, the fields of a form, or text is the answer, an empty body
-    is null. The URL is all the right that is needed."""
+    """For systems that post what they like: JSON or YAML, the fields and files of a form, or text is the answer, an
+    empty body is null. The URL is all the right that is needed."""
     data, origin = await read_callback(request), origin_of(request, "callback")
     return _completion(await answer(context, await find_by_token(context, token), data, origin=origin))
 

@@ -34,6 +34,7 @@ from flowray.persistence.writes import (
     decode_results,
     encode_writes,
 )
+from flowray.runtime.crash_points import CrashPoint, reached
 from flowray.runtime.fanout import Fanout, FanoutWatch
 from flowray.runtime.on_ray import names
 from flowray.runtime.on_ray.config import RuntimeConfig
@@ -119,6 +120,7 @@ class RayDirectory:
     async def request(self, record: InboxRecord) -> AnyResult:
         """Put a request into the inbox, then wake the owner; a lost wake-up is made up for by the owner's sweep."""
         (result,) = await self.write([InsertInbox(record=record)])
+        reached(CrashPoint.REQUEST_DURABLE)
         await self.wake([record.execution_id])
         return result
 

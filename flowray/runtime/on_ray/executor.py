@@ -30,7 +30,7 @@ from flowray.runtime.loop_lane import LoopLane
 from flowray.runtime.on_ray.collector import Collector
 from flowray.runtime.on_ray.metrics import Metrics
 from flowray.runtime.on_ray.placement import lacking
-from flowray.runtime.on_ray.task_lane import ServicesFactory, submit
+from flowray.runtime.on_ray.task_lane import ServicesFactory, TaskRef, is_over, submit
 from flowray.runtime.payload_cache import CachedPayloads
 
 logger = logging.getLogger(__name__)
@@ -41,8 +41,9 @@ MAX_UNREAD = 10_000
 ASK_AGAIN_S = 0.2
 """How long after a lane could not be reached it is asked again whether it is back; Ray takes a second to say so."""
 
-PLACE_WAIT_S = 60.0
-"""How long a task waits for a node that has what it asks for, while the cluster has none. Then it counts as lost."""
+PLACE_WAIT_S = 120.0
+"""How long a task without a ``startTimeoutMs`` waits for a node that has what it asks for, while the cluster has none.
+Then it is dispatched again, ``MAX_UNSTARTED`` times: six minutes in all, in which a cluster may grow."""
 
 ADOPT_WAIT_S = 2.0
 """How long recovery waits for a lane to say what it holds. A dead one says nothing."""
@@ -82,7 +83,7 @@ class RayExecutor:
         self._collector = Collector()
         self._turns = itertools.count()
         self._listening: set[ActorHandle[Any]] = set()
-        self._tasks: dict[Key, ObjectRef[Report]] = {}
+        self._tasks: dict[Key, TaskRef] = {}
         self._in_lane: dict[Key, ActorHandle[Any]] = {}
         # Adopted for executions that are not driven yet; with the reason, if they were lost before they could report.
         self._unheard: dict[Key, str | None] = {}
@@ -133,6 +134,12 @@ class RayExecutor:
         if lane is not None:
             lane.stop.remote(execution_id, instance, attempt, self._owner_id)
         self._inline.stop(execution_id, instance, attempt)
+
+    def obstacle(self, task: NodeTask) -> str:
+        """What the cluster lacks, or where it waits."""
+        if (task.execution_id, task.instance, task.attempt) not in self._tasks:
+            return "its lane does not get round to it"
+        return (_lacking(task.resources) if task.resources else None) or "no worker of the cluster is free for it"
 
     def prune(self, payload_ids: Sequence[str]) -> None:
         """Tell the context store what nobody reads any more, and each io lane with its next call."""
@@ -219,12 +226,15 @@ class RayExecutor:
         key = (task.execution_id, task.instance, task.attempt)
         reference = submit(task, self._services_factory, task.resources, self._lease(), self._epoch_of)
         self._tasks[key] = reference
-        if task.resources is not None and (reason := _lacking(task.resources)) is not None:
-            late = threading.Timer(PLACE_WAIT_S, self._give_up_place, [key, reference, task.resources, reason])
+        if task.start_timeout_ms is None and task.resources is not None and _lacking(task.resources) is not None:
+            late = threading.Timer(PLACE_WAIT_S, self._give_up_place, [key, reference, task.resources])
             late.daemon = True
             late.start()
 
         def on_ready(report: Report | None, error: BaseException | None) -> bool:
+            if report is not None and not is_over(report) and key in self._tasks:
+                self._driver.post_many(report)
+                return True
             if self._tasks.pop(key, None) is not None:
                 if report is not None:
                     self._blame.ended(key)
@@ -238,13 +248,13 @@ class RayExecutor:
 
         self._collector.watch(reference, on_ready)
 
-    def _give_up_place(self, key: Key, reference: ObjectRef[Report], resources: PlanResources, reason: str) -> None:
+    def _give_up_place(self, key: Key, reference: TaskRef, resources: PlanResources) -> None:
         """A cluster may have grown meanwhile: what has a place by now keeps it."""
-        if self._tasks.get(key) is not reference or _lacking(resources) is None:
+        if self._tasks.get(key) is not reference or (reason := _lacking(resources)) is None:
             return
         if self._tasks.pop(key, None) is not None:
             ray.cancel(reference, force=True)
-            self._lost([key], f"it could not be placed for {PLACE_WAIT_S:.0f} s: {reason}")
+            self._lost([key], f"it could not be placed for {PLACE_WAIT_S:.0f} s: {reason}", unstarted=True)
 
     def _submit_to_lanes(self, tasks: Sequence[NodeTask]) -> None:
         lanes = self._lanes()
@@ -353,14 +363,17 @@ class RayExecutor:
                 for key in [key for key in waiting if is_meant(key)]:
                     del waiting[key]
 
-    def _lost(self, keys: Sequence[Key], reason: str) -> None:
+    def _lost(self, keys: Sequence[Key], reason: str, unstarted: bool = False) -> None:
         now = self._now_ms()
         with self._lock:
             unheard = self._unheard.keys() & set(keys)
             self._unheard.update(dict.fromkeys(unheard, reason))
         self._driver.post_many(
             [
-                (key[0], st.AttemptLost(ts=now, instance=key[1], attempt=key[2], reason=reason))
+                (
+                    key[0],
+                    st.AttemptLost(ts=now, instance=key[1], attempt=key[2], reason=reason, unstarted=unstarted),
+                )
                 for key in keys
                 if key not in unheard
             ]

@@ -7,12 +7,12 @@ which would become a metric label.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import ray
-from ray import ObjectRef
+from ray import ObjectRef, ObjectRefGenerator
 
 from flowray.engine import stimuli as st
 from flowray.handlers.attempt import run_attempt
@@ -26,6 +26,9 @@ from flowray.runtime.lane import Report, signed
 
 ServicesFactory = Callable[[], tuple[NodeRegistry, Services, Callable[[], int]]]
 """Builds what a lane needs inside its process; made by bootstrap. Hashable, so that a worker builds it once."""
+
+TaskRef: TypeAlias = "ObjectRef[Report] | ObjectRefGenerator[Report]"
+"""What a task reports: at its end, or as it begins and at its end."""
 
 DEFAULT_NUM_CPUS = 0.5
 """A node that names no CPUs: two to a core, since most of a node's time is not spent computing."""
@@ -42,6 +45,21 @@ def run_node(task: NodeTask, factory: ServicesFactory, lease: DispatchLease | No
 
     It may have waited long for its resources: if its owner's lease has ended meanwhile, it does not begin (R23).
     """
+    return _run(task, factory, lease, epoch_of)
+
+
+@ray.remote(max_retries=0)
+def run_watched_node(
+    task: NodeTask, factory: ServicesFactory, lease: DispatchLease | None, epoch_of: EpochOf | None
+) -> Iterator[Report]:
+    """As ``run_node``, for an attempt whose owner counts the time from its dispatch or from its start (R14)."""
+    _, _, now_ms = _built(factory)
+    begun = st.AttemptStarted(ts=now_ms(), instance=task.instance, attempt=task.attempt)
+    yield [(task.execution_id, signed(task, begun))]
+    yield _run(task, factory, lease, epoch_of)
+
+
+def _run(task: NodeTask, factory: ServicesFactory, lease: DispatchLease | None, epoch_of: EpochOf | None) -> Report:
     registry, services, now_ms = _built(factory)
     report: Report = []
     if StaleGuard(epoch_of).is_stale_here(task, lease):
@@ -67,13 +85,22 @@ def submit(
     resources: PlanResources | None,
     lease: DispatchLease | None = None,
     epoch_of: EpochOf | None = None,
-) -> ObjectRef[Report]:
-    """Submit one attempt as a Ray task."""
+) -> TaskRef:
+    """Submit one attempt as a Ray task. One that has a time to keep tells when it begins, for two messages more."""
     options: dict[str, Any] = {"name": f"node.{task.node_type}:{task.workflow_name}", "num_cpus": DEFAULT_NUM_CPUS}
     if resources is not None:
         for name in ("num_cpus", "num_gpus", "memory", "resources", "runtime_env"):
             value = getattr(resources, name)
             if value is not None:
                 options[name] = value
-    reference: ObjectRef[Report] = run_node.options(**options).remote(task, factory, lease, epoch_of)
+    is_timed = task.start_timeout_ms is not None or task.timeout_ms is not None
+    reference: TaskRef = (
+        (run_watched_node if is_timed else run_node).options(**options).remote(task, factory, lease, epoch_of)
+    )
     return reference
+
+
+def is_over(report: Report) -> bool:
+    """Whether the attempt has ended with this report."""
+    ends = (st.AttemptSucceeded, st.AttemptFailed, st.AttemptLost)
+    return any(isinstance(stimulus, ends) for _, stimulus in report)

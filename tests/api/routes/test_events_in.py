@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.api.local_server import LocalServer
 from tests.api.trigger_calls import created, history
+from tests.integration.definitions import workflow
 
 
 async def deliver(server: LocalServer, name: str, data: Any, key: str | None = None) -> dict[str, Any]:
@@ -70,6 +71,28 @@ async def test_who_waits_for_the_event_goes_on(server: LocalServer) -> None:
     assert released == [its_id]
     done = await server.with_status(its_id, "completed", "failed")
     assert done["status"] == "completed"
+
+
+async def test_a_repeat_under_its_key_is_no_answer_to_the_next_round(server: LocalServer) -> None:
+    """Nobody but the one who waits hears of the event, so no firing says that it has come before."""
+    nodes = {
+        "in": {"type": "input", "config": {}},
+        "L": {"type": "loop", "config": {"loopType": "for", "count": 2}},
+        "w": {"type": "wait", "config": {"waitType": "event", "event": "paid"}},
+        "out": {"type": "output", "config": {"outputName": "y", "value": "{{L}}", "format": "json"}},
+    }
+    edges = [("in", "L"), ("L", "w", "loop-body"), ("w", "L"), ("L", "out", "loop-exit")]
+    its_id = await server.start(workflow("rounds", nodes, edges))
+
+    async def waits_in(instance: str) -> None:
+        await server.until(its_id, lambda now: [row["instance"] for row in now["waiting_for"]] == [instance])
+
+    await waits_in("L[0]/w")
+    assert (await deliver(server, "paid", 1, "p1"))["released"] == [its_id]
+    await waits_in("L[1]/w")
+    assert (await deliver(server, "paid", 1, "p1"))["released"] == []
+    assert (await deliver(server, "paid", 2, "p2"))["released"] == [its_id]
+    assert await outputs_of(server, its_id) == {"y": [1, 2]}
 
 
 async def test_a_slip_in_the_body_is_refused(server: LocalServer) -> None:

@@ -91,10 +91,36 @@ async def test_list_filters_and_pages(
     assert await listed(workflow_id=other["id"]) == [queued]
     assert await listed(created_after="2025-06-15T15:06:41Z") == []
     assert len(await listed(created_after="2025-06-15T15:06:39")) == 4
+    assert await listed(created_before="2025-06-15T15:06:39Z") == []
+    assert len(await listed(created_before="2025-06-15T15:06:41Z")) == 4
+    assert await listed(ids=[ids[1], "nobody"]) == [ids[1]]
+    assert await listed(ids=f"{ids[0]},{queued}", status="queued") == [queued]
     page = (await http.get("/v1/executions?limit=3")).json()
     assert page["has_more"] is True
     assert await listed(limit=3, cursor=page["next_cursor"]) == [ids[0]]
     assert set(page) == {"data", "next_cursor", "has_more"}
+
+
+async def test_list_by_labels(http: httpx.AsyncClient, directory: FakeDirectory, workflow: dict[str, Any]) -> None:
+    url = f"/v1/workflows/{workflow['id']}/execute"
+    given = ({"team": "a", "x": "y=z"}, {"team": "A"}, {"team": "a"})
+    ids = [
+        (await http.post(url, json={"inputs": {"name": "Ada"}, "options": {"labels": labels}})).json()["id"]
+        for labels in given
+    ]
+
+    async def listed(*labels: str) -> list[str]:
+        answer = await http.get("/v1/executions", params={"labels": list(labels)})
+        assert answer.status_code == 200, answer.text
+        return [row["id"] for row in answer.json()["data"]]
+
+    assert await listed("team=a") == [ids[2], ids[0]]
+    assert await listed("team=A") == [ids[1]]
+    assert await listed("team=a", "x=y=z") == [ids[0]]
+    assert await listed("team=a", "team=a") == [ids[2], ids[0]]
+    for wrong in (["team"], ["=a"], ["team=a", "team=b"]):
+        answer = await http.get("/v1/executions", params={"labels": wrong})
+        assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_REQUEST")
 
 
 class TestCancel:

@@ -39,6 +39,15 @@ async def test_a_call_starts_an_execution_with_the_request_as_its_input(server: 
     assert (row["status"], row["execution_id"]) == ("started", answer.json()["execution_id"])
 
 
+async def test_forms_become_fields_and_files(server: LocalServer) -> None:
+    made = await hook(server, echo("{{body.name}} sent {{body.doc.filename}}: {{body.doc.text}}"))
+    answer = await server.http.post(made["url"], data={"name": "Ada"}, files={"doc": ("a.csv", b"1,2", "text/csv")})
+    assert await outputs(server, answer) == {"y": "Ada sent a.csv: 1,2"}
+    many = await server.http.post(made["url"], data={"a": ["1"] * 2_000})
+    assert (many.status_code, many.json()["code"]) == (413, "BODY_TOO_LARGE")
+    assert len(await history(server, made["id"])) == 1
+
+
 async def test_only_the_methods_of_the_trigger_are_taken(server: LocalServer) -> None:
     made = await hook(server, methods=["GET", "PUT"])
     assert (await server.http.put(made["url"])).status_code == 202

@@ -256,7 +256,7 @@ def test_r39_a_suspect_runs_as_a_task(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_s34_what_no_node_can_run_is_lost_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It starts again, as often as a lost attempt may, and then its node fails with that reason."""
+    """It starts again a few times, and then its node fails with that reason."""
     cancelled: list[Any] = []
     monkeypatch.setattr(executor, "submit", lambda task, *_: ("task", "result", task.attempt))
     monkeypatch.setattr(executor.ray, "cancel", lambda reference, force: cancelled.append(reference))
@@ -267,6 +267,39 @@ def test_s34_what_no_node_can_run_is_lost_with_the_reason(monkeypatch: pytest.Mo
     desk.executor.run([fitting, endless])
     (lost,) = [stimulus for _, stimulus in desk.driver.posted if isinstance(stimulus, st.AttemptLost)]
     assert (lost.instance, lost.reason) == (
-        "b", "it could not be placed for 60 s: no node of the cluster has CPU 64",
+        "b", "it could not be placed for 120 s: no node of the cluster has CPU 64",
     )  # fmt: skip
+    assert lost.unstarted
     assert cancelled == [("task", "result", 1)]
+
+
+def test_r14_a_task_that_tells_of_its_beginning_is_awaited_further(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executor, "submit", lambda task, *_: ("task", "result", task.attempt))
+    desk = Desk(monkeypatch)
+    desk.executor.run([msgspec.structs.replace(attempt("a"), lane="task", start_timeout_ms=500)])
+    ((_, on_ready),) = desk.collector.watched
+    begun = st.AttemptStarted(ts=7, instance="a", attempt=1)
+    done = st.AttemptSucceeded(ts=8, instance="a", attempt=1)
+    assert on_ready([("e1", begun)], None) is True
+    assert on_ready([("e1", done)], None) is False
+    assert desk.driver.posted == [("e1", begun), ("e1", done)]
+    assert on_ready(None, StopIteration()) is False
+    assert desk.lost() == []
+
+
+def test_r14_it_says_what_keeps_an_attempt_from_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executor, "submit", lambda task, *_: ("task", "result", task.attempt))
+    monkeypatch.setattr(executor.ray, "nodes", lambda: [{"Alive": True, "Resources": {"CPU": 2}}])
+    desk = Desk(monkeypatch)
+    tasks = [
+        msgspec.structs.replace(attempt("a"), lane="task", start_timeout_ms=500, resources=PlanResources(num_gpus=1)),
+        msgspec.structs.replace(attempt("b"), lane="task", start_timeout_ms=500),
+        msgspec.structs.replace(attempt("c"), start_timeout_ms=500),
+    ]
+    desk.executor.run(tasks)
+    assert [desk.executor.obstacle(task) for task in tasks] == [
+        "no node of the cluster has GPU 1",
+        "no worker of the cluster is free for it",
+        "its lane does not get round to it",
+    ]
+    assert desk.lost() == []  # Its owner's watch is the one that counts.

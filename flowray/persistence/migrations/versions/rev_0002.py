@@ -20,6 +20,8 @@ def upgrade() -> None:
     _create_limits()
     _create_triggers()
     _create_callbacks()
+    _find_what_is_spent()
+    _create_child_calls()
 
 
 def _create_workflow_memories() -> None:
@@ -265,3 +267,47 @@ def _create_callbacks() -> None:
     op.create_index("ix_callbacks_page", "callbacks", ["workspace_id", "created_at", "id"])
     pending = sa.text("status = 'pending'")
     op.create_index("ix_callbacks_due", "callbacks", ["next_at"], sqlite_where=pending, postgresql_where=pending)
+
+
+def _create_child_calls() -> None:
+    """Who waits for which child that is called by key."""
+    op.create_table(
+        "child_calls",
+        sa.Column("workspace_id", sa.Text, nullable=False, server_default="default"),
+        sa.Column(
+            "parent_id",
+            sa.Text,
+            sa.ForeignKey("executions.id", name="fk_child_calls_parent_id", ondelete="CASCADE"),
+            nullable=False,
+        ),
+        sa.Column("parent_key", sa.Text, nullable=False),
+        sa.Column(
+            "child_id",
+            sa.Text,
+            sa.ForeignKey("executions.id", name="fk_child_calls_child_id", ondelete="CASCADE"),
+            nullable=False,
+        ),
+        sa.Column("created_at", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("parent_id", "parent_key", name="pk_child_calls"),
+    )
+    op.create_index("ix_child_calls_child", "child_calls", ["child_id"])
+
+
+def _find_what_is_spent() -> None:
+    """Up to when values of executions were looked through, and indexes of what goes by its age."""
+    op.create_table(
+        "value_sweeps",
+        sa.Column("workspace_id", sa.Text, nullable=False, server_default="default"),
+        sa.Column(
+            "execution_id",
+            sa.Text,
+            sa.ForeignKey("executions.id", name="fk_value_sweeps_execution_id", ondelete="CASCADE"),
+            nullable=False,
+        ),
+        sa.Column("swept_before", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("execution_id", name="pk_value_sweeps"),
+    )
+    op.create_index("ix_payloads_owner_age", "payloads", ["execution_id", "created_at"])
+    op.create_index("ix_metadata_changes_age", "metadata_changes", ["changed_at"])
+    settled = sa.text("status != 'pending'")
+    op.create_index("ix_callbacks_settled", "callbacks", ["next_at"], sqlite_where=settled, postgresql_where=settled)
