@@ -21,10 +21,10 @@ from flowray.bootstrap import build_registry, build_services, open_engine, open_
 from flowray.compiler.documents import compile_document
 from flowray.engine.signals import Usage
 from flowray.handlers.services import ChatChunk, ChatRequest, HttpRequest, HttpResponse, Payloads, Services
-from flowray.persistence.database import writing
+from flowray.persistence.database.engine import writing
 from flowray.persistence.migrations import upgrade
 from flowray.persistence.records import ExecutionRecord
-from flowray.persistence.upkeep_records import StorageFigures
+from flowray.persistence.retention.upkeep import StorageFigures
 from flowray.plan import plan_hash, plan_to_json
 from flowray.runtime.identifiers import new_id
 from flowray.runtime.local import LocalRuntime

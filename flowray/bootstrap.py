@@ -25,17 +25,19 @@ from flowray.handlers.providers.httpx_transport import HttpxTransport
 from flowray.handlers.providers.lazy_chat import ChatProvider, LazyChatModel
 from flowray.handlers.registry import NodeRegistry, default_registry
 from flowray.handlers.services import Payloads, Services
-from flowray.persistence.database import DatabaseOptions, durability_mode, open_database
-from flowray.persistence.limit_writes import SaveLimit
-from flowray.persistence.memory import MemoryStore
+from flowray.persistence.database.engine import DatabaseOptions, durability_mode, open_database
+from flowray.persistence.memory.store import MemoryStore
 from flowray.persistence.migrations import instance_id, upgrade
-from flowray.persistence.payloads import DatabasePayloads, DirectoryPayloads
-from flowray.persistence.queue_writes import ConfigureQueue
-from flowray.persistence.queueing import EVERYTHING
-from flowray.persistence.sql_committer import SqlCommitter
-from flowray.persistence.sql_reader import SqlReader
-from flowray.persistence.stores import Committer, PayloadStore, Storage
+from flowray.persistence.payloads.database import DatabasePayloads
+from flowray.persistence.payloads.directory import DirectoryPayloads
+from flowray.persistence.payloads.store import PayloadStore
+from flowray.persistence.queues.admission import EVERYTHING
+from flowray.persistence.sql.committer import SqlCommitter
+from flowray.persistence.sql.reader import SqlReader
+from flowray.persistence.stores import Committer, Storage
 from flowray.persistence.writes import AnyWrite
+from flowray.persistence.writes.limits import SaveLimit
+from flowray.persistence.writes.queues import ConfigureQueue
 from flowray.runtime.callback_bodies import derived_secret
 from flowray.runtime.callbacks import CallbackOptions, CallbackPolicy
 from flowray.runtime.child_starts import ChildLimits
@@ -72,7 +74,7 @@ def open_storage(settings: Settings) -> Storage:
 
 def _listen(engine: Engine, heard: Callable[[Sequence[str]], None]) -> Callable[[], None]:
     """Loaded by name: only orchestrators listen, and only on PostgreSQL."""
-    listener = importlib.import_module("flowray.persistence.sql_listener").InboxListener(engine, heard)
+    listener = importlib.import_module("flowray.persistence.inbox.listener").InboxListener(engine, heard)
     listener.start()
     stop: Callable[[], None] = listener.stop
     return stop
@@ -90,7 +92,7 @@ def _open_payloads(settings: Settings, engine: Engine, committer: SqlCommitter) 
 
 def _load_fsspec_payloads(url: str) -> PayloadStore:
     """Loaded by name: only those who asked for it wait for fsspec to be imported."""
-    store: PayloadStore = importlib.import_module("flowray.persistence.fsspec_payloads").FsspecPayloads(url)
+    store: PayloadStore = importlib.import_module("flowray.persistence.payloads.fsspec_store").FsspecPayloads(url)
     return store
 
 

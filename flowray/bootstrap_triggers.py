@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from flowray.api.compilation import WorkflowCompiler
 from flowray.api.context import ApiContext, AppServices
-from flowray.api.metrics import ApiMetrics
-from flowray.api.schedules import scheduler_of
+from flowray.api.http.metrics import ApiMetrics
 from flowray.api.tokens import PublicTokens
+from flowray.api.triggers.schedules import scheduler_of
 from flowray.bootstrap import signing_key
 from flowray.runtime.on_ray.config import RuntimeConfig
 from flowray.runtime.on_ray.directory import RayDirectory

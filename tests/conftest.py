@@ -11,11 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 RAY_FOLDERS = ("integration", "acceptance", "durability")
 TESTS = Path(__file__).parent
 LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0")
 LONGEST_SLEEP_S = 0.05
+
+# How long an example takes says how busy the machine is, not whether the code is right.
+settings.register_profile("flowray", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("flowray")
 
 # A setting of the machine must not decide whether a test passes. At import, before anything reads them.
 _HOSTILE = ("FLOWRAY_TEST_FAULTS", "FLOWRAY_TEST_SEED", "FLOWRAY_TEST_ALWAYS_RECOVER", "FLOWRAY_TEST_SABOTAGE",

@@ -12,11 +12,12 @@ import pytest
 from flowray import bootstrap
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.handlers.services import HttpRequest, Payloads
-from flowray.persistence.fsspec_payloads import FsspecPayloads
-from flowray.persistence.limit_writes import SaveLimit
-from flowray.persistence.payloads import DatabasePayloads, DirectoryPayloads
-from flowray.persistence.queue_writes import ConfigureQueue
+from flowray.persistence.payloads.database import DatabasePayloads
+from flowray.persistence.payloads.directory import DirectoryPayloads
+from flowray.persistence.payloads.fsspec_store import FsspecPayloads
 from flowray.persistence.records import ExecutionRecord
+from flowray.persistence.writes.limits import SaveLimit
+from flowray.persistence.writes.queues import ConfigureQueue
 from flowray.plan import plan_hash, plan_to_json
 from flowray.runtime.callback_bodies import derived_secret
 from flowray.runtime.sandbox.process_sandbox import ProcessSandbox

@@ -10,11 +10,11 @@ from fastapi import FastAPI
 
 from flowray.api.compilation import WorkflowCompiler
 from flowray.api.context import ApiContext, AppServices
-from flowray.api.cors import WaitpointCors
-from flowray.api.error_responses import install_error_responses
-from flowray.api.metrics import ApiMetrics
-from flowray.api.middleware import BodyLimit, CountRequests
-from flowray.api.openapi import DESCRIPTION, TAGS, install_openapi
+from flowray.api.http.cors import WaitpointCors
+from flowray.api.http.error_responses import install_error_responses
+from flowray.api.http.metrics import ApiMetrics
+from flowray.api.http.middleware import BodyLimit, CountRequests
+from flowray.api.http.openapi import DESCRIPTION, TAGS, install_openapi
 from flowray.api.routes import (
     batches,
     bulk,
@@ -41,7 +41,7 @@ from flowray.api.routes import (
     workflows,
 )
 from flowray.api.routes.page import page_or_not_found
-from flowray.api.schedules import scheduling
+from flowray.api.triggers.schedules import scheduling
 
 
 def create_app(services: AppServices) -> FastAPI:

@@ -12,7 +12,7 @@ from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
 from flowray.api.compilation import WorkflowCompiler
-from flowray.api.metrics import ApiMetrics, MetricsSource
+from flowray.api.http.metrics import ApiMetrics, MetricsSource
 from flowray.api.tokens import PublicTokens
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.handlers.registry import NodeRegistry

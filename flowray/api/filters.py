@@ -10,7 +10,7 @@ from fastapi import Depends, Query
 
 from flowray import wire
 from flowray.api.context import ApiContext
-from flowray.api.parameters import as_ms, split_names
+from flowray.api.http.parameters import as_ms, split_names
 from flowray.engine.statuses import ExecutionStatus
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.persistence.records import ExecutionRecord, Page

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Protocol
 
 from flowray.eventlog.log import EventLog
-from flowray.persistence.callbacks import CallbackReader
-from flowray.persistence.limits import LimitReader
-from flowray.persistence.queueing import QueueReader
+from flowray.persistence.callbacks.records import CallbackReader
+from flowray.persistence.limits.sharing import LimitReader
+from flowray.persistence.payloads.store import PayloadStore
+from flowray.persistence.queues.admission import QueueReader
 from flowray.persistence.records import (
     DEFAULT_WORKSPACE,
     ExecutionRecord,
@@ -23,9 +24,9 @@ from flowray.persistence.records import (
     WaitpointRecord,
     WorkflowRecord,
 )
-from flowray.persistence.shared_children import SharedChildReader
-from flowray.persistence.trigger_reading import TriggerReader
-from flowray.persistence.upkeep_records import UpkeepReader
+from flowray.persistence.retention.upkeep import UpkeepReader
+from flowray.persistence.shared_children.calls import SharedChildReader
+from flowray.persistence.triggers.reading import TriggerReader
 from flowray.persistence.writes import AnyResult, AnyWrite
 
 
@@ -241,61 +242,6 @@ class Reader(Protocol):
 
     def now_ms(self) -> int:
         """The database's clock. Raises FlowrayError DATABASE_UNAVAILABLE: serves as the readiness check."""
-        ...
-
-
-class Removed(NamedTuple):
-    """So many blobs with so many bytes."""
-
-    blobs: int
-    bytes: int
-
-
-@runtime_checkable
-class PayloadFiles(Protocol):
-    """A PayloadStore outside of the database, which cannot see what refers to its blobs: they are looked after here.
-
-    An owner is the execution, or first caller of a family, under whose id blobs are kept. Ages are ms since the epoch.
-    """
-
-    def owners(self) -> Iterator[str]:
-        """All that have blobs."""
-        ...
-
-    def bytes_of(self, owner: str) -> int:
-        """What an owner has here."""
-        ...
-
-    def orphans(self, owner: str, before_ms: int) -> Removed:
-        """What ``remove`` would remove."""
-        ...
-
-    def remove(self, owner: str, before_ms: int) -> Removed:
-        """Remove the blobs of an owner that were put before ``before_ms``."""
-        ...
-
-    def stored(self, owner: str, before_ms: int) -> dict[str, int]:
-        """Ids and bytes of the blobs of an owner that were put before ``before_ms``."""
-        ...
-
-    def drop(self, payload_ids: Collection[str], before_ms: int) -> Removed:
-        """Remove those of these blobs of one owner that were put before ``before_ms``."""
-        ...
-
-    def remove_temporary(self, before_ms: int) -> int:
-        """Remove what writers left half written before ``before_ms``; returns how many."""
-        ...
-
-
-class PayloadStore(Protocol):
-    """Blobs by id, durable before ``put`` returns (R34). Synchronous and thread-safe."""
-
-    def put(self, execution_id: str, key: str, data: bytes) -> str:
-        """Keep ``data``; returns its payload id, which is the same for the same execution, key and bytes."""
-        ...
-
-    def get(self, payload_id: str) -> bytes:
-        """Raises FlowrayError PAYLOAD_MISSING."""
         ...
 
 

@@ -12,7 +12,7 @@ import hmac
 from typing import Any
 
 from flowray.eventlog.sse import iso_time
-from flowray.persistence.callbacks import CallbackRecord
+from flowray.persistence.callbacks.records import CallbackRecord
 from flowray.persistence.records import ExecutionRecord
 from flowray.values import decode_json, encode_json
 

@@ -17,10 +17,10 @@ from flowray.engine import events as ev
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.handlers.retry_after import retry_after_ms
 from flowray.handlers.services import HttpRequest, HttpTransport
-from flowray.persistence.callback_writes import ClaimCallbacks, ClaimedCallback, ClaimedCallbacks, SettleCallback
-from flowray.persistence.callbacks import DELIVERED, GIVEN_UP, PENDING, CallbackRecord
+from flowray.persistence.callbacks.records import DELIVERED, GIVEN_UP, PENDING, CallbackRecord
 from flowray.persistence.records import ExecutionRecord
 from flowray.persistence.stores import Journal, Reader
+from flowray.persistence.writes.callbacks import ClaimCallbacks, ClaimedCallback, ClaimedCallbacks, SettleCallback
 from flowray.runtime.callback_bodies import body_of, headers_of
 from flowray.runtime.crash_points import CrashPoint, reached
 

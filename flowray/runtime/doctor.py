@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import msgspec
 
 from flowray.eventlog.sse import iso_time
-from flowray.persistence.payloads import may_be_collected
-from flowray.persistence.stores import PayloadFiles, PayloadStore, Reader
-from flowray.persistence.upkeep_records import UnquietRecord
+from flowray.persistence.payloads.ids import may_be_collected
+from flowray.persistence.payloads.store import PayloadFiles, PayloadStore
+from flowray.persistence.retention.upkeep import UnquietRecord
+from flowray.persistence.stores import Reader
 from flowray.runtime.value_sweep import sweeps
 
 SETTLE_MS = 60_000

@@ -20,10 +20,10 @@ from flowray.engine.statuses import TERMINAL_EXECUTION, ExecutionStatus
 from flowray.engine.versions import Steps, brought_up
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.eventlog.log import RecordedEvent
-from flowray.persistence.import_writes import ImportExecution
 from flowray.persistence.records import EventBatch, ExecutionRecord, InboxRecord, NodeLogRecord, Record, WaitpointRecord
 from flowray.persistence.rows import from_row
 from flowray.persistence.stores import Reader
+from flowray.persistence.writes.imports import ImportExecution
 from flowray.plan import plan_from_json, plan_hash, plan_to_json
 from flowray.runtime.snapshots import load_state, snapshot_document
 from flowray.values import encode_json

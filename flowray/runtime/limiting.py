@@ -17,9 +17,9 @@ from flowray.engine.plan_index import PlanIndex
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.handlers.node_task import NodeTask
 from flowray.handlers.retry_after import retry_after_ms
-from flowray.persistence.limit_writes import LimitAsk, LimitEnd, LimitPause, Shared, ShareLimits
 from flowray.persistence.stores import Journal
 from flowray.persistence.writes import AnyResult
+from flowray.persistence.writes.limits import LimitAsk, LimitEnd, LimitPause, Shared, ShareLimits
 from flowray.runtime.executor import Executor
 
 logger = logging.getLogger(__name__)

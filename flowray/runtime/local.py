@@ -19,9 +19,9 @@ from flowray.handlers.node_task import NodeTask
 from flowray.handlers.registry import NodeRegistry
 from flowray.handlers.services import Payloads, Services
 from flowray.persistence.journal import ThreadJournal
-from flowray.persistence.payloads import file_bytes
+from flowray.persistence.payloads.store import PayloadStore, file_bytes
 from flowray.persistence.records import ExecutionRecord, InboxRecord
-from flowray.persistence.stores import Committer, PayloadStore, Reader
+from flowray.persistence.stores import Committer, Reader
 from flowray.persistence.writes import AnyResult, AnyWrite, InsertInbox
 from flowray.runtime.callbacks import CallbackOptions, CallbackSender
 from flowray.runtime.child_starts import ChildLimits

@@ -19,12 +19,12 @@ from flowray.engine.start_points import selection_from_json
 from flowray.engine.state import ExecutionState, is_redriven
 from flowray.engine.statuses import TERMINAL_EXECUTION, ExecutionStatus
 from flowray.errors import ErrorCode, FlowrayError
-from flowray.persistence.queueing import has_expired
+from flowray.persistence.queues.admission import has_expired
 from flowray.persistence.records import ExecutionRecord, InboxRecord
-from flowray.persistence.shared_children import is_shared
+from flowray.persistence.records.executions import is_shared
 from flowray.persistence.stores import Journal, Reader
-from flowray.persistence.waitpoint_writes import Expired, ExpireWaitpoints
 from flowray.persistence.writes import AnyResult, Claim, Claimed, ClaimExecutions, Done, Inserted, InsertExecution
+from flowray.persistence.writes.waitpoints import Expired, ExpireWaitpoints
 from flowray.plan import plan_from_json
 from flowray.runtime.adopting import AttemptHolder, abandon_attempts, adopt_attempts
 from flowray.runtime.child_plans import ChildPlans

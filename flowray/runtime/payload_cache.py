@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
-from flowray.persistence.stores import PayloadStore
+from flowray.persistence.payloads.store import PayloadStore
 from flowray.runtime.patience import patiently
 from flowray.values import Json, decode_json, exactly
 

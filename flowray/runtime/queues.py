@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable, Iterator
 
 from flowray.engine.statuses import ExecutionStatus
-from flowray.persistence.queueing import ALL, QueueId, line_of, takes_slot
+from flowray.persistence.queues.admission import ALL, line_of, takes_slot
 from flowray.persistence.records import ExecutionRecord
+from flowray.persistence.records.queues import QueueId
 from flowray.persistence.stores import Reader
 
 

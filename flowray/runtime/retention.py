@@ -18,8 +18,12 @@ from typing import TypeVar
 import msgspec
 
 from flowray.errors import FlowrayError
-from flowray.persistence.payloads import may_be_collected
-from flowray.persistence.retention_writes import (
+from flowray.persistence.payloads.ids import may_be_collected
+from flowray.persistence.payloads.store import PayloadFiles, PayloadStore
+from flowray.persistence.retention.upkeep import RetentionTimes
+from flowray.persistence.stores import Journal, Reader
+from flowray.persistence.writes import AnyResult, AnyWrite
+from flowray.persistence.writes.retention import (
     Collected,
     CollectOrphans,
     Deleted,
@@ -27,11 +31,8 @@ from flowray.persistence.retention_writes import (
     Purged,
     PurgeExecutions,
 )
-from flowray.persistence.spent_writes import CollectSpent, Spent
-from flowray.persistence.stores import Journal, PayloadFiles, PayloadStore, Reader
-from flowray.persistence.trigger_writes import Pruned, PruneFirings
-from flowray.persistence.upkeep_records import RetentionTimes
-from flowray.persistence.writes import AnyResult, AnyWrite
+from flowray.persistence.writes.spent import CollectSpent, Spent
+from flowray.persistence.writes.triggers import Pruned, PruneFirings
 from flowray.runtime.crash_points import CrashPoint, reached
 from flowray.runtime.value_sweep import AT_ONCE, sweeps
 

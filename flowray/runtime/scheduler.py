@@ -13,10 +13,10 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from flowray.errors import FlowrayError
 from flowray.eventlog.sse import iso_time
+from flowray.persistence.records.triggers import SKIPPED, STARTING, FiringRecord, TriggerRecord
 from flowray.persistence.stores import Reader
-from flowray.persistence.trigger_records import SKIPPED, STARTING, FiringRecord, TriggerRecord
-from flowray.persistence.trigger_writes import Fired, FireTrigger, PromoteFiring
 from flowray.persistence.writes import AnyResult, AnyWrite
+from flowray.persistence.writes.triggers import Fired, FireTrigger, PromoteFiring
 from flowray.triggers.configs import ScheduleConfig
 from flowray.triggers.payloads import tick_payload
 from flowray.triggers.ticks import TickPlan, plan_ticks

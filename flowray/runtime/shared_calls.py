@@ -13,9 +13,9 @@ from flowray.engine.commands import StartChild
 from flowray.engine.signals import ChildCall
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.persistence.records import ExecutionRecord
-from flowray.persistence.shared_children import JoinChild
 from flowray.persistence.stores import Journal, Reader
 from flowray.persistence.writes import AnyResult, Done, Existing, Inserted, InsertExecution, Refused
+from flowray.persistence.writes.shared_children import JoinChild
 from flowray.values import INLINE_LIMIT_BYTES, StoredValue, as_value, stable_hash
 
 KEY_LIFE_MS = 30 * 24 * 3_600 * 1_000

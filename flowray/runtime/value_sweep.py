@@ -11,10 +11,11 @@ from itertools import islice
 import msgspec
 
 from flowray.errors import ErrorCode, FlowrayError
-from flowray.persistence.payloads import may_be_collected, owner_of, payload_id
-from flowray.persistence.spent_writes import CollectValues
-from flowray.persistence.stores import PayloadFiles, PayloadStore, Reader
-from flowray.persistence.value_names import unnamed
+from flowray.persistence.payloads.ids import may_be_collected, owner_of, payload_id
+from flowray.persistence.payloads.names import unnamed
+from flowray.persistence.payloads.store import PayloadFiles, PayloadStore
+from flowray.persistence.stores import Reader
+from flowray.persistence.writes.spent import CollectValues
 
 AT_ONCE = 50
 """Executions looked for at once."""

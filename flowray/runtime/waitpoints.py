@@ -14,8 +14,8 @@ import msgspec
 from flowray.engine import events as ev
 from flowray.engine import stimuli as st
 from flowray.engine.waitpoint_sources import token_hash
-from flowray.persistence import waitpoint_writes as shared
 from flowray.persistence.records import InboxRecord, WaitpointClosing, WaitpointRecord
+from flowray.persistence.writes import waitpoints as shared
 from flowray.runtime.identifiers import new_token
 from flowray.values import Json
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from flowray.api.views import ValueResolver, attempt_view, execution_view
+from flowray.api.views.rows import ValueResolver, attempt_view, execution_view
 from flowray.bootstrap import build_registry, local_runtime
 from flowray.compiler.documents import CompiledWorkflow
 from flowray.definition.inputs import prepare_inputs

@@ -11,7 +11,7 @@ from flowray.engine import events as ev
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.eventlog.log import RecordedEvent, number_events
 from flowray.eventlog.tail import PushedEvents, follow
-from flowray.persistence.memory import MemoryStore
+from flowray.persistence.memory.store import MemoryStore
 from flowray.persistence.records import ExecutionRecord, InboxRecord, NodeLogRecord
 from flowray.persistence.stores import Reader
 from flowray.persistence.writes import AnyResult, AnyWrite, AppendEvents, Done, Inserted, InsertExecution, InsertInbox

@@ -16,8 +16,8 @@ from flowray.api.tokens import PublicTokens
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.handlers.registry import default_registry
 from flowray.handlers.services import HttpRequest, HttpResponse
-from flowray.persistence.memory import MemoryStore
-from flowray.persistence.payloads import payload_id
+from flowray.persistence.memory.store import MemoryStore
+from flowray.persistence.payloads.ids import payload_id
 from flowray.runtime.local import LocalRuntime
 from tests.fakes.services import ScriptedHttp, fake_services
 from tests.runtime.workflows import definition

@@ -14,7 +14,7 @@ from flowray.api.tokens import PublicTokens
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.handlers.registry import default_registry
 from flowray.handlers.services import ChatChunk
-from flowray.persistence.memory import MemoryStore
+from flowray.persistence.memory.store import MemoryStore
 from flowray.runtime.local import LocalRuntime
 from tests.api.conftest import GREET, frames
 from tests.fakes.services import ScriptedChat, fake_services

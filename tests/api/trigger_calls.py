@@ -12,7 +12,7 @@ from flowray.api.app import create_app
 from flowray.api.context import ApiContext, AppServices
 from flowray.api.tokens import PublicTokens
 from flowray.handlers.registry import default_registry
-from flowray.persistence.memory import MemoryStore
+from flowray.persistence.memory.store import MemoryStore
 from flowray.runtime.local import LocalRuntime
 from tests.api.local_server import LocalServer, output
 from tests.fakes.services import fake_services

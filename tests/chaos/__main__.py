@@ -20,7 +20,7 @@ from sqlalchemy import Engine
 
 from flowray.client import Client
 from flowray.handlers.providers.fake_openai import create_fake_openai
-from flowray.persistence.database import open_database
+from flowray.persistence.database.engine import open_database
 from tests.chaos.asked import Asked
 from tests.chaos.clients import Clients
 from tests.chaos.judging import Judge

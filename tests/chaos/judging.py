@@ -12,7 +12,7 @@ import httpx
 from sqlalchemy import Engine, select
 
 from flowray import wire
-from flowray.persistence.tables import events, executions
+from flowray.persistence.database.tables import events, executions
 from tests.chaos.asked import Asked, as_seen
 from tests.chaos.definitions import AT_A_TIME, PER_KEY
 from tests.chaos.leftovers import Span, beyond_limits

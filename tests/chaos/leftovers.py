@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import Engine, func, select
 
 from flowray.client import Client
-from flowray.persistence.queueing import CANCEL
-from flowray.persistence.tables import executions, inbox, is_active, waitpoints
+from flowray.persistence.database.tables import executions, inbox, is_active, waitpoints
+from flowray.persistence.records.inbox import CANCEL
 from tests.chaos.asked import insist
 from tests.chaos.definitions import LIMIT, QUEUE
 

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import create_engine
 
 from flowray.eventlog.log import RecordedEvent
-from flowray.persistence.sql_reader import SqlEventLog
+from flowray.persistence.sql.reader import SqlEventLog
 from tests.chaos.leftovers import beyond_limits, wait_until_gone
 from tests.chaos.sabotaging import sabotaged
 from tests.chaos.standing import ticks_missed

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from flowray.errors import FlowrayError
-from flowray.persistence.sql_reader import SqlReader
+from flowray.persistence.sql.reader import SqlReader
 from tests.durability.effects import Effect
 
 

@@ -8,14 +8,14 @@ from contextlib import ExitStack
 import pytest
 from sqlalchemy import Engine
 
-from flowray.persistence.database import open_database, writing
-from flowray.persistence.memory import MemoryStore
+from flowray.persistence.database.engine import open_database, writing
+from flowray.persistence.database.tables import metadata
+from flowray.persistence.memory.store import MemoryStore
 from flowray.persistence.migrations import upgrade
-from flowray.persistence.payloads import DatabasePayloads
-from flowray.persistence.sql_committer import SqlCommitter
-from flowray.persistence.sql_reader import SqlReader
+from flowray.persistence.payloads.database import DatabasePayloads
+from flowray.persistence.sql.committer import SqlCommitter
+from flowray.persistence.sql.reader import SqlReader
 from flowray.persistence.stores import Committer
-from flowray.persistence.tables import metadata
 from tests.conformance.test_stores import Stores
 from tests.databases import postgres_database
 

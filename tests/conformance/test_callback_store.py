@@ -8,15 +8,15 @@ import pytest
 
 from flowray.engine.statuses import TERMINAL_EXECUTION
 from flowray.errors import ErrorCode
-from flowray.persistence.callback_writes import (
+from flowray.persistence.callbacks.records import CallbackRecord
+from flowray.persistence.writes import Done, Fenced, Refused
+from flowray.persistence.writes.callbacks import (
     ClaimCallbacks,
     ClaimedCallback,
     ClaimedCallbacks,
     RedeliverCallback,
     SettleCallback,
 )
-from flowray.persistence.callbacks import CallbackRecord
-from flowray.persistence.writes import Done, Fenced, Refused
 from tests.conformance.test_stores import Stores, stores
 from tests.persistence.samples import append, bodies, owned, owner
 

@@ -5,9 +5,17 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from flowray.errors import ErrorCode
-from flowray.persistence.limit_writes import DeleteLimit, LimitAsk, LimitEnd, LimitPause, SaveLimit, Shared, ShareLimits
-from flowray.persistence.limits import LimitStatus
+from flowray.persistence.limits.sharing import LimitStatus
 from flowray.persistence.writes import Done, Existing, Fenced, Inserted, Refused, ReleaseOwner
+from flowray.persistence.writes.limits import (
+    DeleteLimit,
+    LimitAsk,
+    LimitEnd,
+    LimitPause,
+    SaveLimit,
+    Shared,
+    ShareLimits,
+)
 from tests.conformance.test_stores import Stores, stores
 from tests.persistence.samples import owner
 

@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from flowray.persistence.queue_writes import ConfigureQueue
 from flowray.persistence.records import ExecutionRecord
 from flowray.persistence.writes import (
     Claimed,
@@ -21,6 +20,7 @@ from flowray.persistence.writes import (
     ReleaseOwner,
     RenewLease,
 )
+from flowray.persistence.writes.queues import ConfigureQueue
 from tests.conformance.test_stores import Stores, stores
 from tests.persistence.samples import PLAN, append, owner, request
 

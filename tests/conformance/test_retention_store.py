@@ -9,7 +9,10 @@ import pytest
 
 from flowray.engine.statuses import TERMINAL_EXECUTION
 from flowray.persistence.records import SnapshotRecord, WaitpointRecord
-from flowray.persistence.retention_writes import (
+from flowray.persistence.records.triggers import FiringRecord, TriggerRecord
+from flowray.persistence.retention.upkeep import Leftovers, RetentionTimes, StorageFigures
+from flowray.persistence.writes import Done, Existing, Fenced, Inserted, PutPayload, Refused
+from flowray.persistence.writes.retention import (
     Collected,
     CollectOrphans,
     Deleted,
@@ -17,10 +20,7 @@ from flowray.persistence.retention_writes import (
     Purged,
     PurgeExecutions,
 )
-from flowray.persistence.trigger_records import FiringRecord, TriggerRecord
-from flowray.persistence.trigger_writes import FireTrigger, SaveTrigger, SettleFiring
-from flowray.persistence.upkeep_records import Leftovers, RetentionTimes, StorageFigures
-from flowray.persistence.writes import Done, Existing, Fenced, Inserted, PutPayload, Refused
+from flowray.persistence.writes.triggers import FireTrigger, SaveTrigger, SettleFiring
 from tests.conformance.emptied import module_url, stores
 from tests.conformance.test_stores import Stores
 from tests.persistence.samples import append, insert, node_log, owned, owner, request, save

@@ -11,10 +11,11 @@ import pytest
 from flowray.engine.signals import NodeError, Usage
 from flowray.engine.stimuli import ChildEnded
 from flowray.errors import ErrorCode
-from flowray.persistence.retention_writes import Deleted, DeleteExecutions, PurgeExecutions
-from flowray.persistence.shared_children import CHILD, JoinChild
-from flowray.persistence.upkeep_records import RetentionTimes
+from flowray.persistence.retention.upkeep import RetentionTimes
+from flowray.persistence.shared_children.calls import CHILD
 from flowray.persistence.writes import AnyResult, AppendEvents, Done, Existing, Fenced, Inserted, Refused
+from flowray.persistence.writes.retention import Deleted, DeleteExecutions, PurgeExecutions
+from flowray.persistence.writes.shared_children import JoinChild
 from tests.conformance.emptied import module_url, stores
 from tests.conformance.test_stores import Stores
 from tests.persistence.samples import append, owned, owner

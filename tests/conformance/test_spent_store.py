@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from flowray.persistence.payloads import payload_id
+from flowray.persistence.payloads.ids import payload_id
 from flowray.persistence.records import WaitpointRecord
-from flowray.persistence.retention_writes import Collected, DeleteExecutions, PurgeExecutions
-from flowray.persistence.spent_writes import CollectSpent, CollectValues, Spent
-from flowray.persistence.trigger_writes import Pruned, PruneFirings
-from flowray.persistence.upkeep_records import Leftovers
+from flowray.persistence.retention.upkeep import Leftovers
 from flowray.persistence.writes import PutPayload, ReleaseOwner
+from flowray.persistence.writes.retention import Collected, DeleteExecutions, PurgeExecutions
+from flowray.persistence.writes.spent import CollectSpent, CollectValues, Spent
+from flowray.persistence.writes.triggers import Pruned, PruneFirings
 from flowray.values import describe, to_wire
 from tests.conformance.emptied import module_url, stores
 from tests.conformance.test_stores import Stores

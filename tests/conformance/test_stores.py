@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 
 from flowray.errors import ErrorCode, FlowrayError
-from flowray.persistence.database import open_database
-from flowray.persistence.memory import MemoryStore
+from flowray.persistence.database.engine import open_database
+from flowray.persistence.memory.store import MemoryStore
 from flowray.persistence.migrations import upgrade
-from flowray.persistence.payloads import DatabasePayloads
+from flowray.persistence.payloads.database import DatabasePayloads
+from flowray.persistence.payloads.store import PayloadStore
 from flowray.persistence.records import ExecutionRecord, InboxRecord, SnapshotRecord, WaitpointClosing, WaitpointRecord
-from flowray.persistence.sql_committer import SqlCommitter
-from flowray.persistence.sql_reader import SqlReader
-from flowray.persistence.stores import Committer, PayloadStore, Reader
+from flowray.persistence.sql.committer import SqlCommitter
+from flowray.persistence.sql.reader import SqlReader
+from flowray.persistence.stores import Committer, Reader
 from flowray.persistence.writes import (
     AnyResult,
     AnyWrite,

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from flowray.errors import ErrorCode, FlowrayError
-from flowray.persistence.trigger_records import FiringRecord, TriggerRecord
-from flowray.persistence.trigger_writes import (
+from flowray.persistence.records.triggers import FiringRecord, TriggerRecord
+from flowray.persistence.writes import AnyResult, DeleteWorkflow, Done, Fenced, Inserted, Refused
+from flowray.persistence.writes.triggers import (
     DeleteTrigger,
     Fired,
     FireTrigger,
@@ -20,7 +21,6 @@ from flowray.persistence.trigger_writes import (
     SaveTrigger,
     SettleFiring,
 )
-from flowray.persistence.writes import AnyResult, DeleteWorkflow, Done, Fenced, Inserted, Refused
 from tests.conformance.test_stores import Stores, stores
 from tests.persistence.samples import append, owned, owner, save
 
@@ -284,7 +284,7 @@ def test_a_forgotten_firing_is_found_by_its_time(stores: Stores, monkeypatch: py
     given(stores, trigger())
     stores.one(call("k1"))
     assert stores.reader.triggers.forgotten() == []
-    monkeypatch.setattr("flowray.persistence.firing_rules.RETRY_AFTER_MS", 0)
+    monkeypatch.setattr("flowray.persistence.triggers.firing_rules.RETRY_AFTER_MS", 0)
     stores.one(call("k2"))
     [row] = stores.reader.triggers.forgotten()
     assert (row.fire_key, row.execution_id, row.payload) == ("k2", "x-k2", {"key": "k2"})

@@ -11,18 +11,7 @@ import pytest
 
 from flowray.engine.waitpoint_sources import of_event, of_name, of_token, token_hash
 from flowray.errors import ErrorCode
-from flowray.persistence.import_writes import ImportExecution
-from flowray.persistence.metadata_writes import MAX_METADATA_BYTES, ChangeMetadata, MetadataChanged, MetadataOperation
 from flowray.persistence.records import EventBatch, ExecutionRecord, InboxRecord, WaitpointRecord
-from flowray.persistence.waitpoint_writes import (
-    Closed,
-    CompleteWaitpoint,
-    CreateWaitpoint,
-    Expired,
-    ExpireWaitpoints,
-    keyed_id,
-    named_id,
-)
 from flowray.persistence.writes import (
     Claimed,
     ClaimExecutions,
@@ -36,6 +25,17 @@ from flowray.persistence.writes import (
     decode_writes,
     encode_results,
     encode_writes,
+)
+from flowray.persistence.writes.imports import ImportExecution
+from flowray.persistence.writes.metadata import MAX_METADATA_BYTES, ChangeMetadata, MetadataChanged, MetadataOperation
+from flowray.persistence.writes.waitpoints import (
+    Closed,
+    CompleteWaitpoint,
+    CreateWaitpoint,
+    Expired,
+    ExpireWaitpoints,
+    keyed_id,
+    named_id,
 )
 from tests.conformance.test_stores import Stores, stores
 from tests.persistence.samples import PLAN, append, bodies, insert, node_log, owned, owner

@@ -20,8 +20,8 @@ from sqlalchemy import Engine, select
 from flowray.bootstrap import open_engine
 from flowray.errors import FlowrayError
 from flowray.eventlog.log import RecordedEvent
-from flowray.persistence.sql_reader import SqlReader
-from flowray.persistence.tables import events, executions
+from flowray.persistence.database.tables import events, executions
+from flowray.persistence.sql.reader import SqlReader
 from tests.cluster import TERMINAL, FlowrayServer, alive_actors, eventually, is_gone
 from tests.durability.effects import Effect, Effects
 from tests.durability.invariants import (

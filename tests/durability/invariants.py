@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Engine, and_, exists, not_, or_, select
 
 from flowray.engine.statuses import TERMINAL_EXECUTION, ExecutionStatus
-from flowray.persistence.tables import executions, inbox, is_active, node_logs, owners, waitpoints
+from flowray.persistence.database.tables import executions, inbox, is_active, node_logs, owners, waitpoints
 from tests.durability.effects import Effect
 
 Event = dict[str, Any]

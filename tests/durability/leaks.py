@@ -9,14 +9,14 @@ from typing import Any
 from sqlalchemy import Connection, Engine, text
 
 from flowray.engine.statuses import TERMINAL_EXECUTION
-from flowray.persistence.callback_writes import ClaimCallbacks, ClaimedCallbacks, SettleCallback
-from flowray.persistence.limit_writes import LimitAsk, SaveLimit, ShareLimits
-from flowray.persistence.metadata_writes import ChangeMetadata, MetadataOperation
 from flowray.persistence.records import WaitpointRecord
-from flowray.persistence.trigger_records import FiringRecord, TriggerRecord
-from flowray.persistence.trigger_writes import FireTrigger, SaveTrigger, SettleFiring
-from flowray.persistence.waitpoint_writes import CompleteWaitpoint, CreateWaitpoint
+from flowray.persistence.records.triggers import FiringRecord, TriggerRecord
 from flowray.persistence.writes import AnyResult, AnyWrite
+from flowray.persistence.writes.callbacks import ClaimCallbacks, ClaimedCallbacks, SettleCallback
+from flowray.persistence.writes.limits import LimitAsk, SaveLimit, ShareLimits
+from flowray.persistence.writes.metadata import ChangeMetadata, MetadataOperation
+from flowray.persistence.writes.triggers import FireTrigger, SaveTrigger, SettleFiring
+from flowray.persistence.writes.waitpoints import CompleteWaitpoint, CreateWaitpoint
 from tests.persistence.samples import append, owned, owner, save
 
 MAY_NAME = ("executions", "events", "node_logs", "snapshots", "inbox", "waitpoints", "callbacks")

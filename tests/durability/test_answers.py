@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from flowray.persistence.database import WRITES
-from flowray.persistence.tables import events, executions, node_logs, snapshots
+from flowray.persistence.database.engine import WRITES
+from flowray.persistence.database.tables import events, executions, node_logs, snapshots
 from tests.cluster import FlowrayServer, alive_actors, eventually, is_gone
 from tests.durability.bench import Bench
 from tests.durability.effects import Effects

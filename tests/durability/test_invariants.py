@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, create_engine, insert, update
 
-from flowray.persistence.tables import executions, inbox, metadata, node_logs, owners, plans, waitpoints
+from flowray.persistence.database.tables import executions, inbox, metadata, node_logs, owners, plans, waitpoints
 from tests.durability.effects import Effect
 from tests.durability.invariants import (
     Event,

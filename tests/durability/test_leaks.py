@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from flowray.persistence.database import open_database, writing
+from flowray.persistence.database.engine import open_database, writing
 from flowray.persistence.migrations import upgrade
-from flowray.persistence.payloads import DatabasePayloads, payload_id
-from flowray.persistence.sql_committer import SqlCommitter
-from flowray.persistence.sql_reader import SqlReader
+from flowray.persistence.payloads.database import DatabasePayloads
+from flowray.persistence.payloads.ids import payload_id
+from flowray.persistence.sql.committer import SqlCommitter
+from flowray.persistence.sql.reader import SqlReader
 from flowray.persistence.writes import AnyResult, AnyWrite, PutPayload
 from flowray.runtime.doctor import examine
 from flowray.runtime.retention import Retention, RetentionPolicy

@@ -15,7 +15,7 @@ from sqlalchemy import func, not_, select
 
 from flowray.bootstrap import open_storage
 from flowray.engine import events as ev
-from flowray.persistence.tables import executions, is_active
+from flowray.persistence.database.tables import executions, is_active
 from flowray.persistence.writes import AppendEvents, Done
 from flowray.runtime.crash_points import CrashPoint
 from tests.databases import restart_postgres

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from flowray.bootstrap import open_engine
-from flowray.persistence.sql_reader import SqlReader
+from flowray.persistence.sql.reader import SqlReader
 from flowray.settings import Settings
 from tests.cluster import TERMINAL, eventually, is_gone
 from tests.durability.effects import Effects

@@ -16,7 +16,7 @@ import pytest
 import ray
 from sqlalchemy import update
 
-from flowray.persistence.tables import executions
+from flowray.persistence.database.tables import executions
 from flowray.runtime.crash_points import CrashPoint
 from flowray.runtime.on_ray.session import RaySession
 from tests.cluster import is_gone

@@ -28,9 +28,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from flowray.persistence.database import open_database
-from flowray.persistence.tables import executions, is_active, owners
-from flowray.persistence.trigger_tables import trigger_firings
+from flowray.persistence.database.engine import open_database
+from flowray.persistence.database.tables import executions, is_active, owners
+from flowray.persistence.triggers.tables import trigger_firings
 from tests.cluster import eventually, is_gone
 from tests.databases import postgres_away, postgres_database
 from tests.durability.bench import LONG_S

@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from flowray.client import Client
-from flowray.persistence.database import WRITES
-from flowray.persistence.tables import executions, plans
+from flowray.persistence.database.engine import WRITES
+from flowray.persistence.database.tables import executions, plans
 from flowray.runtime.crash_points import CrashPoint
 from tests.durability.bench import Bench
 from tests.integration.definitions import workflow

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, insert
 
-from flowray.persistence.database import WRITES
-from flowray.persistence.tables import events, executions, node_logs, plans, snapshots, waitpoints
+from flowray.persistence.database.engine import WRITES
+from flowray.persistence.database.tables import events, executions, node_logs, plans, snapshots, waitpoints
 from flowray.runtime.crash_points import CrashPoint
 from tests.durability.bench import Bench
 from tests.integration.definitions import workflow

@@ -17,7 +17,7 @@ import pytest
 from flowray.engine import stimuli as st
 from flowray.engine.signals import Signals, Wait
 from flowray.handlers.node_task import NodeTask
-from flowray.persistence.memory import MemoryStore
+from flowray.persistence.memory.store import MemoryStore
 from flowray.runtime.children import crash_row
 from flowray.runtime.driver import REST_AFTER_MS
 from flowray.runtime.live import crash_write

@@ -14,11 +14,11 @@ from flowray.api.app import create_app
 from flowray.api.context import AppServices
 from flowray.api.tokens import PublicTokens
 from flowray.handlers.registry import NodeRegistry, default_registry
-from flowray.persistence.database import open_database
+from flowray.persistence.database.engine import open_database
 from flowray.persistence.migrations import upgrade
-from flowray.persistence.payloads import DatabasePayloads
-from flowray.persistence.sql_committer import SqlCommitter
-from flowray.persistence.sql_reader import SqlReader
+from flowray.persistence.payloads.database import DatabasePayloads
+from flowray.persistence.sql.committer import SqlCommitter
+from flowray.persistence.sql.reader import SqlReader
 from flowray.runtime.local import LocalRuntime
 from tests.api.local_server import LocalServer
 from tests.fakes.services import fake_services

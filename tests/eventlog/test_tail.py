@@ -11,7 +11,7 @@ import pytest
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.eventlog.log import RecordedEvent
 from flowray.eventlog.tail import READ_LIMIT, PushedEvents, follow
-from flowray.persistence.memory import MemoryStore
+from flowray.persistence.memory.store import MemoryStore
 from tests.persistence.samples import append, bodies, owned
 
 END = bodies("execution.completed")

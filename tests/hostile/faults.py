@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import OperationalError
 
 from flowray.errors import ErrorCode, FlowrayError
-from flowray.persistence.database import WRITES
+from flowray.persistence.database.engine import WRITES
 from flowray.persistence.stores import Committer, Reader
 from flowray.persistence.writes import AnyResult, AnyWrite
 

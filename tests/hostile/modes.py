@@ -17,7 +17,8 @@ from typing import Any, cast
 
 import pytest
 
-from flowray.persistence.stores import PayloadStore, Reader
+from flowray.persistence.payloads.store import PayloadStore
+from flowray.persistence.stores import Reader
 from flowray.runtime import orchestrator
 from flowray.runtime.local import LocalRuntime
 from flowray.runtime.orchestrator import Orchestrator

@@ -12,7 +12,8 @@ from typing import cast
 import ray
 
 from flowray.bootstrap import open_engine, open_storage
-from flowray.persistence.stores import PayloadStore, Reader, Storage
+from flowray.persistence.payloads.store import PayloadStore
+from flowray.persistence.stores import Reader, Storage
 from flowray.runtime import orchestrator
 from flowray.runtime.on_ray.config import RuntimeConfig
 from flowray.settings import Settings

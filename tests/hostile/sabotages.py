@@ -14,8 +14,8 @@ import msgspec
 
 from flowray.engine.commands import RunNode
 from flowray.eventlog import tail
-from flowray.persistence import sql_committer
-from flowray.persistence.sql_transaction import Transaction
+from flowray.persistence.database.transaction import Transaction
+from flowray.persistence.sql import committer as sql_committer
 from flowray.persistence.writes import AnyResult, AppendEvents, Inserted, InsertInbox
 from flowray.runtime.dispatch_lease import StaleGuard
 from flowray.runtime.live import LiveExecution

@@ -8,11 +8,11 @@ from typing import cast
 import pytest
 
 from flowray.errors import ErrorCode, FlowrayError
-from flowray.persistence.database import open_database
-from flowray.persistence.memory import MemoryStore
+from flowray.persistence.database.engine import open_database
+from flowray.persistence.memory.store import MemoryStore
 from flowray.persistence.migrations import upgrade
-from flowray.persistence.sql_committer import SqlCommitter
-from flowray.persistence.sql_reader import SqlReader
+from flowray.persistence.sql.committer import SqlCommitter
+from flowray.persistence.sql.reader import SqlReader
 from flowray.persistence.stores import Reader
 from flowray.persistence.writes import SaveWorkflow
 from tests.databases import sqlite_url

@@ -19,10 +19,10 @@ import pytest
 from sqlalchemy import Table, select, update
 
 from flowray.bootstrap import open_engine
-from flowray.persistence.callback_tables import callbacks
-from flowray.persistence.database import WRITES
-from flowray.persistence.tables import executions, inbox
-from flowray.persistence.trigger_tables import trigger_firings, triggers
+from flowray.persistence.callbacks.tables import callbacks
+from flowray.persistence.database.engine import WRITES
+from flowray.persistence.database.tables import executions, inbox
+from flowray.persistence.triggers.tables import trigger_firings, triggers
 from flowray.runtime.crash_points import CrashPoint
 from tests.cluster import FlowrayServer, eventually
 from tests.durability.waiting_house import house_on

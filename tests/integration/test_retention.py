@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import func, select, update
 
 from flowray.bootstrap import open_engine, open_storage
-from flowray.persistence.database import WRITES
-from flowray.persistence.retention_writes import DELETED
-from flowray.persistence.tables import events, executions, is_active
+from flowray.persistence.database.engine import WRITES
+from flowray.persistence.database.tables import events, executions, is_active
+from flowray.persistence.writes.retention import DELETED
 from flowray.runtime.crash_points import CrashPoint
 from flowray.runtime.doctor import examine
 from flowray.runtime.on_ray.session import RaySession

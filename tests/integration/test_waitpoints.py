@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine
 
 from flowray.bootstrap import open_engine
-from flowray.persistence.sql_reader import SqlReader
+from flowray.persistence.sql.reader import SqlReader
 from tests.cluster import FlowrayServer, eventually, is_gone
 from tests.integration.definitions import workflow
 

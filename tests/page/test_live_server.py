@@ -11,11 +11,11 @@ import pytest
 from flowray.api.app import create_app
 from flowray.api.compilation import WorkflowCompiler
 from flowray.api.context import ApiContext, AppServices
-from flowray.api.metrics import ApiMetrics
+from flowray.api.http.metrics import ApiMetrics
 from flowray.api.tokens import PublicTokens
 from flowray.handlers.registry import default_registry
 from flowray.handlers.services import ChatChunk
-from flowray.persistence.memory import MemoryStore
+from flowray.persistence.memory.store import MemoryStore
 from flowray.runtime.local import LocalRuntime
 from flowray.sdk.workflow import Workflow
 from tests.fakes.loopback import loopback_server

@@ -9,7 +9,7 @@ import pytest
 
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.persistence.journal import DirectJournal, JournalOptions, ThreadJournal
-from flowray.persistence.memory import MemoryStore
+from flowray.persistence.memory.store import MemoryStore
 from flowray.persistence.writes import AnyResult, AnyWrite, Done, Inserted, Saved
 from tests.persistence.samples import FaultyCommitter, append, owned, save
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from flowray.persistence.database.tables import executions, inbox, node_logs
 from flowray.persistence.records import ExecutionRecord, InboxRecord, NodeLogRecord
 from flowray.persistence.rows import check_changes, from_row, to_row
-from flowray.persistence.tables import executions, inbox, node_logs
 from flowray.values import StoredValue, to_wire
 
 

@@ -13,9 +13,9 @@ import pytest
 
 from flowray.engine import stimuli as st
 from flowray.handlers.node_task import NodeTask
-from flowray.persistence.limit_writes import LimitAsk, SaveLimit
-from flowray.persistence.memory import MemoryStore
+from flowray.persistence.memory.store import MemoryStore
 from flowray.persistence.writes import AnyResult, AnyWrite, RegisterOwner, ReleaseOwner
+from flowray.persistence.writes.limits import LimitAsk, SaveLimit
 from flowray.runtime.limiting import LimitedExecutor
 
 CONCURRENCY = {"a": 3, "b": 2}

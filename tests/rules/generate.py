@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from flowray.api.error_responses import STATUS
+from flowray.api.http.error_responses import STATUS
 from flowray.cli import output
 from flowray.cli.main import COMMANDS, load_command
 from flowray.engine.statuses import (

@@ -7,7 +7,7 @@ import pickle
 
 import pytest
 
-from flowray.api.error_responses import STATUS
+from flowray.api.http.error_responses import STATUS
 from flowray.cli.output import exit_code
 from flowray.errors import ErrorCode, FlowrayError
 from tests.rules.error_meanings import MEANINGS

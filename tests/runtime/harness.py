@@ -17,7 +17,7 @@ from flowray.engine.state import ExecutionState
 from flowray.handlers.node_task import NodeTask
 from flowray.handlers.registry import default_registry
 from flowray.persistence.journal import DirectJournal
-from flowray.persistence.memory import MemoryStore
+from flowray.persistence.memory.store import MemoryStore
 from flowray.persistence.records import ExecutionRecord, InboxRecord
 from flowray.persistence.stores import Committer, Journal
 from flowray.persistence.writes import AnyResult, AnyWrite, AppendEvents, InsertExecution, InsertInbox, RegisterOwner

@@ -10,7 +10,7 @@ import pytest
 
 from flowray.engine import stimuli as st
 from flowray.errors import ErrorCode, FlowrayError
-from flowray.persistence.memory import MemoryStore
+from flowray.persistence.memory.store import MemoryStore
 from flowray.runtime import orchestrator
 from flowray.runtime.adopting import abandon_attempts, adopt_attempts, wanted
 from flowray.runtime.held_attempts import Adoption, Key

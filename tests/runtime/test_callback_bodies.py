@@ -8,7 +8,7 @@ import hmac
 import json
 from typing import Any
 
-from flowray.persistence.callbacks import CallbackRecord
+from flowray.persistence.callbacks.records import CallbackRecord
 from flowray.persistence.records import ExecutionRecord
 from flowray.runtime.callback_bodies import MAX_OUTPUT_BYTES, body_of, derived_secret, headers_of, signature
 from flowray.values import StoredValue, to_wire

@@ -12,10 +12,10 @@ import pytest
 from flowray.engine import events as ev
 from flowray.handlers.handler import system_now_ms
 from flowray.handlers.providers.httpx_transport import HttpxTransport
-from flowray.persistence.callback_writes import ClaimCallbacks, RedeliverCallback
-from flowray.persistence.callbacks import CallbackRecord
+from flowray.persistence.callbacks.records import CallbackRecord
 from flowray.persistence.journal import ThreadJournal
-from flowray.persistence.memory import MemoryStore
+from flowray.persistence.memory.store import MemoryStore
+from flowray.persistence.writes.callbacks import ClaimCallbacks, RedeliverCallback
 from flowray.runtime.callback_bodies import signature
 from flowray.runtime.callbacks import CallbackOptions, CallbackPolicy, CallbackSender, settled_failure
 from tests.fakes.loopback import loopback_server

@@ -11,7 +11,7 @@ from flowray.definition.node_type import NodeType
 from flowray.engine.signals import ChildCall
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.handlers.registry import default_registry
-from flowray.persistence.memory import MemoryStore
+from flowray.persistence.memory.store import MemoryStore
 from flowray.persistence.writes import DeleteWorkflow, SaveWorkflow
 from flowray.runtime.child_plans import CAPACITY, ChildPlans
 from flowray.values import stable_hash

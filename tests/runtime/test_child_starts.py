@@ -15,7 +15,7 @@ from flowray.engine.signals import ChildCall
 from flowray.errors import ErrorCode, FlowrayError, InputError
 from flowray.handlers.registry import default_registry
 from flowray.persistence.journal import DirectJournal
-from flowray.persistence.memory import MemoryStore
+from flowray.persistence.memory.store import MemoryStore
 from flowray.persistence.records import ExecutionRecord
 from flowray.persistence.writes import AnyResult, AnyWrite, InsertExecution, Refused, SaveWorkflow
 from flowray.runtime.child_plans import ChildPlans

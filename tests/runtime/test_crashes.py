@@ -14,7 +14,7 @@ from flowray.engine.events import NodeCompleted, NodeStarted, decode_events
 from flowray.engine.signals import VariableOperation
 from flowray.handlers.node_task import NodeTask
 from flowray.persistence.journal import DirectJournal
-from flowray.persistence.memory import MemoryStore
+from flowray.persistence.memory.store import MemoryStore
 from flowray.plan import ExecutionPlan, PlanRetry
 from tests.engine.plans import PlanMaker
 from tests.runtime.harness import (

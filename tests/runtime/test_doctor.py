@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from flowray.persistence.memory import MemoryStore
-from flowray.persistence.payloads import DirectoryPayloads
+from flowray.persistence.memory.store import MemoryStore
+from flowray.persistence.payloads.directory import DirectoryPayloads
 from flowray.runtime.doctor import Diagnosis, examine
 from tests.durability.leaks import leak
 from tests.persistence.samples import insert, owner

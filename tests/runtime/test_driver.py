@@ -16,7 +16,7 @@ from flowray.engine.state import ExecutionState
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.handlers.node_task import NodeTask
 from flowray.persistence.journal import DirectJournal, ThreadJournal
-from flowray.persistence.memory import MemoryStore
+from flowray.persistence.memory.store import MemoryStore
 from flowray.persistence.writes import AnyResult, AnyWrite, AppendEvents, ClaimExecutions, Refused, RegisterOwner
 from flowray.plan import ExecutionPlan, PlanRetry
 from flowray.runtime.driver import Driver

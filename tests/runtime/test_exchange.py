@@ -14,8 +14,8 @@ from flowray.engine import stimuli as st
 from flowray.engine.signals import Pause, Signals
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.handlers.node_task import NodeTask
-from flowray.persistence.memory import MemoryStore
-from flowray.persistence.payloads import payload_id
+from flowray.persistence.memory.store import MemoryStore
+from flowray.persistence.payloads.ids import payload_id
 from flowray.persistence.writes import Existing, Inserted
 from flowray.runtime.exchange import (
     as_new,

@@ -7,7 +7,7 @@ import threading
 
 from flowray.eventlog.log import RecordedEvent
 from flowray.eventlog.tail import PushedEvents
-from flowray.persistence.memory import MemoryStore
+from flowray.persistence.memory.store import MemoryStore
 from flowray.persistence.writes import AppendEvents
 from flowray.runtime.fanout import Fanout
 from tests.persistence.samples import bodies, owned

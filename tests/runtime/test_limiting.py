@@ -9,9 +9,9 @@ import pytest
 from flowray.engine import stimuli as st
 from flowray.engine.plan_index import PlanIndex
 from flowray.engine.signals import NodeError, Usage
-from flowray.persistence.limit_writes import DeleteLimit, SaveLimit, ShareLimits
-from flowray.persistence.memory import MemoryStore
+from flowray.persistence.memory.store import MemoryStore
 from flowray.persistence.writes import AnyWrite
+from flowray.persistence.writes.limits import DeleteLimit, SaveLimit, ShareLimits
 from flowray.plan import ExecutionPlan
 from flowray.runtime.limiting import (
     ASK_EVERY_MS,

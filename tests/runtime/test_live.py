@@ -14,7 +14,7 @@ from flowray.engine.replay import replay
 from flowray.engine.signals import VariableOperation
 from flowray.engine.state import ExecutionState
 from flowray.handlers.node_task import NodeTask
-from flowray.persistence.memory import MemoryStore
+from flowray.persistence.memory.store import MemoryStore
 from flowray.persistence.writes import AppendEvents, Done, Fenced, Pending
 from flowray.plan import ExecutionPlan
 from flowray.runtime.live import PROGRESS_EVERY_MS, Action, LiveExecution

@@ -15,7 +15,7 @@ from flowray.errors import ErrorCode, FlowrayError
 from flowray.eventlog.log import RecordedEvent
 from flowray.handlers.registry import NodeRegistry, default_registry
 from flowray.handlers.services import ChatChunk, ChatRequest, HttpRequest, HttpResponse, Payloads, Services
-from flowray.persistence.memory import MemoryStore
+from flowray.persistence.memory.store import MemoryStore
 from flowray.persistence.records import ExecutionRecord, InboxRecord
 from flowray.persistence.writes import Inserted
 from flowray.plan import ExecutionPlan, plan_hash, plan_to_json

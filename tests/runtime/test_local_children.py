@@ -8,7 +8,7 @@ import pytest
 
 from flowray.engine.signals import Usage
 from flowray.handlers.services import ChatChunk
-from flowray.persistence.memory import MemoryStore
+from flowray.persistence.memory.store import MemoryStore
 from flowray.persistence.records import ExecutionRecord
 from flowray.persistence.writes import SaveWorkflow
 from flowray.plan import plan_hash, plan_to_json

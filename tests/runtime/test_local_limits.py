@@ -10,9 +10,9 @@ from typing import Any
 from flowray.handlers.providers.httpx_transport import HttpxTransport
 from flowray.handlers.registry import default_registry
 from flowray.handlers.services import HttpRequest, HttpResponse
-from flowray.persistence.limit_writes import SaveLimit
-from flowray.persistence.memory import MemoryStore
+from flowray.persistence.memory.store import MemoryStore
 from flowray.persistence.records import ExecutionRecord
+from flowray.persistence.writes.limits import SaveLimit
 from flowray.plan import ExecutionPlan, plan_hash, plan_to_json
 from flowray.runtime.callbacks import CallbackOptions
 from flowray.runtime.local import LocalRuntime

@@ -12,7 +12,7 @@ from flowray.engine import events as ev
 from flowray.engine.start_points import Outcome, Selection, selection_to_json
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.persistence.journal import DirectJournal, ThreadJournal
-from flowray.persistence.memory import MemoryStore
+from flowray.persistence.memory.store import MemoryStore
 from flowray.persistence.writes import Claim, Existing, Inserted, InsertExecution, Leased, ReleaseOwner, RenewLease
 from flowray.plan import plan_to_json
 from flowray.runtime.orchestrator import MAX_ADOPTION_FAILURES, Orchestrator

@@ -11,7 +11,7 @@ import pytest
 
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.persistence.journal import DirectJournal
-from flowray.persistence.memory import MemoryStore
+from flowray.persistence.memory.store import MemoryStore
 from flowray.persistence.records import OwnerRecord
 from flowray.persistence.writes import RegisterOwner, ReleaseOwner
 from flowray.runtime.ownership import LEASE_MS, MARGIN_MS, Lease, OwnerIdentity

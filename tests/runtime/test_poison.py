@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flowray.engine import events as ev
-from flowray.persistence.memory import MemoryStore
+from flowray.persistence.memory.store import MemoryStore
 from flowray.persistence.writes import SUSPECT_AFTER
 from flowray.runtime.poison import MAX_FAILED_RECOVERIES, PROBATION_MS, is_poison, shows_progress, verdict
 from tests.engine.plans import PlanMaker

@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from flowray.persistence.memory import MemoryStore
-from flowray.persistence.queue_writes import ConfigureQueue
+from flowray.persistence.memory.store import MemoryStore
 from flowray.persistence.records import ExecutionRecord
 from flowray.persistence.writes import InsertInbox
+from flowray.persistence.writes.queues import ConfigureQueue
 from flowray.plan import plan_to_json
 from flowray.runtime.queues import QueueWatch
 from tests.engine.plans import PlanMaker

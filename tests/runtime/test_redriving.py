@@ -9,7 +9,7 @@ import pytest
 from flowray.engine.plan_index import PlanIndex
 from flowray.engine.replay import replay
 from flowray.engine.signals import Pause, Signals
-from flowray.persistence.memory import MemoryStore
+from flowray.persistence.memory.store import MemoryStore
 from flowray.persistence.writes import Claim, Done, Fenced
 from flowray.runtime.redriving import redrive_write
 from tests.engine.plans import PlanMaker

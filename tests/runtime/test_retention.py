@@ -13,9 +13,10 @@ import pytest
 
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.persistence.journal import DirectJournal
-from flowray.persistence.memory import MemoryStore
-from flowray.persistence.payloads import DirectoryPayloads, payload_id
-from flowray.persistence.stores import PayloadStore
+from flowray.persistence.memory.store import MemoryStore
+from flowray.persistence.payloads.directory import DirectoryPayloads
+from flowray.persistence.payloads.ids import payload_id
+from flowray.persistence.payloads.store import PayloadStore
 from flowray.persistence.writes import AnyResult, AnyWrite
 from flowray.runtime.retention import (
     DAY_MS,

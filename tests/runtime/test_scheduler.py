@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from flowray.errors import ErrorCode, FlowrayError
-from flowray.persistence.memory import MemoryStore
-from flowray.persistence.trigger_records import FiringRecord, TriggerRecord
-from flowray.persistence.trigger_writes import FireTrigger, SaveTrigger, SettleFiring
+from flowray.persistence.memory.store import MemoryStore
+from flowray.persistence.records.triggers import FiringRecord, TriggerRecord
 from flowray.persistence.writes import AnyResult, AnyWrite
+from flowray.persistence.writes.triggers import FireTrigger, SaveTrigger, SettleFiring
 from flowray.runtime.scheduler import LONGEST_SLEEP_S, Scheduler, tick_key
 from tests.persistence.samples import append, owned, save
 

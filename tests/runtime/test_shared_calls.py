@@ -12,11 +12,11 @@ from flowray.engine.commands import StartChild
 from flowray.engine.signals import ChildCall, Signals
 from flowray.errors import ErrorCode
 from flowray.persistence.journal import DirectJournal
-from flowray.persistence.memory import MemoryStore
-from flowray.persistence.queue_writes import ConfigureQueue
-from flowray.persistence.queueing import EVERYTHING
+from flowray.persistence.memory.store import MemoryStore
+from flowray.persistence.queues.admission import EVERYTHING
 from flowray.persistence.records import ExecutionRecord, InboxRecord
 from flowray.persistence.writes import AnyResult, AnyWrite, AppendEvents, InsertExecution, InsertInbox
+from flowray.persistence.writes.queues import ConfigureQueue
 from flowray.plan import ExecutionPlan, PlanRetry
 from flowray.runtime.redriving import redrive_write
 from flowray.runtime.shared_calls import KEY_LIFE_MS, request_hash, shared_key

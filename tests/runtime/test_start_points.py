@@ -11,7 +11,7 @@ from flowray.engine.commands import RunNode
 from flowray.engine.start_planning import StartRequest
 from flowray.engine.start_points import Outcome, Selection, selection_from_json
 from flowray.errors import ErrorCode, FlowrayError
-from flowray.persistence.memory import MemoryStore
+from flowray.persistence.memory.store import MemoryStore
 from flowray.persistence.records import ExecutionRecord
 from flowray.persistence.writes import AppendEvents, Done, InsertExecution
 from flowray.plan import ExecutionPlan, plan_hash, plan_to_json

@@ -6,7 +6,7 @@ from typing import Any
 
 from flowray.engine import stimuli as st
 from flowray.handlers.node_task import NodeTask
-from flowray.persistence.limit_writes import SaveLimit
+from flowray.persistence.writes.limits import SaveLimit
 from flowray.runtime.limiting import LimitedExecutor
 from flowray.runtime.start_watch import StartWatch
 from flowray.runtime.timers import Timers

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from flowray.errors import FlowrayError
-from flowray.persistence.memory import MemoryStore
-from flowray.persistence.payloads import DirectoryPayloads
+from flowray.persistence.memory.store import MemoryStore
+from flowray.persistence.payloads.directory import DirectoryPayloads
 from flowray.runtime.retention import DAY_MS, RetentionPolicy
 from flowray.runtime.value_sweep import sweeps
 from flowray.values import describe

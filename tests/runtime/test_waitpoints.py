@@ -10,7 +10,7 @@ from flowray.engine import stimuli as st
 from flowray.engine.signals import Pause, Signals, Wait
 from flowray.engine.waitpoint_sources import token_hash
 from flowray.handlers.node_task import NodeTask
-from flowray.persistence.memory import MemoryStore
+from flowray.persistence.memory.store import MemoryStore
 from flowray.persistence.records import InboxRecord, WaitpointRecord
 from flowray.persistence.writes import AnyResult, Existing, Inserted, InsertInbox
 from flowray.runtime.driver import NEAR_MS, REST_AFTER_MS

@@ -13,7 +13,7 @@ from flowray.errors import ErrorCode, FlowrayError
 from flowray.handlers.node_task import NodeTask
 from flowray.handlers.services import MemoryPlace, MemoryView
 from flowray.persistence.journal import DirectJournal, JournalOptions, ThreadJournal
-from flowray.persistence.memory import MemoryStore
+from flowray.persistence.memory.store import MemoryStore
 from flowray.persistence.records import ExecutionRecord
 from flowray.persistence.writes import AppendEvents, MemoryChanges
 from flowray.plan import ExecutionPlan, PlanRetry

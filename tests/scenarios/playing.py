@@ -15,8 +15,8 @@ from flowray.eventlog.log import RecordedEvent
 from flowray.handlers.handler import NodeInput, NodeResult
 from flowray.handlers.registry import NodeRegistry, default_registry
 from flowray.handlers.services import ChatChunk, HttpRequest, HttpResponse
+from flowray.persistence.payloads.store import PayloadStore
 from flowray.persistence.records import ExecutionRecord
-from flowray.persistence.stores import PayloadStore
 from flowray.plan import ExecutionPlan
 from flowray.values import StoredValue, as_value, decode_json, encode_json
 from tests.fakes.services import ScriptedChat, ScriptedHttp

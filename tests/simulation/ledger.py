@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from flowray.persistence.memory import MemoryStore
+from flowray.persistence.memory.store import MemoryStore
 from flowray.persistence.records import ExecutionRecord
 from flowray.persistence.writes import AnyResult, AnyWrite, AppendEvents, Done
 from flowray.plan import plan_from_json

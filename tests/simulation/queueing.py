@@ -9,9 +9,9 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from flowray.engine.statuses import TERMINAL_EXECUTION
-from flowray.persistence.queue_writes import ConfigureQueue
-from flowray.persistence.queueing import CANCEL
 from flowray.persistence.records import ExecutionRecord
+from flowray.persistence.records.inbox import CANCEL
+from flowray.persistence.writes.queues import ConfigureQueue
 from tests.simulation.ledger import Ledger
 
 if TYPE_CHECKING:

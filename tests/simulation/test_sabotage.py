@@ -11,7 +11,7 @@ import pytest
 
 from flowray.engine import endings, folding, machine, scope_variables
 from flowray.engine.commands import PruneOutputs
-from flowray.persistence.memory import MemoryStore
+from flowray.persistence.memory.store import MemoryStore
 from flowray.persistence.writes import AppendEvents, Done, InsertExecution, InsertInbox
 from flowray.runtime import child_starts
 from flowray.runtime.children import CHILD, ended

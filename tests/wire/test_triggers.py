@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from flowray.api.triggers import firing_view, trigger_view
-from flowray.persistence.trigger_records import FiringRecord, TriggerRecord
+from flowray.api.triggers.setup import firing_view, trigger_view
+from flowray.persistence.records.triggers import FiringRecord, TriggerRecord
 from flowray.wire import EventRequest, Firing, Trigger, TriggerPatch, TriggerRequest
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from flowray.api.views import waitpoint_view
+from flowray.api.views.rows import waitpoint_view
 from flowray.persistence.records import WaitpointRecord
 from flowray.wire import CompleteRequest, Completion, PauseRequest, ResumeRequest, Snapshot, Waitpoint
 

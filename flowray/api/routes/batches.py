@@ -6,16 +6,16 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from flowray import wire
-from flowray.api.answers import JSON_LINES, json_answer, json_lines
-from flowray.api.batching import batch_id_of, batch_view, fit_rows, result_lines, start_batch
-from flowray.api.bodies import JSONL_TYPES, as_model, content_type, read_lines, read_model
 from flowray.api.context import Context
-from flowray.api.error_responses import BodyError
-from flowray.api.openapi import answers, body_of, stream_answer
-from flowray.api.parameters import IdempotencyKey, Strict
+from flowray.api.http.answers import JSON_LINES, json_answer, json_lines
+from flowray.api.http.bodies import JSONL_TYPES, as_model, content_type, read_lines, read_model
+from flowray.api.http.error_responses import BodyError
+from flowray.api.http.openapi import answers, body_of, stream_answer
+from flowray.api.http.parameters import IdempotencyKey, Strict
 from flowray.api.routes.starts import load_source
-from flowray.api.start_points import refuse_taking_over
-from flowray.api.starting import idempotency_key as key_of
+from flowray.api.starts.batching import batch_id_of, batch_view, fit_rows, result_lines, start_batch
+from flowray.api.starts.points import refuse_taking_over
+from flowray.api.starts.starting import idempotency_key as key_of
 from flowray.errors import ErrorCode
 
 router = APIRouter(prefix="/v1", tags=["batches"])

@@ -6,12 +6,12 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from flowray import wire
-from flowray.api.answers import json_answer
-from flowray.api.bodies import read_model
-from flowray.api.bulk import cancel_page, rerun_page
 from flowray.api.context import Context
-from flowray.api.openapi import answers, body_of
-from flowray.api.parameters import IdempotencyKey
+from flowray.api.http.answers import json_answer
+from flowray.api.http.bodies import read_model
+from flowray.api.http.openapi import answers, body_of
+from flowray.api.http.parameters import IdempotencyKey
+from flowray.api.starts.bulk import cancel_page, rerun_page
 
 router = APIRouter(prefix="/v1", tags=["executions"])
 

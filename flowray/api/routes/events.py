@@ -8,14 +8,14 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from flowray import wire
-from flowray.api.answers import EVENT_STREAM, JSON, chosen_type, event_stream, json_answer
 from flowray.api.context import ApiContext, Context
-from flowray.api.family_stream import family_frames, family_log, family_page
-from flowray.api.openapi import answers, stream_answer
-from flowray.api.parameters import After, LastEventId, LongLimit, Token, split_names
+from flowray.api.http.answers import EVENT_STREAM, JSON, chosen_type, event_stream, json_answer
+from flowray.api.http.openapi import answers, stream_answer
+from flowray.api.http.parameters import After, LastEventId, LongLimit, Token, split_names
 from flowray.api.routes.executions import check_token
-from flowray.api.streaming import EventFilter, EventFrames, execution_frames, has_lost_cursor, is_over
-from flowray.api.text_stream import TextStreamFrames, has_ended, is_stream_of
+from flowray.api.streams.events import EventFilter, EventFrames, execution_frames, has_lost_cursor, is_over
+from flowray.api.streams.family import family_frames, family_log, family_page
+from flowray.api.streams.text import TextStreamFrames, has_ended, is_stream_of
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.eventlog.family import CURSOR
 from flowray.eventlog.sse import parse_last_event_id, public_event

@@ -6,13 +6,13 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from flowray import wire
-from flowray.api.answers import json_answer
-from flowray.api.bodies import read_model
 from flowray.api.context import Context
-from flowray.api.event_delivery import deliver_event
-from flowray.api.event_triggers import fire_event_triggers
-from flowray.api.openapi import answers, body_of
-from flowray.api.triggers import firing_view
+from flowray.api.http.answers import json_answer
+from flowray.api.http.bodies import read_model
+from flowray.api.http.openapi import answers, body_of
+from flowray.api.triggers.events import fire_event_triggers
+from flowray.api.triggers.setup import firing_view
+from flowray.api.waitpoints.event_delivery import deliver_event
 from flowray.runtime.crash_points import CrashPoint, reached
 
 router = APIRouter(prefix="/v1", tags=["triggers"])

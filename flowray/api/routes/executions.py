@@ -8,14 +8,14 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from flowray import wire
-from flowray.api.answers import json_answer
-from flowray.api.bodies import read_model
 from flowray.api.context import ApiContext, Context, accepted
 from flowray.api.filters import QueryFilter, filtered_page
-from flowray.api.openapi import answers, body_of
-from flowray.api.parameters import Cursor, Limit, Token
-from flowray.api.plan_answers import WithLayout, plan_answer
-from flowray.api.views import ValueResolver, execution_view, page_view
+from flowray.api.http.answers import json_answer
+from flowray.api.http.bodies import read_model
+from flowray.api.http.openapi import answers, body_of
+from flowray.api.http.parameters import Cursor, Limit, Token
+from flowray.api.views.plans import WithLayout, plan_answer
+from flowray.api.views.rows import ValueResolver, execution_view, page_view
 from flowray.engine.statuses import TERMINAL_EXECUTION, ExecutionStatus
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.persistence.records import ExecutionRecord, InboxRecord

@@ -7,8 +7,8 @@ from starlette.responses import Response
 
 from flowray import wire
 from flowray.api.context import Context
-from flowray.api.openapi import answers
-from flowray.api.webhooks import Call, call_hook, preflight
+from flowray.api.http.openapi import answers
+from flowray.api.triggers.webhooks import Call, call_hook, preflight
 from flowray.triggers.configs import METHODS
 
 router = APIRouter(prefix="/v1/hooks", tags=["triggers"])

@@ -8,14 +8,14 @@ from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
 from flowray import wire
-from flowray.api.answers import json_answer
-from flowray.api.bodies import read_model
 from flowray.api.context import Context, not_found
-from flowray.api.openapi import answers, body_of
-from flowray.api.views import time_or_none
+from flowray.api.http.answers import json_answer
+from flowray.api.http.bodies import read_model
+from flowray.api.http.openapi import answers, body_of
+from flowray.api.views.rows import time_or_none
 from flowray.eventlog.sse import iso_time
-from flowray.persistence.limit_writes import DeleteLimit, SaveLimit
-from flowray.persistence.limits import LimitStatus, LimitUse
+from flowray.persistence.limits.sharing import LimitStatus, LimitUse
+from flowray.persistence.writes.limits import DeleteLimit, SaveLimit
 
 router = APIRouter(prefix="/v1", tags=["limits"])
 

@@ -8,11 +8,11 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from flowray import wire
-from flowray.api.answers import json_answer
 from flowray.api.context import Context, not_found
-from flowray.api.openapi import answers
-from flowray.api.parameters import Cursor, Limit
-from flowray.api.views import page_view
+from flowray.api.http.answers import json_answer
+from flowray.api.http.openapi import answers
+from flowray.api.http.parameters import Cursor, Limit
+from flowray.api.views.rows import page_view
 from flowray.eventlog.sse import iso_time
 from flowray.persistence.records import MemoryRecord
 from flowray.persistence.writes import ClearMemory

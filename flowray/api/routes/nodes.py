@@ -11,14 +11,14 @@ from fastapi import APIRouter, Header, Query
 from starlette.responses import Response
 
 from flowray import wire
-from flowray.api.answers import JSON, ClosingStream, json_answer
 from flowray.api.context import ApiContext, Context
-from flowray.api.logged_results import put_together
-from flowray.api.openapi import answers
-from flowray.api.parameters import Cursor, LongLimit, Token
+from flowray.api.http.answers import JSON, ClosingStream, json_answer
+from flowray.api.http.openapi import answers
+from flowray.api.http.parameters import Cursor, LongLimit, Token
 from flowray.api.routes.executions import check_token
-from flowray.api.value_text import ValueText, value_text
-from flowray.api.views import SHOWN_VALUE_BYTES, ValueResolver, attempt_view, page_view
+from flowray.api.views.logged_results import put_together
+from flowray.api.views.rows import SHOWN_VALUE_BYTES, ValueResolver, attempt_view, page_view
+from flowray.api.views.value_text import ValueText, value_text
 from flowray.engine.instances import split_instance
 from flowray.engine.statuses import NodeStatus
 from flowray.errors import ErrorCode, FlowrayError

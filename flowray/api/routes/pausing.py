@@ -8,12 +8,12 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from flowray import wire
-from flowray.api.answering import answer, find_by_id, origin_of
-from flowray.api.answers import json_answer
-from flowray.api.bodies import read_model
 from flowray.api.context import ApiContext, Context, accepted
-from flowray.api.openapi import answers, body_of
+from flowray.api.http.answers import json_answer
+from flowray.api.http.bodies import read_model
+from flowray.api.http.openapi import answers, body_of
 from flowray.api.routes.executions import full_execution
+from flowray.api.waitpoints.answering import answer, find_by_id, origin_of
 from flowray.engine.statuses import TERMINAL_EXECUTION
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.persistence.records import ExecutionRecord, InboxRecord, WaitpointRecord

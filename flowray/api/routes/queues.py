@@ -8,14 +8,14 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from flowray import wire
-from flowray.api.answers import json_answer
-from flowray.api.bodies import read_model
 from flowray.api.context import ApiContext, Context, not_found
-from flowray.api.openapi import answers, body_of
-from flowray.api.parameters import Cursor, Limit
-from flowray.api.views import page_view, time_or_none
-from flowray.persistence.queue_writes import ConfigureQueue
+from flowray.api.http.answers import json_answer
+from flowray.api.http.bodies import read_model
+from flowray.api.http.openapi import answers, body_of
+from flowray.api.http.parameters import Cursor, Limit
+from flowray.api.views.rows import page_view, time_or_none
 from flowray.persistence.records import QueueRecord
+from flowray.persistence.writes.queues import ConfigureQueue
 
 router = APIRouter(prefix="/v1", tags=["queues"])
 

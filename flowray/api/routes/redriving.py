@@ -6,9 +6,9 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from flowray import wire
-from flowray.api.answers import json_answer
 from flowray.api.context import ApiContext, Context
-from flowray.api.openapi import answers
+from flowray.api.http.answers import json_answer
+from flowray.api.http.openapi import answers
 from flowray.api.routes.executions import full_execution
 from flowray.engine.statuses import TERMINAL_EXECUTION, ExecutionStatus
 from flowray.errors import ErrorCode, FlowrayError

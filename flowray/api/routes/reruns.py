@@ -6,16 +6,16 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from flowray import wire
-from flowray.api.answers import EVENT_STREAM, accepts
-from flowray.api.bodies import read_model
 from flowray.api.context import Context
-from flowray.api.openapi import answers, body_of
-from flowray.api.parameters import IdempotencyKey, Wait
-from flowray.api.reruns import prepare_rerun
+from flowray.api.http.answers import EVENT_STREAM, accepts
+from flowray.api.http.bodies import read_model
+from flowray.api.http.openapi import answers, body_of
+from flowray.api.http.parameters import IdempotencyKey, Wait
 from flowray.api.routes.starts import answer_start
-from flowray.api.starting import idempotency_key as key_of
-from flowray.api.starting import request_hash, start_executions
-from flowray.api.waiting import check_wait
+from flowray.api.starts.reruns import prepare_rerun
+from flowray.api.starts.starting import idempotency_key as key_of
+from flowray.api.starts.starting import request_hash, start_executions
+from flowray.api.streams.waiting import check_wait
 
 router = APIRouter(prefix="/v1", tags=["executions"])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from flowray.api.openapi import answers
+from flowray.api.http.openapi import answers
 from flowray.errors import ErrorCode, FlowrayError
 
 router = APIRouter(prefix="/v1", tags=["reserved"])

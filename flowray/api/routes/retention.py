@@ -7,13 +7,13 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from flowray import wire
-from flowray.api.answers import json_answer
 from flowray.api.context import ApiContext, Context
-from flowray.api.openapi import answers
+from flowray.api.http.answers import json_answer
+from flowray.api.http.openapi import answers
 from flowray.engine.statuses import TERMINAL_EXECUTION
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.persistence.records import ExecutionRecord
-from flowray.persistence.retention_writes import Deleted, DeleteExecutions, PurgeExecutions
+from flowray.persistence.writes.retention import Deleted, DeleteExecutions, PurgeExecutions
 
 router = APIRouter(prefix="/v1", tags=["executions"])
 

@@ -10,9 +10,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from flowray import wire
-from flowray.api.answers import json_answer
 from flowray.api.context import ApiContext, Context, accepted
-from flowray.api.openapi import answers
+from flowray.api.http.answers import json_answer
+from flowray.api.http.openapi import answers
 from flowray.api.routes.executions import full_execution
 from flowray.engine.plan_index import PlanIndex
 from flowray.errors import ErrorCode, FlowrayError

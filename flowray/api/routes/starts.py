@@ -8,16 +8,16 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from flowray import wire
-from flowray.api.answers import EVENT_STREAM, accepts, event_stream, json_answer
-from flowray.api.bodies import read_model
 from flowray.api.context import ApiContext, Context
-from flowray.api.error_responses import BodyError
-from flowray.api.openapi import answers, body_of
-from flowray.api.parameters import IdempotencyKey, Strict, Wait
-from flowray.api.queueing import declare_queue
+from flowray.api.http.answers import EVENT_STREAM, accepts, event_stream, json_answer
+from flowray.api.http.bodies import read_model
+from flowray.api.http.error_responses import BodyError
+from flowray.api.http.openapi import answers, body_of
+from flowray.api.http.parameters import IdempotencyKey, Strict, Wait
 from flowray.api.routes.executions import full_execution
-from flowray.api.start_points import past_execution, select_by_options
-from flowray.api.starting import (
+from flowray.api.starts.points import past_execution, select_by_options
+from flowray.api.starts.queueing import declare_queue
+from flowray.api.starts.starting import (
     StartedExecution,
     WorkflowSource,
     check_options,
@@ -28,9 +28,9 @@ from flowray.api.starting import (
     request_hash,
     start_executions,
 )
-from flowray.api.streaming import EventFilter, EventFrames, accepted_frame, execution_frames
-from flowray.api.views import execution_url, started_view
-from flowray.api.waiting import check_wait, wait_until_settled
+from flowray.api.streams.events import EventFilter, EventFrames, accepted_frame, execution_frames
+from flowray.api.streams.waiting import check_wait, wait_until_settled
+from flowray.api.views.rows import execution_url, started_view
 from flowray.errors import ErrorCode
 
 router = APIRouter(prefix="/v1", tags=["executions"])

@@ -9,10 +9,10 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response
 
 from flowray import wire
-from flowray.api.answers import json_answer
 from flowray.api.context import ApiContext, Context
-from flowray.api.metrics import CONTENT_TYPE, Metric, prometheus_text
-from flowray.api.openapi import answers, docs_page, stream_answer
+from flowray.api.http.answers import json_answer
+from flowray.api.http.metrics import CONTENT_TYPE, Metric, prometheus_text
+from flowray.api.http.openapi import answers, docs_page, stream_answer
 from flowray.errors import ErrorCode, FlowrayError
 
 router = APIRouter(tags=["system"])

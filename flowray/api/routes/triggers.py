@@ -8,15 +8,15 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from flowray import wire
-from flowray.api.answers import json_answer
-from flowray.api.bodies import read_model
 from flowray.api.context import ApiContext, Context, not_found
-from flowray.api.firing import fire, started_or_raise
-from flowray.api.openapi import answers, body_of
-from flowray.api.parameters import Cursor, IdempotencyKey, Limit
-from flowray.api.publishing import publish, unpublish
-from flowray.api.starting import idempotency_key as checked_key
-from flowray.api.triggers import (
+from flowray.api.http.answers import json_answer
+from flowray.api.http.bodies import read_model
+from flowray.api.http.openapi import answers, body_of
+from flowray.api.http.parameters import Cursor, IdempotencyKey, Limit
+from flowray.api.starts.starting import idempotency_key as checked_key
+from flowray.api.triggers.firing import fire, started_or_raise
+from flowray.api.triggers.publishing import publish, unpublish
+from flowray.api.triggers.setup import (
     create_trigger,
     database_now,
     find_trigger,
@@ -26,11 +26,11 @@ from flowray.api.triggers import (
     set_enabled,
     trigger_view,
 )
-from flowray.api.views import execution_url, page_view, started_view
+from flowray.api.views.rows import execution_url, page_view, started_view
 from flowray.engine.statuses import ExecutionStatus
 from flowray.eventlog.sse import iso_time
-from flowray.persistence.trigger_records import TriggerRecord
-from flowray.persistence.trigger_writes import DeleteTrigger
+from flowray.persistence.records.triggers import TriggerRecord
+from flowray.persistence.writes.triggers import DeleteTrigger
 from flowray.triggers.configs import EventConfig, ScheduleConfig, TriggerKind
 from flowray.triggers.payloads import event_payload, tick_payload
 from flowray.wire import StartOptions

@@ -9,15 +9,15 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from flowray import wire
-from flowray.api.answering import Answer, answer, find_by_token, origin_of
-from flowray.api.answers import json_answer
-from flowray.api.bodies import read_model
-from flowray.api.callbacks import read_callback
 from flowray.api.context import Context
-from flowray.api.openapi import answers, body_of
-from flowray.api.parameters import Cursor, IdempotencyKey, Limit, as_ms
-from flowray.api.shared_waitpoints import create_shared
-from flowray.api.views import page_view, waitpoint_view
+from flowray.api.http.answers import json_answer
+from flowray.api.http.bodies import read_model
+from flowray.api.http.openapi import answers, body_of
+from flowray.api.http.parameters import Cursor, IdempotencyKey, Limit, as_ms
+from flowray.api.views.rows import page_view, waitpoint_view
+from flowray.api.waitpoints.answering import Answer, answer, find_by_token, origin_of
+from flowray.api.waitpoints.callback_bodies import read_callback
+from flowray.api.waitpoints.shared import create_shared
 
 router = APIRouter(prefix="/v1", tags=["waitpoints"])
 

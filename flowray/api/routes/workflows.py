@@ -8,16 +8,16 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from flowray import wire
-from flowray.api.answers import json_answer
-from flowray.api.bodies import read_definition
 from flowray.api.compilation import CompiledWorkflow, unknown_types_as_errors
 from flowray.api.context import ApiContext, Context, accepted
-from flowray.api.openapi import answers, definition_body
-from flowray.api.parameters import Cursor, Limit, Strict
-from flowray.api.plan_answers import WithLayout, plan_answer
-from flowray.api.publishing import registration
-from flowray.api.queueing import declare_saved
-from flowray.api.views import page_view, workflow_view
+from flowray.api.http.answers import json_answer
+from flowray.api.http.bodies import read_definition
+from flowray.api.http.openapi import answers, definition_body
+from flowray.api.http.parameters import Cursor, Limit, Strict
+from flowray.api.starts.queueing import declare_saved
+from flowray.api.triggers.publishing import registration
+from flowray.api.views.plans import WithLayout, plan_answer
+from flowray.api.views.rows import page_view, workflow_view
 from flowray.definition.diagnostics import Diagnostics, Severity
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.persistence.records import WorkflowRecord

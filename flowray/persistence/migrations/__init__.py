@@ -12,8 +12,8 @@ from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from flowray.errors import ErrorCode, FlowrayError
-from flowray.persistence.database import database_errors, is_postgresql, is_unavailable, reading, writing
-from flowray.persistence.tables import settings
+from flowray.persistence.database.engine import database_errors, is_postgresql, is_unavailable, reading, writing
+from flowray.persistence.database.tables import settings
 
 HEAD = "0002"
 """The newest revision in ``versions/``. Revisions are numbered, so that text order is their order."""

@@ -11,7 +11,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
-from flowray.persistence.tables import metadata
+from flowray.persistence.database.tables import metadata
 
 
 def scripts() -> ScriptDirectory:

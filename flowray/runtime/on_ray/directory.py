@@ -21,7 +21,7 @@ from ray.exceptions import GetTimeoutError, RayActorError, RayError
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.eventlog.log import RecordedEvent
 from flowray.persistence.journal import ThreadJournal
-from flowray.persistence.payloads import file_bytes
+from flowray.persistence.payloads.store import file_bytes
 from flowray.persistence.records import ExecutionRecord, InboxRecord
 from flowray.persistence.stores import Reader
 from flowray.persistence.writes import (

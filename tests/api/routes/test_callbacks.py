@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from flowray import wire
-from flowray.persistence.callback_writes import ClaimCallbacks, SettleCallback
+from flowray.persistence.writes.callbacks import ClaimCallbacks, SettleCallback
 from tests.api.conftest import GREET
 from tests.api.fake_directory import FakeDirectory
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import httpx
 
 from flowray import wire
-from flowray.persistence.limit_writes import LimitAsk, ShareLimits
 from flowray.persistence.writes import RegisterOwner
+from flowray.persistence.writes.limits import LimitAsk, ShareLimits
 from tests.api.fake_directory import FakeDirectory
 
 

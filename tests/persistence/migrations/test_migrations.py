@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from flowray.errors import ErrorCode, FlowrayError
-from flowray.persistence.database import open_database, writing
+from flowray.persistence.database.engine import open_database, writing
 from flowray.persistence.migrations import COMPATIBLE_FROM, HEAD, instance_id, read_setting, upgrade
 from flowray.persistence.migrations.runner import scripts
 
@@ -52,7 +52,7 @@ def test_servers_that_start_at_once_migrate_once(database_url: str) -> None:
 
 def test_processes_that_start_at_once_migrate_once(sqlite_url: str) -> None:
     program = (
-        "import sys; from flowray.persistence.database import open_database;"
+        "import sys; from flowray.persistence.database.engine import open_database;"
         "from flowray.persistence.migrations import upgrade, instance_id;"
         "engine = open_database(sys.argv[1]); upgrade(engine); print(instance_id(engine))"
     )
@@ -68,7 +68,7 @@ def test_a_present_database_is_recognised_without_alembic(sqlite_url: str) -> No
     upgrade(engine)
     engine.dispose()
     program = (
-        "import sys; from flowray.persistence.database import open_database;"
+        "import sys; from flowray.persistence.database.engine import open_database;"
         "from flowray.persistence.migrations import upgrade; upgrade(open_database(sys.argv[1]));"
         "print('alembic' in sys.modules)"
     )
