@@ -150,9 +150,12 @@ def alive_actors() -> list[Any]:
     return list_actors(_gcs_address(), filters=[("state", "=", "ALIVE")], limit=1_000, detail=True)
 
 
-def tasks_in_state(state: str) -> list[Any]:
-    """The tasks of this cluster that are in ``state``, by Ray's state API."""
-    return list_tasks(_gcs_address(), filters=[("state", "=", state)], limit=10_000, detail=True)
+def tasks_in_state(state: str, name: str = "") -> list[Any]:
+    """The tasks of this cluster that are in ``state``, by Ray's state API, which lists no more than 10,000: after many
+    tests, ask for a ``name``.
+    """
+    named = [("name", "=", name)] if name else []
+    return list_tasks(_gcs_address(), filters=[("state", "=", state), *named], limit=10_000, detail=True)
 
 
 def is_gone(pid: int) -> bool:

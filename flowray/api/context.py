@@ -105,6 +105,15 @@ class ApiContext:
         (result,) = await self.directory.write([write])
         return accepted(result)
 
+    async def remove(self, write: AnyWrite) -> None:
+        """Commit the deletion of what was there a moment ago. That it is gone by now is no error: the answer to a first
+        commit may have been lost."""
+        try:
+            await self.write(write)
+        except FlowrayError as error:
+            if error.code is not ErrorCode.NOT_FOUND:
+                raise
+
 
 def accepted(result: AnyResult) -> AnyResult:
     """``result`` unless it is a refusal, which is raised under its own code."""

@@ -17,6 +17,7 @@ IN_PROCESS = (
     "tests/api/waitpoints/test_event_delivery.py",
     "tests/api/triggers/test_firing.py",
     "tests/api/test_local_runtime.py",
+    "tests/api/test_lost_answers.py",
     "tests/api/triggers/test_publishing.py",
     "tests/api/starts/test_reruns.py",
     "tests/api/triggers/test_schedules.py",

@@ -67,8 +67,7 @@ def test_task_nodes_run_in_processes_that_are_neither_ingress_nor_orchestrator(l
 
     def finished_tasks() -> list[Any]:
         wanted = {"node.input:literal shape", "node.transform:literal shape", "node.output:literal shape"}
-        tasks = tasks_in_state("FINISHED")
-        found = [task for task in tasks if task.name in wanted]
+        found = [task for name in wanted for task in tasks_in_state("FINISHED", name)]
         return found if {task.name for task in found} == wanted else []
 
     tasks = eventually(finished_tasks, 60, every_s=0.3)

@@ -266,10 +266,12 @@ class EndlessChat:
 
     def __init__(self) -> None:
         self.closed = 0
+        self.begins = threading.Semaphore(0)
         self.ends = threading.Semaphore(0)
 
     async def stream(self, request: ChatRequest) -> AsyncIterator[ChatChunk]:
         try:
+            self.begins.release()
             yield ChatChunk("word ")
             await asyncio.Event().wait()
         finally:
@@ -362,6 +364,8 @@ async def test_a_lease_that_ran_out_in_sleep_is_no_end(monkeypatch: pytest.Monke
         await asyncio.to_thread(former._lease_lost)
         await desk.events(execution_id, until="stream.reset")
         assert desk.row(execution_id).owner_id not in (None, former.identity.id)
+        for _ in range(2):  # The reset is committed before the second call is made.
+            assert await asyncio.to_thread(chat.begins.acquire, timeout=TIMEOUT_S)
         await desk.cancel(execution_id)
         await desk.events(execution_id)
         assert desk.row(execution_id).status == "cancelled"

@@ -64,7 +64,9 @@ async def put_limit(name: Name, request: Request, context: Context) -> Response:
 )
 async def delete_limit(name: Name, context: Context) -> Response:
     """Whoever waits for it goes on: a limit that does not exist is none."""
-    await context.write(DeleteLimit(name=name))
+    if await context.read(context.directory.reader.limits.status, name) is None:
+        raise not_found("limit", name)
+    await context.remove(DeleteLimit(name=name))
     return Response(status_code=204)
 
 

@@ -99,7 +99,9 @@ async def change(trigger_id: str, request: Request, context: Context) -> Respons
 )
 async def delete_trigger(trigger_id: str, context: Context) -> Response:
     """Its history stays, and its executions run on. A node's trigger comes back when its workflow is saved."""
-    await context.write(DeleteTrigger(id=trigger_id))
+    if await context.read(context.directory.reader.triggers.get, trigger_id) is None:
+        raise not_found("trigger", trigger_id)
+    await context.remove(DeleteTrigger(id=trigger_id))
     return Response(status_code=204)
 
 

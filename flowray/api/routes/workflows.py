@@ -97,7 +97,8 @@ async def update_workflow(workflow_id: str, request: Request, context: Context, 
 )
 async def delete_workflow(workflow_id: str, context: Context) -> Response:
     """Its executions stay, and run on."""
-    await context.write(DeleteWorkflow(id=workflow_id))
+    await context.workflow(workflow_id)
+    await context.remove(DeleteWorkflow(id=workflow_id))
     return Response(status_code=204)
 
 

@@ -81,9 +81,11 @@ async def fire(
     if not isinstance(result, Fired):
         raise FlowrayError(ErrorCode.INTERNAL, f"the journal answered a firing with {type(result).__name__}")
     (firing,) = result.firings
+    # A commit whose answer was lost is repeated: then the firing that is known is this one.
+    known_before = bool(result.known) and firing.execution_id != row.execution_id
     if firing.status == STARTING:
         firing = await start_firing(context, firing)
-    return firing, bool(result.known)
+    return firing, known_before
 
 
 async def start_firing(context: ApiContext, firing: FiringRecord) -> FiringRecord:
