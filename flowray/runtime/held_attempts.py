@@ -58,7 +58,7 @@ class HeldAttempt:
             self._tokens.append(stimulus)
         elif isinstance(stimulus, st.AttemptStarted):
             self._started = stimulus
-        elif isinstance(stimulus, st.AttemptSucceeded | st.AttemptFailed | st.AttemptLost):
+        elif isinstance(stimulus, st.AttemptSucceeded | st.AttemptFailed):
             self._result = stimulus
 
     def said(self) -> list[st.AnyStimulus]:

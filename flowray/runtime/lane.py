@@ -1,4 +1,4 @@
-"""A lane: has many attempts performed at once on one event loop and reports in micro-batches. A plain class (R48).
+"""The io lane: runs many attempts at once on one event loop and reports in micro-batches. A plain class (R48).
 
 Results and tokens of all attempts of one owner share one outgoing queue, so that small items travel together.
 """
@@ -15,11 +15,13 @@ import msgspec
 from flowray.engine import stimuli as st
 from flowray.engine.signals import NodeError
 from flowray.errors import ErrorCode
+from flowray.handlers.attempt import run_attempt
 from flowray.handlers.node_task import NodeTask
+from flowray.handlers.registry import NodeRegistry
+from flowray.handlers.services import Services
 from flowray.runtime.crash_points import CrashPoint, reached
 from flowray.runtime.dispatch_lease import DispatchLease, StaleGuard
 from flowray.runtime.held_attempts import Adoption, HeldAttempt, HeldAttempts, Key
-from flowray.runtime.performers import Performer
 
 logger = logging.getLogger(__name__)
 
@@ -41,12 +43,14 @@ class Lane:
 
     def __init__(
         self,
-        performer: Performer,
+        registry: NodeRegistry,
+        services: Services,
         now_ms: Callable[[], int],
         results_kept: int = 0,
         guard: StaleGuard | None = None,
     ) -> None:
-        self._performer = performer
+        self._registry = registry
+        self._services = services
         self._now_ms = now_ms
         self._held = HeldAttempts(results_kept)
         self._guard = guard
@@ -74,7 +78,10 @@ class Lane:
 
         reached(CrashPoint.ATTEMPT_BEGUN)
         try:
-            result = await self._performer.perform(task, emit, held.cancellation)
+            result = await run_attempt(
+                task, registry=self._registry, services=self._services, emit=emit, cancellation=held.cancellation,
+                now_ms=self._now_ms,
+            )  # fmt: skip
         except Exception as error:
             logger.exception("flowray: an attempt of a %s node broke its lane", task.node_type)
             result = self._broken(task, error)
@@ -145,8 +152,8 @@ class Lane:
             outgoing.left_at = self._now_ms()
 
     async def close(self) -> None:
-        """Nothing may run here any more."""
-        await self._performer.close()
+        """Close the connections and processes that its handlers used. Nothing may run here any more."""
+        await self._services.close()
 
     def in_flight(self) -> int:
         """How many attempts run here now."""

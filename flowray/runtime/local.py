@@ -31,7 +31,6 @@ from flowray.runtime.loop_lane import LoopLane
 from flowray.runtime.orchestrator import Orchestrator
 from flowray.runtime.ownership import OwnerIdentity
 from flowray.runtime.payload_cache import CachedPayloads, NoShard
-from flowray.runtime.performers import InProcess
 from flowray.runtime.retention import NO_RETENTION, RetentionPolicy, RetentionThread
 from flowray.runtime.workflow_memory import StoredWorkflowMemory
 
@@ -95,9 +94,7 @@ class LocalRuntime:
         self._orchestrator = self._new_orchestrator()
         self._cache = CachedPayloads(payloads, NoShard())
         services = replace(services_factory(self._cache), memory=StoredWorkflowMemory(reader.memory))
-        self._lane = LoopLane(
-            "local", Lane(InProcess(registry, services, system_now_ms), system_now_ms), self._deliver, "flowray-lane"
-        )
+        self._lane = LoopLane("local", Lane(registry, services, system_now_ms), self._deliver, "flowray-lane")
 
     def _new_orchestrator(self) -> Orchestrator:
         return Orchestrator(

@@ -129,14 +129,3 @@ def test_what_goes_on_is_told_by_execution() -> None:
     assert adoptions_by_execution([("e1", "a", 1), ("e1", "b", 2), ("e2", "a", 1)]) == {
         "e1": {("a", 1), ("b", 2)}, "e2": {("a", 1)},
     }  # fmt: skip
-
-
-def test_r38_who_adopts_a_lost_attempt_hears_that_it_is_lost() -> None:
-    """A process of its own died while its next owner was not ready to hear of it."""
-    held = HeldAttempts(results_kept=5)
-    attempt = held.begin("o1", task("a"))
-    held.adopt("o2", Adoption("e1", 2, 7, (("a", 1, 1),)))
-    lost = st.AttemptLost(ts=1, instance="a", attempt=1, reason="it died")
-    attempt.note(lost)
-    held.end(attempt, 1)
-    assert [held.said() for held in held.unmute("o2", "e1")] == [[lost]]

@@ -30,8 +30,6 @@ ServicesFactory = Callable[[], tuple[NodeRegistry, Services, Callable[[], int]]]
 TaskRef: TypeAlias = "ObjectRef[Report] | ObjectRefGenerator[Report]"
 """What a task reports: at its end, or as it begins and at its end."""
 
-ENDS = (st.AttemptSucceeded, st.AttemptFailed, st.AttemptLost)
-
 DEFAULT_NUM_CPUS = 0.5
 """A node that names no CPUs: two to a core, since most of a node's time is not spent computing."""
 
@@ -104,4 +102,5 @@ def submit(
 
 def is_over(report: Report) -> bool:
     """Whether the attempt has ended with this report."""
-    return any(isinstance(stimulus, ENDS) for _, stimulus in report)
+    ends = (st.AttemptSucceeded, st.AttemptFailed, st.AttemptLost)
+    return any(isinstance(stimulus, ends) for _, stimulus in report)
