@@ -14,9 +14,7 @@ from flowray.api.http.parameters import as_ms, split_names
 from flowray.engine.statuses import ExecutionStatus
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.persistence.records import ExecutionRecord, Page
-
-_MAX_LABELS = 64
-_MAX_IDS = 1_000
+from flowray.wire.filters import MOST_IDS, MOST_LABELS
 
 Statuses = Annotated[list[str] | None, Query(description="One status, several separated by commas, or repeated.")]
 Labels = Annotated[
@@ -64,8 +62,8 @@ def read_labels(pairs: list[str]) -> dict[str, str]:
             )
         if labels.setdefault(name, value) != value:
             raise FlowrayError(ErrorCode.INVALID_REQUEST, f"the label {name[:60]!r} cannot have two values")
-    if len(labels) > _MAX_LABELS:
-        raise FlowrayError(ErrorCode.INVALID_REQUEST, f"a filter has at most {_MAX_LABELS} labels")
+    if len(labels) > MOST_LABELS:
+        raise FlowrayError(ErrorCode.INVALID_REQUEST, f"a filter has at most {MOST_LABELS} labels")
     return labels
 
 
@@ -110,8 +108,8 @@ async def _named(context: ApiContext, wanted: wire.ExecutionFilter, statuses: tu
 
 def _ids(given: list[str] | None) -> list[str]:
     names = split_names(given)
-    if len(names) > _MAX_IDS:
-        raise FlowrayError(ErrorCode.INVALID_REQUEST, f"a filter has at most {_MAX_IDS:,} ids")
+    if len(names) > MOST_IDS:
+        raise FlowrayError(ErrorCode.INVALID_REQUEST, f"a filter has at most {MOST_IDS:,} ids")
     return list(names)
 
 

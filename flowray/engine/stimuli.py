@@ -196,6 +196,9 @@ class Recovered(Stimulus, tag="recovered", frozen=True):
     adopted: frozenset[tuple[str, int]] = frozenset()
 
 
+AttemptEnd: TypeAlias = AttemptSucceeded | AttemptFailed | AttemptLost
+"""Nothing comes from an attempt after one of these."""
+
 AnyStimulus: TypeAlias = (
     Start | Expire | AttemptStarted | AttemptSucceeded | AttemptFailed | AttemptLost | TokensProduced | NodeLogged
     | TimerFired | WaitAnswered | WaitExpired | PauseRequested | ResumeRequested | ChildStarted | ChildEnded

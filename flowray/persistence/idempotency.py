@@ -6,6 +6,9 @@ from typing import Any
 
 from flowray.engine.statuses import ExecutionStatus
 
+KEY_LIFE_MS = 30 * 24 * 3_600_000
+"""How long a repeat of a key finds its execution, unless the start says otherwise: 30 days."""
+
 BEGINS_ANEW_AFTER = frozenset(
     {ExecutionStatus.FAILED, ExecutionStatus.TIMED_OUT, ExecutionStatus.CRASHED, ExecutionStatus.EXPIRED}
 )

@@ -21,13 +21,14 @@ from flowray.engine.commands import StartChild, StopChild
 from flowray.engine.signals import ChildCall, NodeError
 from flowray.engine.statuses import ExecutionStatus
 from flowray.errors import ErrorCode, FlowrayError
+from flowray.persistence.idempotency import KEY_LIFE_MS
 from flowray.persistence.records import ExecutionRecord
 from flowray.persistence.stores import Journal, Reader
 from flowray.persistence.writes import Inserted, InsertExecution, InsertInbox, Refused
 from flowray.runtime.child_plans import ChildPlans
 from flowray.runtime.children import cancel_row, child_id
 from flowray.runtime.identifiers import new_id
-from flowray.runtime.shared_calls import KEY_LIFE_MS, Call, SharedCalls, check_inputs, request_hash, shared_key
+from flowray.runtime.shared_calls import Call, SharedCalls, check_inputs, request_hash, shared_key
 from flowray.values import Json, StoredValue, as_value
 
 logger = logging.getLogger(__name__)

@@ -128,7 +128,7 @@ class LimitedExecutor:
     def heard(self, execution_id: str, stimulus: st.AnyStimulus) -> None:
         """An attempt reports; if that is its end, what it held is given back."""
         uses = self._uses.get(execution_id)
-        if not uses or not isinstance(stimulus, st.AttemptSucceeded | st.AttemptFailed | st.AttemptLost):
+        if not uses or not isinstance(stimulus, st.AttemptEnd):
             return
         use = uses.get((stimulus.instance, stimulus.attempt))
         if use is None:
@@ -266,7 +266,7 @@ class LimitedExecutor:
             self._desk.call_for_limits_at(now + SETTLE_EVERY_MS)
 
 
-def spent_tokens(stimulus: st.AttemptSucceeded | st.AttemptFailed | st.AttemptLost) -> int | None:
+def spent_tokens(stimulus: st.AttemptEnd) -> int | None:
     """What an attempt really spent; None where nobody knows, so that the estimate stands.
 
     A provider that answers with an error has spent nothing, unless it says so.
@@ -278,7 +278,7 @@ def spent_tokens(stimulus: st.AttemptSucceeded | st.AttemptFailed | st.AttemptLo
     return 0 if isinstance(stimulus, st.AttemptFailed) else None
 
 
-def pause_ms(stimulus: st.AttemptSucceeded | st.AttemptFailed | st.AttemptLost, now_ms: int) -> int | None:
+def pause_ms(stimulus: st.AttemptEnd, now_ms: int) -> int | None:
     """How long a provider that answered 429 wants to hear nothing; None if it said nothing of the kind.
 
     The http node may give such an answer as its output.

@@ -18,9 +18,6 @@ from flowray.persistence.writes import AnyResult, Done, Existing, Inserted, Inse
 from flowray.persistence.writes.shared_children import JoinChild
 from flowray.values import INLINE_LIMIT_BYTES, StoredValue, as_value, stable_hash
 
-KEY_LIFE_MS = 30 * 24 * 3_600 * 1_000
-"""How long a key finds its child: as long as that of a start."""
-
 Call = tuple[ExecutionRecord, StartChild]
 """A parent, and what it asks for."""
 

@@ -36,7 +36,7 @@ class StartWatch:
         """An attempt says something: it has begun, or is over."""
         if execution_id not in self._watched:
             return
-        if isinstance(stimulus, st.AttemptStarted | st.AttemptSucceeded | st.AttemptFailed | st.AttemptLost):
+        if isinstance(stimulus, st.AttemptStarted | st.AttemptEnd):
             timer_id = _timer_id(stimulus.instance, stimulus.attempt)
             self._timers.cancel(execution_id, timer_id)
             self._forget(execution_id, timer_id)

@@ -11,7 +11,7 @@ from itertools import islice
 import msgspec
 
 from flowray.errors import ErrorCode, FlowrayError
-from flowray.persistence.payloads.ids import may_be_collected, owner_of, payload_id
+from flowray.persistence.payloads.ids import may_be_collected, owner_name
 from flowray.persistence.payloads.names import unnamed
 from flowray.persistence.payloads.store import PayloadFiles, PayloadStore
 from flowray.persistence.stores import Reader
@@ -57,7 +57,7 @@ def _chunks(payloads: PayloadStore) -> Iterator[Sequence[str]]:
 def _sweep(reader: Reader, payloads: PayloadStore, execution_id: str, before: int) -> Sweep:
     values = reader.upkeep.values
     rows = values.stored(execution_id, before)
-    owner = owner_of(payload_id(execution_id, b""))
+    owner = owner_name(execution_id)
     files = payloads.stored(owner, before) if isinstance(payloads, PayloadFiles) else {}
     if not rows and not files:
         return Sweep(execution_id, {}, {})

@@ -41,9 +41,6 @@ MORE: dict[int, tuple[str, ...]] = {
 }
 """What else shows them, besides tests of this folder."""
 
-EXPECTED_TO_FAIL: dict[int, str] = {}
-"""Scenarios whose test is marked xfail(strict), by a part of the reason that stands there."""
-
 
 @lru_cache(maxsize=1)
 def _scenarios() -> dict[int, list[tuple[Path, ast.FunctionDef | ast.AsyncFunctionDef]]]:
@@ -74,15 +71,11 @@ def test_a_scenario_is_a_test_or_says_where_it_is_one(number: int) -> None:
 
 
 @pytest.mark.parametrize("number", range(1, 69))
-def test_what_is_expected_to_fail_says_why_and_nothing_else_is(number: int) -> None:
+def test_no_scenario_is_expected_to_fail(number: int) -> None:
     marks = [
         ast.unparse(mark)
         for _, test in _scenarios().get(number, [])
         for mark in test.decorator_list
         if "xfail" in ast.unparse(mark)
     ]
-    if number not in EXPECTED_TO_FAIL:
-        assert not marks
-        return
-    assert marks
-    assert all("strict=True" in mark and EXPECTED_TO_FAIL[number] in mark for mark in marks)
+    assert not marks

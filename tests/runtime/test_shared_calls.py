@@ -11,6 +11,7 @@ import pytest
 from flowray.engine.commands import StartChild
 from flowray.engine.signals import ChildCall, Signals
 from flowray.errors import ErrorCode
+from flowray.persistence.idempotency import KEY_LIFE_MS
 from flowray.persistence.journal import DirectJournal
 from flowray.persistence.memory.store import MemoryStore
 from flowray.persistence.queues.admission import EVERYTHING
@@ -19,7 +20,7 @@ from flowray.persistence.writes import AnyResult, AnyWrite, AppendEvents, Insert
 from flowray.persistence.writes.queues import ConfigureQueue
 from flowray.plan import ExecutionPlan, PlanRetry
 from flowray.runtime.redriving import redrive_write
-from flowray.runtime.shared_calls import KEY_LIFE_MS, request_hash, shared_key
+from flowray.runtime.shared_calls import request_hash, shared_key
 from flowray.values import INLINE_LIMIT_BYTES, StoredValue, to_wire
 from tests.engine.plans import PlanMaker
 from tests.persistence.samples import owned

@@ -8,12 +8,10 @@ from flowray.api.compilation import CompiledWorkflow
 from flowray.api.context import ApiContext
 from flowray.definition.workflow import QueueSettings
 from flowray.engine.statuses import ExecutionStatus
+from flowray.persistence.idempotency import KEY_LIFE_MS
 from flowray.persistence.queues.admission import INLINE, queue_of_workflow
 from flowray.persistence.writes.queues import ConfigureQueue
 from flowray.wire import StartOptions
-
-KEY_LIFE_MS = 30 * 24 * 3_600_000
-"""How long a repeat of an idempotency key finds its execution, unless the start says otherwise: 30 days."""
 
 
 def queue_of(compiled: CompiledWorkflow, workflow_id: str | None) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from flowray.errors import ErrorCode, FlowrayError
@@ -63,29 +63,26 @@ class DirectoryPayloads:
         return sum(size for _, size, _ in self._blobs(owner))
 
     def orphans(self, owner: str, before_ms: int) -> Removed:
-        old = [size for _, size, ts in self._blobs(owner) if ts < before_ms]
-        return Removed(len(old), sum(old))
+        return _sum_of(self._old(owner, before_ms))
 
     def remove(self, owner: str, before_ms: int) -> Removed:
-        count = total = 0
-        for path, size, ts in list(self._blobs(owner)):
-            if ts < before_ms:
-                path.unlink(missing_ok=True)
-                count, total = count + 1, total + size
+        removed = _unlink_all(self._old(owner, before_ms))
         with contextlib.suppress(OSError):  # not empty: something young is in it
             (self._root / owner).rmdir()
-        return Removed(count, total)
+        return removed
 
     def stored(self, owner: str, before_ms: int) -> dict[str, int]:
-        return {f"{owner}.{path.name}": size for path, size, ts in self._blobs(owner) if ts < before_ms}
+        return {f"{owner}.{path.name}": size for path, size in self._old(owner, before_ms)}
 
     def drop(self, payload_ids: Collection[str], before_ms: int) -> Removed:
-        count = total = 0
-        for path, size, ts in [blob for owner in set(map(owner_of, payload_ids)) for blob in self._blobs(owner)]:
-            if f"{path.parent.name}.{path.name}" in payload_ids and ts < before_ms:
-                path.unlink(missing_ok=True)
-                count, total = count + 1, total + size
-        return Removed(count, total)
+        return _unlink_all(
+            [
+                (path, size)
+                for owner in set(map(owner_of, payload_ids))
+                for path, size in self._old(owner, before_ms)
+                if f"{owner}.{path.name}" in payload_ids
+            ]
+        )
 
     def remove_temporary(self, before_ms: int) -> int:
         count = 0
@@ -107,6 +104,9 @@ class DirectoryPayloads:
                     found = path.stat()
                     yield path, found.st_size, _mtime_ms(found)
 
+    def _old(self, owner: str, before_ms: int) -> list[tuple[Path, int]]:
+        return [(path, size) for path, size, ts in self._blobs(owner) if ts < before_ms]
+
     def _path(self, wanted: str) -> Path:
         match = PAYLOAD_ID.fullmatch(wanted)
         if match is None:
@@ -117,6 +117,16 @@ class DirectoryPayloads:
         if not folder.is_dir():
             folder.mkdir(parents=True, exist_ok=True)
             _sync_folder(self._root)
+
+
+def _unlink_all(blobs: Sequence[tuple[Path, int]]) -> Removed:
+    for path, _ in blobs:
+        path.unlink(missing_ok=True)
+    return _sum_of(blobs)
+
+
+def _sum_of(blobs: Sequence[tuple[Path, int]]) -> Removed:
+    return Removed(len(blobs), sum(size for _, size in blobs))
 
 
 def _mtime_ms(found: os.stat_result) -> int:

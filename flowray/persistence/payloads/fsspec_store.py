@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -80,29 +80,24 @@ class FsspecPayloads:
         return sum(entry["size"] or 0 for entry in self._blobs(owner))
 
     def orphans(self, owner: str, before_ms: int) -> Removed:
-        old = [entry for entry in self._blobs(owner) if self._age(entry) < before_ms]
-        return Removed(len(old), sum(entry["size"] or 0 for entry in old))
+        return _sum_of(self._old(owner, before_ms))
 
     def remove(self, owner: str, before_ms: int) -> Removed:
-        old = [entry for entry in self._blobs(owner) if self._age(entry) < before_ms]
-        for entry in old:
-            self._drop(entry)
+        removed = self._drop_all(self._old(owner, before_ms))
         with contextlib.suppress(OSError, NotImplementedError):  # not empty, or no folders there
             self._fs.rmdir(f"{self._root}/{owner}")
-        return Removed(len(old), sum(entry["size"] or 0 for entry in old))
+        return removed
 
     def stored(self, owner: str, before_ms: int) -> dict[str, int]:
-        old = (entry for entry in self._blobs(owner) if self._age(entry) < before_ms)
-        return {f"{owner}.{_name(entry)}": entry["size"] or 0 for entry in old}
+        return {f"{owner}.{_name(entry)}": entry["size"] or 0 for entry in self._old(owner, before_ms)}
 
     def drop(self, payload_ids: Collection[str], before_ms: int) -> Removed:
-        count = total = 0
-        for owner in set(map(owner_of, payload_ids)):
-            for entry in self._blobs(owner):
-                if f"{owner}.{_name(entry)}" in payload_ids and self._age(entry) < before_ms:
-                    self._drop(entry)
-                    count, total = count + 1, total + (entry["size"] or 0)
-        return Removed(count, total)
+        return self._drop_all(
+            entry
+            for owner in set(map(owner_of, payload_ids))
+            for entry in self._old(owner, before_ms)
+            if f"{owner}.{_name(entry)}" in payload_ids
+        )
 
     def remove_temporary(self, before_ms: int) -> int:
         if self._is_object_store:
@@ -118,6 +113,15 @@ class FsspecPayloads:
     def _blobs(self, owner: str) -> list[dict[str, Any]]:
         entries = self._listed(f"{self._root}/{owner}")
         return [entry for entry in entries if owner_of(f"{owner}.{_name(entry)}") == owner]
+
+    def _old(self, owner: str, before_ms: int) -> list[dict[str, Any]]:
+        return [entry for entry in self._blobs(owner) if self._age(entry) < before_ms]
+
+    def _drop_all(self, entries: Iterable[dict[str, Any]]) -> Removed:
+        dropped = list(entries)
+        for entry in dropped:
+            self._drop(entry)
+        return _sum_of(dropped)
 
     def _listed(self, path: str) -> list[dict[str, Any]]:
         try:
@@ -170,6 +174,10 @@ class FsspecPayloads:
 
 def _name(entry: dict[str, Any]) -> str:
     return str(entry["name"]).rstrip("/").rpartition("/")[2]
+
+
+def _sum_of(entries: Sequence[dict[str, Any]]) -> Removed:
+    return Removed(len(entries), sum(entry["size"] or 0 for entry in entries))
 
 
 def _missing(wanted: str) -> FlowrayError:

@@ -13,10 +13,13 @@ PAYLOAD_ID = re.compile(r"([A-Za-z0-9_-]{1,100})\.([0-9a-f]{64})")
 
 
 def payload_id(execution_id: str, data: bytes) -> str:
-    """``<execution>.<sha-256 of the bytes>``: usable as a file name; equal bytes of an execution are kept once."""
-    if not SAFE_NAME.fullmatch(execution_id):
-        execution_id = hashlib.sha256(execution_id.encode()).hexdigest()
-    return f"{execution_id}.{hashlib.sha256(data).hexdigest()}"
+    """``<owner>.<sha-256 of the bytes>``: usable as a file name; equal bytes of an execution are kept once."""
+    return f"{owner_name(execution_id)}.{hashlib.sha256(data).hexdigest()}"
+
+
+def owner_name(execution_id: str) -> str:
+    """What an execution's payloads are kept under: its id, or its hash if the id is no file name."""
+    return execution_id if SAFE_NAME.fullmatch(execution_id) else hashlib.sha256(execution_id.encode()).hexdigest()
 
 
 def owner_of(payload_id: str) -> str:

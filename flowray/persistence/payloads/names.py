@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from flowray.persistence.payloads.ids import owner_of, payload_id
+from flowray.persistence.payloads.ids import owner_name
 
 
 class Names:
@@ -15,7 +15,7 @@ class Names:
     """
 
     def __init__(self, execution_id: str) -> None:
-        self._pattern = re.compile(re.escape(owner_of(payload_id(execution_id, b""))).encode() + rb"\.[0-9a-f]{64}")
+        self._pattern = re.compile(re.escape(owner_name(execution_id)).encode() + rb"\.[0-9a-f]{64}")
 
     def within(self, data: bytes | str | None) -> set[str]:
         """Their ids."""

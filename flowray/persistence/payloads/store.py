@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from flowray.persistence.payloads.ids import owner_of, payload_id
+from flowray.persistence.payloads.ids import owner_name
 
 
 def file_bytes(payloads: PayloadStore, execution_id: str) -> int:
     """What an execution has in a store outside of the database; 0 for one inside, which the database measures."""
     if not isinstance(payloads, PayloadFiles):
         return 0
-    return payloads.bytes_of(owner_of(payload_id(execution_id, b"")))
+    return payloads.bytes_of(owner_name(execution_id))
 
 
 class Removed(NamedTuple):

@@ -7,16 +7,14 @@ from typing import Any
 
 import msgspec
 
-from flowray.engine.statuses import TERMINAL_EXECUTION, ExecutionStatus
 from flowray.persistence.memory_tables import MemoryTables
-from flowray.persistence.payloads.ids import owner_of, payload_id
+from flowray.persistence.payloads.ids import owner_name, owner_of
 from flowray.persistence.payloads.names import Names
 from flowray.persistence.records import ExecutionRecord, WaitpointRecord
+from flowray.persistence.retention.upkeep import OVER_FOR_GOOD
 from flowray.persistence.writes.retention import DELETED, Collected
 from flowray.persistence.writes.spent import CollectSpent, CollectValues, Spent
 from flowray.persistence.writes.waitpoints import OPEN, sources_of
-
-_DONE = TERMINAL_EXECUTION - {ExecutionStatus.CRASHED}
 
 
 class MemorySpent:
@@ -71,7 +69,7 @@ class MemorySpent:
         record = self._tables.executions.get(write.execution_id)
         if record is None or not has_ended(self._tables, record, write.before):
             return Collected()
-        owner = owner_of(payload_id(write.execution_id, b""))
+        owner = owner_name(write.execution_id)
         known = self._tables.payloads.sizes()
         gone = [its_id for its_id in write.payload_ids if its_id in known and owner_of(its_id) == owner]
         size = sum(self._tables.payloads.drop(its_id) for its_id in gone)
@@ -94,7 +92,7 @@ class MemoryValues:
                 for record in tables.executions.values()
                 if record.id not in tables.value_sweeps
                 and has_ended(tables, record, before)
-                and (record.id if among is not None else owner_of(payload_id(record.id, b""))) in owners
+                and (record.id if among is not None else owner_name(record.id)) in owners
             ]
         return found[:limit]
 
@@ -115,7 +113,7 @@ class MemoryValues:
         return found
 
     def stored(self, execution_id: str, before: int) -> dict[str, int]:
-        owner = owner_of(payload_id(execution_id, b""))
+        owner = owner_name(execution_id)
         with self._tables.lock:
             return {its_id: size for its_id, size in self._tables.payloads.sizes().items() if owner_of(its_id) == owner}
 
@@ -126,7 +124,7 @@ def has_ended(tables: MemoryTables, record: ExecutionRecord, before: int) -> boo
     if record.root_id is not None or record.workspace_id == DELETED:
         return False
     family = [row for row in tables.executions.values() if record.id in (row.id, row.root_id)]
-    return all(row.status in _DONE and row.ended_at is not None and row.ended_at < before for row in family)
+    return all(row.status in OVER_FOR_GOOD and row.ended_at is not None and row.ended_at < before for row in family)
 
 
 def _is_over(row: WaitpointRecord, before: int) -> bool:

@@ -19,7 +19,6 @@ from sqlalchemy import (
     type_coerce,
 )
 
-from flowray.engine.statuses import TERMINAL_EXECUTION, ExecutionStatus
 from flowray.persistence.callbacks.tables import callbacks
 from flowray.persistence.database.engine import query, reading
 from flowray.persistence.database.tables import (
@@ -35,6 +34,7 @@ from flowray.persistence.database.tables import (
 from flowray.persistence.database.transaction import Transaction, chunks, insert_or_update
 from flowray.persistence.payloads.names import Names
 from flowray.persistence.retention.tables import value_sweeps
+from flowray.persistence.retention.upkeep import OVER_FOR_GOOD
 from flowray.persistence.writes.base import Result
 from flowray.persistence.writes.retention import DELETED, Collected
 from flowray.persistence.writes.spent import CollectValues
@@ -47,9 +47,6 @@ _MAY_NAME: tuple[Table, ...] = (events, node_logs, snapshots, inbox, waitpoints,
 
 _AT_ONCE = 100
 """Rows in memory at a time: each may be some MiB."""
-
-_DONE = sorted(TERMINAL_EXECUTION - {ExecutionStatus.CRASHED})
-"""What has crashed may be driven on, and would put again what nothing names now."""
 
 
 class SqlValues:
@@ -87,9 +84,9 @@ class SqlValues:
 
 def _has_ended(before: int) -> tuple[ColumnElement[bool], ...]:
     """The first caller of a family all of which ended before then, none of it so that it may be driven on."""
-    living = or_(_member.c.status.not_in(_DONE), _member.c.ended_at >= before)
+    living = or_(_member.c.status.not_in(OVER_FOR_GOOD), _member.c.ended_at >= before)
     return (
-        _e.status.in_(_DONE), _e.ended_at < before, _e.root_id.is_(None), _e.workspace_id != DELETED,
+        _e.status.in_(OVER_FOR_GOOD), _e.ended_at < before, _e.root_id.is_(None), _e.workspace_id != DELETED,
         ~exists().where(_member.c.root_id == _e.id, living),
     )  # fmt: skip
 

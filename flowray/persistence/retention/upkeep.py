@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Protocol
 
+from flowray.engine.statuses import TERMINAL_EXECUTION, ExecutionStatus
 from flowray.persistence.records import Record
+
+OVER_FOR_GOOD = frozenset(TERMINAL_EXECUTION - {ExecutionStatus.CRASHED})
+"""What has crashed may be driven on, and would put again values that nothing names now."""
 
 
 class StorageFigures(Record, frozen=True):

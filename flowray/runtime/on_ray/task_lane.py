@@ -102,5 +102,4 @@ def submit(
 
 def is_over(report: Report) -> bool:
     """Whether the attempt has ended with this report."""
-    ends = (st.AttemptSucceeded, st.AttemptFailed, st.AttemptLost)
-    return any(isinstance(stimulus, ends) for _, stimulus in report)
+    return any(isinstance(stimulus, st.AttemptEnd) for _, stimulus in report)

@@ -8,7 +8,8 @@ import pytest
 
 from flowray.api.compilation import CompiledWorkflow
 from flowray.api.context import ApiContext
-from flowray.api.starts.queueing import KEY_LIFE_MS, declare_queue, declare_saved, queue_columns, queue_of
+from flowray.api.starts.queueing import declare_queue, declare_saved, queue_columns, queue_of
+from flowray.persistence.idempotency import KEY_LIFE_MS
 from flowray.persistence.records import QueueRecord
 from flowray.persistence.writes.queues import ConfigureQueue
 from flowray.wire import StartOptions
