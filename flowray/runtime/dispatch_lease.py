@@ -110,7 +110,7 @@ class StaleGuard:
 
     def _decide(self, task: NodeTask, epoch: int) -> bool:
         self.note(task.execution_id, epoch)
-        if epoch != task.epoch:
+        if epoch != task.epoch or self._is_former(task):
             return True
         self._looked[task.execution_id] = (epoch, self._clock_ms() + TRUST_MS)
         if len(self._looked) > EPOCHS_KEPT:

@@ -54,8 +54,8 @@ REST_AFTER_MS = 2_000
 PROBATION_TIMER = "probation"
 LIMITS_TIMER = "limits"
 
-NEAR_MS = 15_000
-"""One that goes on by itself within this time stays: a sweep that finds it may be seconds late."""
+NEAR_MS = 5_000
+"""One that goes on by itself within this time stays: a sweep that finds it may be two seconds late."""
 
 NEAR_IN_QUEUE_MS = 1_000
 """The same where others may wait for its slot."""
@@ -410,7 +410,7 @@ class Driver:
             elif isinstance(action, StopNode) and self._executor is not None:
                 key = (live.id, action.instance, action.attempt)
                 self._to_run = [task for task in self._to_run if _key(task) != key]
-                self._executor.stop(*key)
+                self._executor.stop(*key, live.incarnation)
             elif isinstance(action, StartChild) and self._children is not None:
                 self._children.start(live.record, action)
             elif isinstance(action, StopChild) and self._children is not None:

@@ -16,8 +16,8 @@ class Executor(Protocol):
         """Dispatch attempts, in order."""
         ...
 
-    def stop(self, execution_id: str, instance: str, attempt: int) -> None:
-        """Stop one attempt; its result no longer counts."""
+    def stop(self, execution_id: str, instance: str, attempt: int, incarnation: int = 0) -> None:
+        """Stop one attempt; its result no longer counts. ``incarnation``: of the dispatch, which it may overtake."""
         ...
 
     def obstacle(self, task: NodeTask) -> str:

@@ -18,6 +18,9 @@ from flowray.handlers.node_task import NodeTask
 RESULT_KEPT_MS = 60_000
 """How long a result is kept for a new owner: six leases, after which one has long taken over."""
 
+EARLY_STOPS_KEPT = 10_000
+"""Stops of attempts that are not here: most of them have ended, but the dispatch of one may be still under way."""
+
 Key = tuple[str, str, int]
 """``(execution id, instance, attempt)``."""
 
@@ -58,7 +61,7 @@ class HeldAttempt:
             self._tokens.append(stimulus)
         elif isinstance(stimulus, st.AttemptStarted):
             self._started = stimulus
-        elif isinstance(stimulus, st.AttemptSucceeded | st.AttemptFailed):
+        elif isinstance(stimulus, st.AttemptEnd):
             self._result = stimulus
 
     def said(self) -> list[st.AnyStimulus]:
@@ -83,14 +86,21 @@ class HeldAttempts:
         self._running: dict[Key, HeldAttempt] = {}
         self._ended: OrderedDict[Key, HeldAttempt] = OrderedDict()
         self._by_execution: dict[str, dict[Key, HeldAttempt]] = {}
+        self._stopped_early: OrderedDict[tuple[str, int, Key], None] = OrderedDict()
 
     def __len__(self) -> int:
         """How many run."""
         return len(self._running)
 
-    def begin(self, owner_id: str, task: NodeTask) -> HeldAttempt:
-        """An attempt begins. One under the same key ran ahead of a commit that never came: it is cancelled."""
+    def begin(self, owner_id: str, task: NodeTask) -> HeldAttempt | None:
+        """An attempt begins, unless it has been stopped. One under the same key ran ahead of a commit that never came:
+        it is cancelled.
+        """
         held = HeldAttempt(owner_id, task)
+        dispatch = owner_id, task.incarnation, held.key
+        if dispatch in self._stopped_early:
+            del self._stopped_early[dispatch]
+            return None
         former = self._running.get(held.key) or self._ended.get(held.key)
         if former is not None:
             self._cancel(former)
@@ -119,14 +129,17 @@ class HeldAttempts:
         """The attempt under way."""
         return self._running.get(key)
 
-    def stop(self, key: Key, owner_id: str | None = None) -> bool:
+    def stop(self, key: Key, owner_id: str | None = None, incarnation: int = 0) -> bool:
         """Cancel one attempt, or forget its result. True if it was running.
 
         An owner that finds out that it has lost an execution stops what it believes to be its own; what was adopted by
-        then goes on.
+        then goes on. A stop may overtake the dispatch of that ``incarnation`` (0: nobody knows): actors take calls in
+        any order, and while it is asked whether a dispatch is stale, nothing has begun.
         """
         held = self._running.get(key) or self._ended.get(key)
         if held is None or owner_id not in (None, held.owner_id):
+            if owner_id is not None and incarnation:
+                self._stop_early(owner_id, incarnation, key)
             return False
         was_running = key in self._running
         self._cancel(held)
@@ -155,6 +168,11 @@ class HeldAttempts:
             if held.muted and held.owner_id == owner_id:
                 held.muted = False
                 yield held
+
+    def _stop_early(self, owner_id: str, incarnation: int, key: Key) -> None:
+        self._stopped_early[owner_id, incarnation, key] = None
+        if len(self._stopped_early) > EARLY_STOPS_KEPT:
+            self._stopped_early.popitem(last=False)
 
     def _cancel(self, held: HeldAttempt) -> None:
         """It runs until it has noticed; a result is forgotten at once."""

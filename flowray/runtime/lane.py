@@ -1,4 +1,4 @@
-"""The io lane: runs many attempts at once on one event loop and reports in micro-batches. A plain class (R48).
+"""A lane: has many attempts performed at once on one event loop and reports in micro-batches. A plain class (R48).
 
 Results and tokens of all attempts of one owner share one outgoing queue, so that small items travel together.
 """
@@ -15,13 +15,11 @@ import msgspec
 from flowray.engine import stimuli as st
 from flowray.engine.signals import NodeError
 from flowray.errors import ErrorCode
-from flowray.handlers.attempt import run_attempt
 from flowray.handlers.node_task import NodeTask
-from flowray.handlers.registry import NodeRegistry
-from flowray.handlers.services import Services
 from flowray.runtime.crash_points import CrashPoint, reached
 from flowray.runtime.dispatch_lease import DispatchLease, StaleGuard
 from flowray.runtime.held_attempts import Adoption, HeldAttempt, HeldAttempts, Key
+from flowray.runtime.performers import Performer
 
 logger = logging.getLogger(__name__)
 
@@ -43,14 +41,12 @@ class Lane:
 
     def __init__(
         self,
-        registry: NodeRegistry,
-        services: Services,
+        performer: Performer,
         now_ms: Callable[[], int],
         results_kept: int = 0,
         guard: StaleGuard | None = None,
     ) -> None:
-        self._registry = registry
-        self._services = services
+        self._performer = performer
         self._now_ms = now_ms
         self._held = HeldAttempts(results_kept)
         self._guard = guard
@@ -69,6 +65,8 @@ class Lane:
             self._refuse(owner_id, task)
             return
         held = self._held.begin(owner_id, task)
+        if held is None:
+            return
 
         def emit(stimulus: Any) -> None:
             if not held.cancellation.is_cancelled:
@@ -78,10 +76,7 @@ class Lane:
 
         reached(CrashPoint.ATTEMPT_BEGUN)
         try:
-            result = await run_attempt(
-                task, registry=self._registry, services=self._services, emit=emit, cancellation=held.cancellation,
-                now_ms=self._now_ms,
-            )  # fmt: skip
+            result = await self._performer.perform(task, emit, held.cancellation)
         except Exception as error:
             logger.exception("flowray: an attempt of a %s node broke its lane", task.node_type)
             result = self._broken(task, error)
@@ -110,9 +105,14 @@ class Lane:
         failure = NodeError(message=message, code=ErrorCode.INTERNAL.value, node_id=task.node_id, attempt=task.attempt)
         return st.AttemptFailed(ts=self._now_ms(), instance=task.instance, attempt=task.attempt, error=failure)
 
-    def stop(self, execution_id: str, instance: str, attempt: int, owner_id: str | None = None) -> bool:
-        """Cancel one attempt. True if it was running here. ``owner_id``: only if it is (still) that owner's."""
-        return self._held.stop((execution_id, instance, attempt), owner_id)
+    def stop(
+        self, execution_id: str, instance: str, attempt: int, owner_id: str | None = None, incarnation: int = 0
+    ) -> bool:
+        """Cancel one attempt. True if it was running here. ``owner_id``: only if it is (still) that owner's.
+
+        With the ``incarnation`` of its dispatch, a stop that arrives first is remembered, and the attempt never begins.
+        """
+        return self._held.stop((execution_id, instance, attempt), owner_id, incarnation)
 
     def drop(self, execution_id: str) -> None:
         """The execution has ended: cancel whatever of it still runs here."""
@@ -152,8 +152,8 @@ class Lane:
             outgoing.left_at = self._now_ms()
 
     async def close(self) -> None:
-        """Close the connections and processes that its handlers used. Nothing may run here any more."""
-        await self._services.close()
+        """Nothing may run here any more."""
+        await self._performer.close()
 
     def in_flight(self) -> int:
         """How many attempts run here now."""

@@ -100,13 +100,13 @@ class LimitedExecutor:
             self._inner.run(free)
         self._ask()
 
-    def stop(self, execution_id: str, instance: str, attempt: int) -> None:
+    def stop(self, execution_id: str, instance: str, attempt: int, incarnation: int = 0) -> None:
         """Stop one attempt, or forget that it waits."""
         use = self._uses.get(execution_id, {}).get((instance, attempt))
         if use is not None:
             self._end(use)
             self._ask()
-        self._inner.stop(execution_id, instance, attempt)
+        self._inner.stop(execution_id, instance, attempt, incarnation)
 
     def obstacle(self, task: NodeTask) -> str:
         """No limit is, once it has been dispatched."""

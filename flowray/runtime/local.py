@@ -31,6 +31,7 @@ from flowray.runtime.loop_lane import LoopLane
 from flowray.runtime.orchestrator import Orchestrator
 from flowray.runtime.ownership import OwnerIdentity
 from flowray.runtime.payload_cache import CachedPayloads, NoShard
+from flowray.runtime.performers import InProcess
 from flowray.runtime.retention import NO_RETENTION, RetentionPolicy, RetentionThread
 from flowray.runtime.workflow_memory import StoredWorkflowMemory
 
@@ -48,9 +49,9 @@ class LocalExecutor:
         """Dispatch attempts."""
         self._lane.run(tasks)
 
-    def stop(self, execution_id: str, instance: str, attempt: int) -> None:
+    def stop(self, execution_id: str, instance: str, attempt: int, incarnation: int = 0) -> None:
         """Stop one attempt."""
-        self._lane.stop(execution_id, instance, attempt)
+        self._lane.stop(execution_id, instance, attempt, incarnation)
 
     def obstacle(self, task: NodeTask) -> str:
         """All attempts share one event loop."""
@@ -94,7 +95,9 @@ class LocalRuntime:
         self._orchestrator = self._new_orchestrator()
         self._cache = CachedPayloads(payloads, NoShard())
         services = replace(services_factory(self._cache), memory=StoredWorkflowMemory(reader.memory))
-        self._lane = LoopLane("local", Lane(registry, services, system_now_ms), self._deliver, "flowray-lane")
+        self._lane = LoopLane(
+            "local", Lane(InProcess(registry, services, system_now_ms), system_now_ms), self._deliver, "flowray-lane"
+        )
 
     def _new_orchestrator(self) -> Orchestrator:
         return Orchestrator(

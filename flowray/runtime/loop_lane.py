@@ -37,9 +37,9 @@ class LoopLane:
         """Run attempts; returns at once."""
         self.soon(self._begin, tasks)
 
-    def stop(self, execution_id: str, instance: str, attempt: int) -> None:
-        """Cancel one attempt if it runs here."""
-        self.soon(self._lane.stop, execution_id, instance, attempt)
+    def stop(self, execution_id: str, instance: str, attempt: int, incarnation: int = 0) -> None:
+        """Cancel one attempt if it runs here, or was just given to it."""
+        self.soon(self._lane.stop, execution_id, instance, attempt, self._owner_id, incarnation)
 
     def drop(self, execution_id: str) -> None:
         """Cancel whatever of an execution still runs here."""

@@ -78,6 +78,13 @@ def limited(effects: Effects, prefix: str) -> dict[str, Any]:
     return made
 
 
+def long_task(effects: Effects, prefix: str) -> dict[str, Any]:
+    """An effect in a process of its own, which nothing says is short, between two others."""
+    made = effects_chain(effects.base_url, 3, ms=30, prefix=prefix)
+    made["nodes"]["step-01"] |= {**effect(effects, f"{prefix}-01", ms=1_500), "execution": {"lane": "task"}}
+    return made
+
+
 def loop(effects: Effects, prefix: str) -> dict[str, Any]:
     """One effect for each turn of a loop."""
     nodes = {

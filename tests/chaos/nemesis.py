@@ -14,8 +14,8 @@ from collections.abc import Callable
 from tests.chaos.target import Instance, Postgres
 
 WEIGHTS = {
-    "orchestrator": 6, "io-lane": 5, "hub": 4, "replica": 3, "proxy": 1, "controller": 1, "raylet": 1, "gcs": 1,
-    "server": 1, "watchdog": 1, "all": 1, "postgres": 4,
+    "orchestrator": 6, "io-lane": 5, "hub": 4, "task-broker": 2, "replica": 3, "proxy": 1, "controller": 1,
+    "raylet": 1, "gcs": 1, "server": 1, "watchdog": 1, "all": 1, "postgres": 4,
 }  # fmt: skip
 HEAVY = {"raylet", "gcs", "server", "watchdog", "all"}
 """After one of these nothing else is done for a while: the whole instance has to come up again."""
@@ -24,7 +24,7 @@ HEAVY_PAUSE_S = 45.0
 LONGEST_START_S = 300.0
 """And until it answers again, but for no longer: a machine under load would else see nothing but starts."""
 
-MAY_STAND_STILL = {"orchestrator", "io-lane", "hub", "replica", "proxy", "raylet", "gcs", "postgres"}
+MAY_STAND_STILL = {"orchestrator", "io-lane", "task-broker", "hub", "replica", "proxy", "raylet", "gcs", "postgres"}
 STILL_S = (2.0, 25.0)
 """How long a process stands still: shorter and much longer than a lease (10 s)."""
 

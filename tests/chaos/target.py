@@ -29,6 +29,7 @@ ROLES = {
     "orchestrator": "ray::OrchestratorActor",
     "io-lane": "ray::IoLane",
     "hub": "ray::Hub",
+    "task-broker": "ray::TaskBroker",
     "replica": "ray::ServeReplica",
     "proxy": "ray::ProxyActor",
     "controller": "ray::ServeController",

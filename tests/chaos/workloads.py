@@ -78,6 +78,7 @@ STOPPED = frozenset({"completed", "cancelled"})
 
 WORKLOADS = (
     Workload("leave", definitions.chain, outputs=_ends_with(f"{STEPS - 1:02d}")),
+    Workload("task", definitions.long_task, outputs=_ends_with("02")),
     Workload("fan", definitions.fan, behaviours.stream, _ends_with("0")),
     Workload("loop", definitions.loop, outputs=_ends_with(f"{STEPS - 1}")),
     Workload("talk", definitions.talk, behaviours.stream, _ends_with("told")),

@@ -312,14 +312,17 @@ class Bench:
         namespace = self.server.config.namespace
         actors = {actor.name for actor in alive_actors() if actor.ray_namespace == namespace}
         lanes = [actor for name, actor in self.server.actors.items() if name.startswith("io-lane")]
+        # It comes with the first long task, and leaves after minutes without any.
+        brokers = {name for name in actors if name.startswith("task-broker")}
         try:
+            lanes += [ray.get_actor(name, namespace=namespace) for name in brokers]
             hub = ray.get(self.server.actor("hub").store_statistics.remote(), timeout=60)
             facts = ray.get([lane.facts.remote() for lane in lanes], timeout=60)
         except RayActorError:
             return None
         return {
             # Those that belong there may be restarting when a scenario begins.
-            "actors": actors - set(self.server.actors),
+            "actors": actors - set(self.server.actors) - brokers,
             "attempts under way": sum(lane["in_flight"] for lane in facts),
             "values in the context store": hub["values"],
             "half-written files": sorted(path.name for path in self.server.settings.state_dir.rglob(".new-*")),

@@ -87,6 +87,20 @@ def test_s27_a_stale_list_of_what_to_take_over_changes_nothing(bench: Bench) -> 
     assert len(bench.calls("a")) == 1
 
 
+def test_r38_a_long_task_goes_on_when_its_orchestrator_dies(bench: Bench) -> None:
+    """Ray ends the tasks of a process that dies: nothing says that this one is short, so another has submitted it."""
+    definition = bench.chain("a", "b", gates=["a"])
+    definition["nodes"]["a"]["execution"] = {"lane": "task"}
+    its_id = bench.start(definition)
+    bench.until_called("a")
+    epoch = bench.kill_owner(its_id)
+    until_taken_over(bench, its_id, epoch)
+    bench.open("a")
+    assert bench.finished(its_id)["recoveries"] == 1
+    assert [event["attempt"] for event in bench.of_type(its_id, "node.started", instance="a")] == [1]
+    assert {name: len(bench.calls(name)) for name in "ab"} == {"a": 1, "b": 1}
+
+
 def test_s30_an_owner_frozen_between_commit_and_dispatch_starts_nothing(bench: Bench) -> None:
     """L2, R23: it is continued when another has taken over; its dispatch is refused, its writes are fenced, it ends."""
     its_id = owned_by_second(bench, lambda: bench.chain("a", "b", "c", gates=["a"]), "a")

@@ -64,7 +64,7 @@ class Owner:
             assert _key(task) not in self.running
             self.running[_key(task)] = task
 
-    def stop(self, execution_id: str, instance: str, attempt: int) -> None:
+    def stop(self, execution_id: str, instance: str, attempt: int, incarnation: int = 0) -> None:
         self.running.pop((execution_id, instance), None)
 
     def obstacle(self, task: NodeTask) -> str:

@@ -92,7 +92,7 @@ class ScriptedExecutor:
             stimulus = reply if isinstance(reply, st.Stimulus) else succeeded(task, reply)
             self.post(task.execution_id, stimulus)  # type: ignore[arg-type]
 
-    def stop(self, execution_id: str, instance: str, attempt: int) -> None:
+    def stop(self, execution_id: str, instance: str, attempt: int, incarnation: int = 0) -> None:
         self.stopped.append((execution_id, instance, attempt))
 
     def obstacle(self, task: NodeTask) -> str:

@@ -66,6 +66,18 @@ async def test_r23_a_known_higher_epoch_needs_no_look() -> None:
     assert database.looks == 0
 
 
+async def test_r23_a_look_that_was_made_before_the_adoption_decides_nothing() -> None:
+    """The new owner came while the database was asked: its epoch counts, not the one that was read."""
+    clock = Clock()
+
+    def epoch_of(execution_id: str) -> int:
+        guard.note(execution_id, 4)
+        return 3
+
+    guard = StaleGuard(epoch_of, clock, HERE)
+    assert await guard.is_stale(task(3), DispatchLease(HERE, clock.now))
+
+
 async def test_r27_the_lease_of_another_machine_is_no_clock_of_ours() -> None:
     database, clock = Database(), Clock()
     guard = guard_of(database, clock)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from flowray.engine import stimuli as st
 from flowray.handlers.node_task import NodeTask
+from flowray.runtime import held_attempts
 from flowray.runtime.held_attempts import RESULT_KEPT_MS, Adoption, HeldAttempt, HeldAttempts, adoptions_by_execution
 
 
@@ -129,3 +132,49 @@ def test_what_goes_on_is_told_by_execution() -> None:
     assert adoptions_by_execution([("e1", "a", 1), ("e1", "b", 2), ("e2", "a", 1)]) == {
         "e1": {("a", 1), ("b", 2)}, "e2": {("a", 1)},
     }  # fmt: skip
+
+
+def test_r38_who_adopts_a_lost_attempt_hears_that_it_is_lost() -> None:
+    """A process of its own died while its next owner was not ready to hear of it."""
+    held = HeldAttempts(results_kept=5)
+    attempt = held.begin("o1", task("a"))
+    held.adopt("o2", Adoption("e1", 2, 7, (("a", 1, 1),)))
+    lost = st.AttemptLost(ts=1, instance="a", attempt=1, reason="it died")
+    attempt.note(lost)
+    held.end(attempt, 1)
+    assert [held.said() for held in held.unmute("o2", "e1")] == [[lost]]
+
+
+def test_a_stop_that_overtakes_its_dispatch_is_remembered() -> None:
+    """Nothing could stop it any more: its owner has said so already, and forgotten it."""
+    held = HeldAttempts(10)
+    assert not held.stop(("e1", "a", 1), "o1", incarnation=7)
+    assert held.begin("o1", task(incarnation=7)) is None
+    assert len(held) == 0
+    assert held.begin("o1", task(incarnation=7)) is not None
+
+
+def test_an_early_stop_is_for_that_dispatch_alone() -> None:
+    """Another owner, or the same one later, may number an attempt the same: its commit had never come."""
+    held = HeldAttempts(10)
+    held.stop(("e1", "a", 1), "o1", incarnation=7)
+    held.stop(("e1", "b", 1), "o1")
+    assert held.begin("o2", task(incarnation=7)) is not None
+    assert held.begin("o1", task(incarnation=8)) is not None
+    assert held.begin("o1", task("b")) is not None
+
+
+def test_what_a_former_owner_left_does_not_hide_an_early_stop() -> None:
+    held = HeldAttempts(10)
+    held.begin("o1", task(incarnation=7))
+    assert not held.stop(("e1", "a", 1), "o2", incarnation=3)
+    assert held.begin("o2", task(incarnation=3)) is None
+
+
+def test_early_stops_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(held_attempts, "EARLY_STOPS_KEPT", 2)
+    held = HeldAttempts(10)
+    for instance in "abc":
+        held.stop(("e1", instance, 1), "o1", incarnation=7)
+    begun = [held.begin("o1", task(instance, incarnation=7)) is not None for instance in "abc"]
+    assert begun == [True, False, False]

@@ -14,7 +14,9 @@ from flowray.handlers.handler import NodeInput, NodeResult
 from flowray.handlers.node_task import NodeTask
 from flowray.handlers.registry import NodeRegistry
 from flowray.runtime import lane as lane_module
+from flowray.runtime import performers
 from flowray.runtime.lane import ABSENT_OWNER_MS, Lane, Report
+from flowray.runtime.performers import InProcess
 from tests.fakes.services import fake_services
 from tests.runtime.harness import Clock
 
@@ -37,7 +39,8 @@ class Scripted:
 
 
 def lane_of(run: Run, clock: Clock | None = None) -> Lane:
-    return Lane(NodeRegistry([Scripted(run)]), fake_services(), clock or Clock())
+    clock = clock or Clock()
+    return Lane(InProcess(NodeRegistry([Scripted(run)]), fake_services(), clock), clock)
 
 
 def task(instance: str = "a", execution_id: str = "e1", attempt: int = 1, **fields: Any) -> NodeTask:
@@ -201,7 +204,7 @@ async def test_an_attempt_that_cannot_even_begin_fails_instead_of_hanging(monkey
         raise RuntimeError("no such handler")
 
     lane = lane_of(echo)
-    monkeypatch.setattr(lane_module, "run_attempt", broken)
+    monkeypatch.setattr(performers, "run_attempt", broken)
     await lane.run("o1", [task("a"), task("b")])
     report = await first_report(lane)
     assert [type(item) for _, item in report] == [st.AttemptFailed, st.AttemptFailed]

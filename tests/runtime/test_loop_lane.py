@@ -93,6 +93,25 @@ def test_what_runs_is_closed(way: str) -> None:
     lane.close()
 
 
+def test_what_is_stopped_right_behind_its_dispatch_never_begins() -> None:
+    """The attempt had not begun when the stop looked for it, and then ran for ever."""
+    begun: list[str] = []
+
+    async def run(node: NodeInput) -> NodeResult:
+        begun.append(node.instance)
+        return NodeResult()
+
+    receiver = Receiver()
+    lane = LoopLane("o1", lane_of(run), receiver, "test-lane")
+    lane.run([task("a", incarnation=3)])
+    lane.stop("e1", "a", 1, incarnation=3)
+    lane.run([task("b", incarnation=3)])
+    lane.start()
+    receiver.wait_for("b")
+    lane.close()
+    assert begun == ["b"]
+
+
 def test_what_is_asked_of_a_closed_lane_is_ignored() -> None:
     lane = LoopLane("o1", lane_of(echo), Receiver(), "test-lane")
     lane.close()

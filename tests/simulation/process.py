@@ -263,7 +263,7 @@ class _Executor:
             self._process.may_die("dispatch")
             self._process.world.lanes.run(self._process, task)
 
-    def stop(self, execution_id: str, instance: str, attempt: int) -> None:
+    def stop(self, execution_id: str, instance: str, attempt: int, incarnation: int = 0) -> None:
         self._process.world.lanes.stop(self._process, (execution_id, instance, attempt))
 
     def obstacle(self, task: NodeTask) -> str:

@@ -8,9 +8,10 @@ import ray
 from ray.actor import ActorHandle
 
 from flowray.runtime.on_ray import names
+from flowray.runtime.on_ray.actor_class import get_or_create
 from flowray.runtime.on_ray.config import RuntimeConfig
 from flowray.runtime.on_ray.hub import Hub
-from flowray.runtime.on_ray.pool import ensure_workers, get_or_create
+from flowray.runtime.on_ray.pool import ensure_workers
 
 READY_TIMEOUT_S = 120.0
 

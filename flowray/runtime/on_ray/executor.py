@@ -30,6 +30,7 @@ from flowray.runtime.loop_lane import LoopLane
 from flowray.runtime.on_ray.collector import Collector
 from flowray.runtime.on_ray.metrics import Metrics
 from flowray.runtime.on_ray.placement import lacking
+from flowray.runtime.on_ray.task_broker import is_long
 from flowray.runtime.on_ray.task_lane import ServicesFactory, TaskRef, is_over, submit
 from flowray.runtime.payload_cache import CachedPayloads
 
@@ -50,7 +51,10 @@ ADOPT_WAIT_S = 2.0
 
 
 class RayExecutor:
-    """An Executor for one orchestrator. ``lane_override`` sends every node but sentinels to one lane."""
+    """An Executor for one orchestrator. ``lane_override`` sends every node but sentinels to one lane.
+
+    ``broker(create)`` is the lane that submits long tasks; there is none before the first of them.
+    """
 
     def __init__(
         self,
@@ -66,6 +70,7 @@ class RayExecutor:
         lane_override: LaneName | None = None,
         lease: Callable[[], DispatchLease | None] = lambda: None,
         epoch_of: EpochOf | None = None,
+        broker: Callable[[bool], ActorHandle[Any] | None] = lambda create: None,
     ) -> None:
         self._owner_id = owner_id
         self._driver = driver
@@ -79,6 +84,7 @@ class RayExecutor:
         self._override = lane_override
         self._lease = lease
         self._epoch_of = epoch_of
+        self._broker = broker
         self._blame = LaneBlame()
         self._collector = Collector()
         self._turns = itertools.count()
@@ -123,7 +129,7 @@ class RayExecutor:
         if io:
             self._submit_to_lanes(io)
 
-    def stop(self, execution_id: str, instance: str, attempt: int) -> None:
+    def stop(self, execution_id: str, instance: str, attempt: int, incarnation: int = 0) -> None:
         """Stop one attempt wherever it runs: cancel first; a task that does not stop is killed (R49)."""
         key = (execution_id, instance, attempt)
         self._forget_waiting(lambda waiting: waiting == key)
@@ -132,12 +138,12 @@ class RayExecutor:
             ray.cancel(reference, force=True)
         lane = self._in_lane.pop(key, None)
         if lane is not None:
-            lane.stop.remote(execution_id, instance, attempt, self._owner_id)
-        self._inline.stop(execution_id, instance, attempt)
+            lane.stop.remote(*key, self._owner_id, incarnation)
+        self._inline.stop(*key, incarnation)
 
     def obstacle(self, task: NodeTask) -> str:
         """What the cluster lacks, or where it waits."""
-        if (task.execution_id, task.instance, task.attempt) not in self._tasks:
+        if self._lane_of(task) is not LaneName.TASK:
             return "its lane does not get round to it"
         return (_lacking(task.resources) if task.resources else None) or "no worker of the cluster is free for it"
 
@@ -173,7 +179,7 @@ class RayExecutor:
             answered.release()
             return False
 
-        lanes = list(self._lanes())
+        lanes = self._holders()
         for lane in lanes:
             self._collector.watch(lane.adopt.remote(self._owner_id, list(adoptions)), partial(on_ready, lane))
         deadline = time.monotonic() + ADOPT_WAIT_S
@@ -206,8 +212,13 @@ class RayExecutor:
             lost = [(key, reason) for key in heard if (reason := self._unheard.pop(key)) is not None]
         for key, reason in lost:
             self._lost([key], reason)
-        for lane in self._lanes():
+        for lane in self._holders():
             lane.deliver.remote(self._owner_id, list(execution_ids))
+
+    def _holders(self) -> list[ActorHandle[Any]]:
+        """Whoever may hold attempts of others."""
+        broker = self._broker(False)
+        return [*self._lanes(), *(() if broker is None else (broker,))]
 
     # -- choosing and submitting ----------------------------------------------------------------------------------
 
@@ -224,12 +235,20 @@ class RayExecutor:
 
     def _submit_task(self, task: NodeTask) -> None:
         key = (task.execution_id, task.instance, task.attempt)
-        reference = submit(task, self._services_factory, task.resources, self._lease(), self._epoch_of)
-        self._tasks[key] = reference
+        # A suspect runs under this process's eyes: it has to know whether its process dies.
+        broker = self._broker(True) if is_long(task) and not self._blame.is_apart(task) else None
+        if broker is not None:
+            self._call_lane(broker, [task], "submit")
+        else:
+            self._run_as_task(key, task)
         if task.start_timeout_ms is None and task.resources is not None and _lacking(task.resources) is not None:
-            late = threading.Timer(PLACE_WAIT_S, self._give_up_place, [key, reference, task.resources])
+            late = threading.Timer(PLACE_WAIT_S, self._give_up_place, [task, task.resources])
             late.daemon = True
             late.start()
+
+    def _run_as_task(self, key: Key, task: NodeTask) -> None:
+        reference = submit(task, self._services_factory, task.resources, self._lease(), self._epoch_of)
+        self._tasks[key] = reference
 
         def on_ready(report: Report | None, error: BaseException | None) -> bool:
             if report is not None and not is_over(report) and key in self._tasks:
@@ -248,12 +267,12 @@ class RayExecutor:
 
         self._collector.watch(reference, on_ready)
 
-    def _give_up_place(self, key: Key, reference: TaskRef, resources: PlanResources) -> None:
+    def _give_up_place(self, task: NodeTask, resources: PlanResources) -> None:
         """A cluster may have grown meanwhile: what has a place by now keeps it."""
-        if self._tasks.get(key) is not reference or (reason := _lacking(resources)) is None:
-            return
-        if self._tasks.pop(key, None) is not None:
-            ray.cancel(reference, force=True)
+        key = (task.execution_id, task.instance, task.attempt)
+        waits = key in self._tasks or key in self._in_lane
+        if waits and (reason := _lacking(resources)) is not None:
+            self.stop(*key, task.incarnation)
             self._lost([key], f"it could not be placed for {PLACE_WAIT_S:.0f} s: {reason}", unstarted=True)
 
     def _submit_to_lanes(self, tasks: Sequence[NodeTask]) -> None:
@@ -268,7 +287,7 @@ class RayExecutor:
         for number, share in shares.items():
             self._call_lane(lanes[number], share)
 
-    def _call_lane(self, lane: ActorHandle[Any], tasks: list[NodeTask]) -> None:
+    def _call_lane(self, lane: ActorHandle[Any], tasks: list[NodeTask], what: str = "node") -> None:
         keys = [(task.execution_id, task.instance, task.attempt) for task in tasks]
         with self._lock:
             if lane in self._absent:
@@ -278,7 +297,7 @@ class RayExecutor:
         for key in keys:
             self._in_lane[key] = lane
         unread = tuple(self._unread.pop(lane, ()))
-        reference: ObjectRef[int] = lane.run.options(name=_call_name(tasks)).remote(
+        reference: ObjectRef[int] = lane.run.options(name=f"{what}.{_call_name(tasks)}").remote(
             self._owner_id, tasks, unread, self._lease()
         )
 
@@ -328,7 +347,7 @@ class RayExecutor:
         if lost:
             self._blame.lane_died(lost)
             logger.warning("flowray: a lane failed (%s); %d attempts start again", reason, len(lost))
-            self._lost(lost, f"its io lane died ({reason})")
+            self._lost(lost, f"its lane died ({reason})")
 
     def _await_return(self, lane: ActorHandle[Any]) -> None:
         """Send it nothing until it answers: what it cannot take would count as lost again and again, and fail (R39)."""
@@ -406,9 +425,9 @@ def _only(adoption: Adoption, certain: Collection[Key]) -> Adoption:
 
 
 def _call_name(tasks: Sequence[NodeTask]) -> str:
-    """``node.<type>:<workflow>`` where a call has one kind of work; never an id."""
+    """``<type>:<workflow>`` where a call has one kind of work; never an id."""
     types = {task.node_type for task in tasks}
     workflows = {task.workflow_name for task in tasks}
     kind = types.pop() if len(types) == 1 else "mixed"
     workflow = workflows.pop() if len(workflows) == 1 else "several"
-    return f"node.{kind}:{workflow}"
+    return f"{kind}:{workflow}"

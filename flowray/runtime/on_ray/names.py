@@ -48,6 +48,11 @@ def lane_name(build: str, number: int) -> str:
     return f"io-lane-{number}-{build}"
 
 
+def broker_name(build: str) -> str:
+    """The actor that submits tasks which outlive their orchestrator. Comes on demand."""
+    return f"task-broker-{build}"
+
+
 def dedicated_name(execution_id: str) -> str:
     """The orchestrator of a single execution under ``isolation: dedicated``."""
     return f"execution-{execution_id}"

@@ -34,8 +34,10 @@ from flowray.runtime.on_ray.metrics import metrics
 from flowray.runtime.on_ray.publisher import Publisher
 from flowray.runtime.on_ray.remote_journal import RemoteJournal
 from flowray.runtime.on_ray.services import lane_services, stored_epoch, task_services
+from flowray.runtime.on_ray.task_broker import task_broker
 from flowray.runtime.orchestrator import Orchestrator
 from flowray.runtime.ownership import OwnerIdentity
+from flowray.runtime.performers import InProcess
 
 logger = logging.getLogger(__name__)
 
@@ -100,15 +102,11 @@ class OrchestratorActor:
             child_limits=config.child_limits, poke=self._poke, max_failed_recoveries=config.max_failed_recoveries,
             quarantine=None if quarantine else self._call_quarantine, suspects_only=quarantine,
         )  # fmt: skip
+        lane = Lane(InProcess(registry, services, system_now_ms), system_now_ms)
         self._executor = RayExecutor(
             owner_id=identity.id,
             driver=self._orchestrator.driver,
-            inline=LoopLane(
-                identity.id,
-                Lane(registry, services, system_now_ms),
-                self._orchestrator.driver.post_many,
-                "flowray-inline",
-            ),
+            inline=LoopLane(identity.id, lane, self._orchestrator.driver.post_many, "flowray-inline"),
             inline_cache=payloads,
             lanes=self._lanes,
             services_factory=partial(task_services, config),
@@ -118,6 +116,7 @@ class OrchestratorActor:
             lane_override=config.lane_override,
             lease=self._dispatch_lease,
             epoch_of=partial(stored_epoch, config),
+            broker=partial(task_broker, config),
         )
         self._callbacks = self._callback_sender(storage.reader, quarantine)
         self._publisher.start()

@@ -8,6 +8,7 @@ import ray
 from ray.actor import ActorHandle
 
 from flowray.runtime.on_ray import names
+from flowray.runtime.on_ray.actor_class import get_or_create
 from flowray.runtime.on_ray.config import RuntimeConfig
 from flowray.runtime.on_ray.lane_actor import IoLane
 from flowray.runtime.on_ray.orchestrator_actor import OrchestratorActor
@@ -43,12 +44,4 @@ def quarantine_orchestrator(config: RuntimeConfig) -> ActorHandle[Any]:
 def find(config: RuntimeConfig, name: str) -> ActorHandle[Any]:
     """A live actor by name. Raises ValueError if there is none."""
     handle: ActorHandle[Any] = ray.get_actor(name, namespace=config.namespace)
-    return handle
-
-
-def get_or_create(cls: Any, config: RuntimeConfig, name: str, *arguments: Any, **options: Any) -> ActorHandle[Any]:
-    """The detached actor of that name. Arguments and options count only if it does not exist yet."""
-    handle: ActorHandle[Any] = cls.options(
-        name=name, namespace=config.namespace, lifetime="detached", get_if_exists=True, **options
-    ).remote(*arguments)
     return handle

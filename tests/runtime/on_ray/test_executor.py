@@ -83,8 +83,10 @@ class Recorder:
 
 
 class Desk:
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, lanes: int = 1) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, lanes: int = 1, has_broker: bool = False) -> None:
+        self.has_broker = has_broker
         self.lanes = [FakeLane(f"lane-{number}") for number in range(lanes)]
+        self.broker: FakeLane | None = None
         self.collector = FakeCollector()
         self.driver = Recorder()
         monkeypatch.setattr(executor, "Collector", lambda: self.collector)
@@ -92,8 +94,13 @@ class Desk:
         self.executor = RayExecutor(
             owner_id="o1", driver=cast(Any, self.driver), inline=cast(Any, Recorder()),
             inline_cache=cast(Any, Recorder()), lanes=lambda: cast(Any, self.lanes), services_factory=cast(Any, None),
-            metrics=cast(Any, Recorder()), now_ms=lambda: 7, prune=lambda ids: None,
+            metrics=cast(Any, Recorder()), now_ms=lambda: 7, prune=lambda ids: None, broker=self.find_broker,
         )  # fmt: skip
+
+    def find_broker(self, create: bool) -> Any:
+        if create and self.has_broker:
+            self.broker = self.broker or FakeLane("broker")
+        return self.broker
 
     def lost(self) -> list[tuple[str, int]]:
         return [(s.instance, s.attempt) for _, s in self.driver.posted if isinstance(s, st.AttemptLost)]
@@ -201,8 +208,8 @@ def test_r38_all_lanes_are_asked_and_a_silent_one_costs_two_seconds(monkeypatch:
     asked = [lane.asked for lane in desk.lanes]
     assert asked[:2] == [[adoption], [adoption]]
     assert asked[2] == [adoption, Adoption("e1", 2, 9)]  # What it holds is nobody's by the time it hears this.
-    desk.executor.stop("e1", "a", 1)
-    assert desk.lanes[0].stopped == [("e1", "a", 1, "o1")]
+    desk.executor.stop("e1", "a", 1, 5)
+    assert desk.lanes[0].stopped == [("e1", "a", 1, "o1", 5)]
 
 
 def test_r38_what_is_lost_before_it_is_heard_is_told_when_somebody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -303,3 +310,41 @@ def test_r14_it_says_what_keeps_an_attempt_from_beginning(monkeypatch: pytest.Mo
         "its lane does not get round to it",
     ]
     assert desk.lost() == []  # Its owner's watch is the one that counts.
+
+
+def test_r38_a_task_that_may_run_long_is_submitted_by_the_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    submitted: list[str] = []
+    monkeypatch.setattr(executor, "submit", lambda task, *_: submitted.append(task.instance) or ("task", "result", 1))
+    desk = Desk(monkeypatch, has_broker=True)
+    limits = {"endless": None, "long": 60_001, "short": 60_000}
+    desk.executor.run(
+        [msgspec.structs.replace(attempt(name), lane="task", timeout_ms=limit) for name, limit in limits.items()]
+    )
+    assert desk.broker is not None
+    assert (desk.broker.ran, submitted) == ([["endless#1"], ["long#1"]], ["short"])
+    desk.executor.stop("e1", "long", 1, 5)
+    assert desk.broker.stopped == [("e1", "long", 1, "o1", 5)]
+    desk.collector.answer("run", AWAY)
+    assert desk.lost() == [("endless", 1)]
+
+
+def test_r38_the_broker_is_asked_what_it_holds_if_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(monkeypatch, has_broker=True)
+    desk.executor._collector = cast(Any, Answering({"lane-0": [], "broker": [["e1", "a", 1]]}))
+    adoption = Adoption("e1", 2, 1, (("a", 1, 1),))
+    assert desk.executor.adopt([adoption]) == []
+    desk.find_broker(create=True)
+    assert desk.executor.adopt([adoption]) == [("e1", "a", 1)]
+
+
+def test_what_kills_lanes_is_not_given_to_the_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process has to see whether the task's own dies (R39)."""
+    submitted: list[str] = []
+    monkeypatch.setattr(executor, "submit", lambda task, *_: submitted.append(task.instance) or ("task", "result", 1))
+    desk = Desk(monkeypatch, has_broker=True)
+    for number in (1, 2):
+        desk.executor.run([attempt("a", number)])
+        desk.collector.answer("run", AWAY)
+        desk.collector.answer("facts")
+    desk.executor.run([attempt("a", 3)])
+    assert (submitted, desk.broker) == (["a"], None)
