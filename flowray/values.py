@@ -127,6 +127,11 @@ def describe(payload_id: str, value: Json, encoded: bytes) -> StoredValue:
     return StoredValue(payload_id=payload_id, bytes=len(encoded), length=length, preview=preview)
 
 
+def is_descriptor(value: Value) -> bool:
+    """Whether a value may be a descriptor itself, in either form."""
+    return isinstance(value, StoredValue) or (isinstance(value, dict) and value.get("$flowray") == "stored")
+
+
 def as_value(decoded: Json) -> Value:
     """Undo ``to_wire``: a descriptor's JSON form becomes a StoredValue, anything else stays."""
     if isinstance(decoded, dict) and decoded.get("$flowray") == "stored":

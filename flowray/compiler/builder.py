@@ -81,7 +81,7 @@ def build_plan(
     check_error_handler(graph, definition, paths, found)
     reads = collect_reads(graph, paths.reachable, definition.dialect == "flowmaestro", strict, found)
     scopes = construct_loops(graph, paths, reads, found)
-    nodes, containers = construct_nodes(graph, scopes, definition, strict, found)
+    nodes, containers = construct_nodes(graph, scopes, reads, definition, strict, found)
     edges = construct_edges(graph, scopes, paths.starts, found)
     order = order_scopes(graph, scopes, edges, found)
     check_input_schema(definition, found)

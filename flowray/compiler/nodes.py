@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from flowray.compiler.graph import Graph, has_error_edge
 from flowray.compiler.loops import Scopes
+from flowray.compiler.reads import NodeReads
 from flowray.definition.diagnostics import DiagnosticCode, Diagnostics, Severity, pointer
 from flowray.definition.node_type import NodeType, Role
 from flowray.definition.policies import ErrorStrategy, ExecutionPreferences, Lane, RetryPolicy
@@ -32,6 +33,7 @@ _COUNT_FIELDS = ("count", "iterations", "times", "parallelCount", "branchCount")
 def construct_nodes(
     graph: Graph,
     scopes: Scopes,
+    reads: Mapping[str, NodeReads],
     definition: WorkflowDefinition,
     strict: bool,
     diagnostics: Diagnostics,
@@ -43,19 +45,22 @@ def construct_nodes(
     containers: dict[str, Container] = {}
     for node_id, scope in scopes.scope_of.items():
         _check_config(graph, node_id, severity, diagnostics)
-        nodes[node_id] = _executable(graph, node_id, scope, definition)
+        nodes[node_id] = _executable(graph, node_id, scope, reads[node_id].bounded, definition)
         if node_id in scopes.bodies:
             containers[node_id] = _container(graph, node_id, scopes.bodies[node_id].inferred)
     return nodes, containers
 
 
-def _executable(graph: Graph, node_id: str, scope: str, definition: WorkflowDefinition) -> ExecutableNode:
+def _executable(
+    graph: Graph, node_id: str, scope: str, bounded: bool, definition: WorkflowDefinition
+) -> ExecutableNode:
     node, kind = graph.nodes[node_id], graph.types[node_id]
     preferences = node.execution
     policy = node.on_error
     when = kind.reads_committed_when
     reads_committed = when is not None and node.config.get(when[0]) == when[1]
     chosen = preferences.lane if preferences is not None else None
+    usual = (Lane.INLINE if bounded else Lane.IO) if kind.computes else kind.lane
     return ExecutableNode(
         id=node_id,
         type=node.type,
@@ -63,7 +68,7 @@ def _executable(graph: Graph, node_id: str, scope: str, definition: WorkflowDefi
         config=node.config,
         scope=scope,
         role=kind.role,
-        lane=chosen or (Lane.IO if reads_committed else kind.lane),
+        lane=chosen or (Lane.IO if reads_committed else usual),
         effects=kind.effects,
         waits_for_commit=kind.waits_for_commit or reads_committed,
         streams=kind.streams,

@@ -17,10 +17,13 @@ _RULE_NAMES = frozenset({"name", "label", "id", "value", "description"})
 
 @dataclass(frozen=True, slots=True)
 class NodeReads:
-    """``roots`` maps each root name to the first reference to it. Pointers are those of the definition."""
+    """``roots`` maps each root name to the first reference to it. Pointers are those of the definition. ``bounded``:
+    see ``Reads``.
+    """
 
     roots: dict[str, Reference] = field(default_factory=dict)
     reads_all: bool = False
+    bounded: bool = True
 
 
 def collect_reads(
@@ -36,7 +39,7 @@ def collect_reads(
             known = roots.get(reference.root)
             if known is None or (reference.certain and not known.certain):
                 roots[reference.root] = reference
-        found[node_id] = NodeReads(roots, reads.reads_all or graph.types[node_id].reads_all)
+        found[node_id] = NodeReads(roots, reads.reads_all or graph.types[node_id].reads_all, reads.bounded)
         # What does not parse is read as an uncertain name, so certain ones need no second look.
         doubtful = any(not reference.certain for reference in reads.references)
         for where, inner, reason in _broken(graph, node_id, dollar) if doubtful else ():

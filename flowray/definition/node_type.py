@@ -66,8 +66,10 @@ class NodeType:
     ``timeout_ms`` bounds one attempt where the author sets no limit. ``value_key``: the key of its output that its
     ``outputVariable`` means; None for the whole output. ``reads_shared``: it looks up any entry of shared memory.
     ``reads_committed_when``: a config field and its value with which the node reads what executions have committed. It
-    then runs in the io lane, and only once its own execution's past is committed, too. ``default_limit``, of a type
-    that asks language models: which named limit a node with this config is under if its author names none.
+    then runs in the io lane, and only once its own execution's past is committed, too. ``computes``: its handler awaits
+    nothing but Services, and not even these where all it evaluates is bounded: it then runs inline, else in the io lane
+    (R45). ``default_limit``, of a type that asks language models: which named limit a node with this config is under if
+    its author names none.
     """
 
     name: str
@@ -77,6 +79,7 @@ class NodeType:
     category: str = "logic"
     role: Role = Role.PLAIN
     lane: Lane = Lane.IO
+    computes: bool = False
     effects: Effects = Effects.NONE
     streams: bool = False
     handles: tuple[str, ...] | None = None

@@ -69,8 +69,8 @@ async def run_attempt(
     ``emit`` is called on this loop with AttemptStarted, then TokensProduced and NodeLogged as they come, all before the
     result is returned. A cancelled attempt fails with EXECUTION_CANCELLED once the handler has let go.
     """
-    attempt = _Attempt(task, registry, services, emit, cancellation or Cancellation(), now_ms)
-    return await attempt.run()
+    loop = asyncio.get_running_loop()
+    return await Attempt(task, registry, services, emit, now_ms, cancellation or Cancellation(), loop).run()
 
 
 @dataclass
@@ -81,8 +81,10 @@ class _Limit:
     whose: str
 
 
-class _Attempt:
-    """The state of one attempt: what to report, and what was found out so far."""
+class Attempt:
+    """The state of one attempt: what to report, and what was found out so far. ``loop`` is the one that it runs on,
+    None for an attempt that does not wait (``at_once``).
+    """
 
     def __init__(
         self,
@@ -90,21 +92,23 @@ class _Attempt:
         registry: NodeRegistry,
         services: Services,
         emit: Emit,
-        cancellation: Cancellation,
         now_ms: Callable[[], int],
+        cancellation: Cancellation,
+        loop: asyncio.AbstractEventLoop | None,
     ) -> None:
         self.task, self.services, self.emit = task, services, emit
         self.cancellation, self.now_ms = cancellation, now_ms
         self.handler: NodeHandler = registry.handler_for(task.node_type)
         self.secrets = secret_values(services.secrets, services.env)
-        self.loop = asyncio.get_running_loop()
+        self.loop = loop
         self.started_at = now_ms()
         self.config: dict[str, Any] = task.config
-        self.batches = TokenBatches(task.instance, task.attempt, task.stream_id, emit, now_ms)
+        self.batches = TokenBatches(task.instance, task.attempt, task.stream_id, emit, now_ms, loop)
 
     async def run(self) -> AttemptSucceeded | AttemptFailed:
+        """Within its time, and until it is cancelled."""
         task = self.task
-        self.emit(AttemptStarted(ts=self.started_at, instance=task.instance, attempt=task.attempt))
+        self._begin()
         limit = self._limit()
         # A time limit of our own that fired, and no TimeoutError of a handler's, is a NODE_TIMEOUT.
         deadline = asyncio.timeout(None if limit.ms is None else max(limit.ms, 0) / 1000)
@@ -125,6 +129,19 @@ class _Attempt:
             return self._failed(NodeError(message="the attempt was cancelled", code=ErrorCode.EXECUTION_CANCELLED))
         except Exception as error:
             return self._failed(_from_exception(error))
+
+    async def run_unlimited(self) -> AttemptSucceeded | AttemptFailed:
+        """For what does not wait: no time limit could end it."""
+        self._begin()
+        try:
+            return await self._finished(await self._execute())
+        except FlowrayError as error:
+            return self._failed(_from_flowray(error))
+        except Exception as error:
+            return self._failed(_from_exception(error))
+
+    def _begin(self) -> None:
+        self.emit(AttemptStarted(ts=self.started_at, instance=self.task.instance, attempt=self.task.attempt))
 
     def _limit(self) -> _Limit:
         own = self.task.timeout_ms if self.task.timeout_ms is not None else self.handler.node_type.timeout_ms
@@ -211,6 +228,9 @@ class _Attempt:
 
     def _log_from_anywhere(self, message: str, level: str = "info", **fields: Json) -> None:
         """``NodeInput.log``: safe to call from a handler's thread."""
+        if self.loop is None:
+            self._log(message, level, **fields)
+            return
         self.loop.call_soon_threadsafe(lambda: self._log(message, level, **fields))
 
     def _log(self, message: str, level: str, **fields: Json) -> None:
@@ -250,7 +270,8 @@ class _Attempt:
 
     async def _settle(self) -> None:
         """Let what other threads have handed over arrive, then flush: nothing comes after the result."""
-        await asyncio.sleep(0)
+        if self.loop is not None:
+            await asyncio.sleep(0)
         self.batches.flush()
 
     async def _stored(self, data: Json) -> Value:

@@ -51,6 +51,7 @@ class ConditionalHandler:
         config_model=ConditionalConfig,
         aliases=("condition", "if"),
         role=Role.BRANCH,
+        computes=True,
         effects=Effects.NONE,
         fields={
             "condition": FieldKind.EXPRESSION, "expression": FieldKind.EXPRESSION, "conditions": FieldKind.EXPRESSION,

@@ -57,6 +57,7 @@ class InputHandler:
         category="inputs",
         role=Role.SOURCE,
         lane=Lane.INLINE,
+        computes=True,
         effects=Effects.NONE,
         fields=dict.fromkeys(("inputName", "inputType", "required", "defaultValue", "value"), FieldKind.LITERAL),
     )

@@ -60,6 +60,7 @@ class LoopHandler:
         config_model=LoopConfig,
         aliases=("forEach", "while", "repeat"),
         role=Role.LOOP,
+        computes=True,
         effects=Effects.NONE,
         fields={
             "arrayPath": FieldKind.PATH, "collection": FieldKind.PATH, "items": FieldKind.PATH,

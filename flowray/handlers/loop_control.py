@@ -41,6 +41,7 @@ def _leaving(name: str, summary: str) -> NodeType:
         config_model=LoopControlConfig,
         role=Role.LEAVE,
         lane=Lane.INLINE,
+        computes=True,
         effects=Effects.NONE,
     )
 

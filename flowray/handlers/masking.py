@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from flowray.values import Json
@@ -24,16 +25,22 @@ _SENSITIVE_ENDINGS = ("password", "secret", "apikey", "token", "privatekey", "ac
 
 _IN_TEXT = (
     # A token has a capital, digit or sign in it; "a basic explanation" has not.
-    (re.compile(r"\b((?i:bearer|basic))\s+(?=\S*[A-Z0-9=_])[A-Za-z0-9._~+/=-]{6,}"), rf"\1 {MASK}"),
-    (re.compile(r"(://[^/\s:@]+:)[^/\s@]+@"), rf"\1{MASK}@"),
+    (
+        re.compile(r"\b((?i:bearer|basic))\s+(?=\S*[A-Z0-9=_])[A-Za-z0-9._~+/=-]{6,}"),
+        lambda found: f"{found[1]} {MASK}",
+    ),
+    (re.compile(r"(://[^/\s:@]+:)[^/\s@]+@"), lambda found: f"{found[1]}{MASK}@"),
     (
         re.compile(r"([?&](?:api[_-]?key|key|token|access[_-]token|secret|password|signature|sig)=)[^&#\s\"']+", re.I),
-        rf"\1{MASK}",
+        lambda found: f"{found[1]}{MASK}",
     ),
-    (re.compile(r"\b(sk|pk|rk)-[A-Za-z0-9_-]{12,}"), rf"\1-{MASK}"),
+    (re.compile(r"\b(sk|pk|rk)-[A-Za-z0-9_-]{12,}"), lambda found: f"{found[1]}-{MASK}"),
 )
+_MAY_HIDE = re.compile(r"[\s=-]|://")
+"""Each of these forms has one of these in it; most texts that are searched are single words."""
 
 
+@lru_cache(maxsize=4_096)
 def is_sensitive_name(name: str) -> bool:
     """True for keys that hold secrets by their name, in any spelling: ``Authorization``, ``api_key``, ``authToken``."""
     plain = re.sub(r"[^a-z0-9]", "", name.lower())
@@ -51,6 +58,8 @@ def mask_text(text: str, values: Iterable[str] = ()) -> str:
     """``text`` without the given values, credentials in URLs, and tokens of known forms."""
     for value in values:
         text = text.replace(value, MASK)
+    if _MAY_HIDE.search(text) is None:
+        return text
     for pattern, replacement in _IN_TEXT:
         text = pattern.sub(replacement, text)
     return text

@@ -25,6 +25,7 @@ class NoteHandler:
         category="notes",
         role=Role.NOTE,
         lane=Lane.INLINE,
+        computes=True,
         effects=Effects.NONE,
         fields={"text": FieldKind.LITERAL},
     )

@@ -84,6 +84,7 @@ class OutputHandler:
         category="outputs",
         role=Role.OUTPUT,
         lane=Lane.INLINE,
+        computes=True,
         effects=Effects.NONE,
         fields={"outputName": FieldKind.LITERAL, "format": FieldKind.LITERAL, "fields": FieldKind.EXPRESSION},
     )

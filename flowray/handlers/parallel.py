@@ -53,6 +53,7 @@ class ParallelHandler:
         summary="Runs its body in several branches at once, by a number or for each item.",
         config_model=ParallelConfig,
         role=Role.PARALLEL,
+        computes=True,
         effects=Effects.NONE,
         fields={
             "collection": FieldKind.PATH, "arrayPath": FieldKind.PATH, "items": FieldKind.PATH,

@@ -42,6 +42,7 @@ class PauseHandler:
         category="people",
         aliases=("pauseNode",),
         lane=Lane.INLINE,
+        computes=True,
         effects=Effects.NONE,
         fields={
             **LITERAL_FIELDS,

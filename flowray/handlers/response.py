@@ -51,6 +51,7 @@ class ResponseHandler:
         config_model=ResponseConfig,
         category="outputs",
         lane=Lane.INLINE,
+        computes=True,
         effects=Effects.NONE,
     )
 

@@ -73,6 +73,7 @@ class SharedMemoryHandler:
         aliases=("sharedMemory", "shared_memory"),
         category="logic",
         lane=Lane.INLINE,
+        computes=True,
         effects=Effects.NONE,
         fields=dict.fromkeys(("operation", "scope", "valueType", "enableSemanticSearch"), FieldKind.LITERAL),
         reads_shared=True,

@@ -118,6 +118,7 @@ class SubworkflowHandler:
         config_model=SubworkflowConfig,
         aliases=("workflow", "workflow_input", "subWorkflow", "sub-workflow", "sub_workflow"),
         lane=Lane.INLINE,
+        computes=True,
         effects=Effects.NONE,
         fields=dict.fromkeys(("definition", "workflowDefinition", "inlineDefinition"), FieldKind.LITERAL),
     )

@@ -61,6 +61,7 @@ class SwitchHandler:
         summary="Takes the branch of the first case that fits a value.",
         config_model=SwitchConfig,
         role=Role.BRANCH,
+        computes=True,
         effects=Effects.NONE,
         fields={
             "cases": FieldKind.EXPRESSION, "switchVariable": FieldKind.PATH, "variable": FieldKind.PATH,

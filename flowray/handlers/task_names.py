@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flowray.expressions.names import MISSING, Names
@@ -26,8 +26,11 @@ async def load_names(task: NodeTask, services: Services, now_ms: int) -> Names:
     )  # fmt: skip
     for part in parts:
         loader.note(part)
-    await loader.load()
-    inputs, variables, outputs, loop, parallel, containers, bound = (loader.filled(part) for part in parts)
+    filled: Iterable[Any] = parts
+    if loader.has_any:
+        await loader.load()
+        filled = map(loader.filled, parts)
+    inputs, variables, outputs, loop, parallel, containers, bound = filled
     return Names(
         loop=_with_lists(loader, task.loop, loop),
         parallel=_with_lists(loader, task.parallel, parallel),

@@ -11,7 +11,10 @@ BATCH_S = 0.02
 
 
 class TokenBatches:
-    """Batches of one attempt's stream. ``add`` may be called from any thread; the rest from the loop of ``emit``."""
+    """Batches of one attempt's stream. ``add`` may be called from any thread; the rest from the loop of ``emit``.
+
+    Without a loop nothing is handed over before ``flush``.
+    """
 
     def __init__(
         self,
@@ -20,10 +23,11 @@ class TokenBatches:
         stream_id: str,
         emit: Callable[[TokensProduced], None],
         now_ms: Callable[[], int],
+        loop: asyncio.AbstractEventLoop | None,
     ) -> None:
         self._instance, self._attempt, self._stream_id = instance, attempt, stream_id
         self._emit, self._now_ms = emit, now_ms
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop
         self._pieces: list[str] = []
         self._tokens = 0
         self._offset = 0
@@ -36,9 +40,10 @@ class TokenBatches:
 
     def add(self, text: str, tokens: int = 1) -> None:
         """Add a piece of text that stands for ``tokens`` tokens."""
-        self._loop.call_soon_threadsafe(self._gather, text, tokens) if self._is_foreign() else self._gather(
-            text, tokens
-        )
+        if self._loop is not None and self._is_foreign():
+            self._loop.call_soon_threadsafe(self._gather, text, tokens)
+        else:
+            self._gather(text, tokens)
 
     def _is_foreign(self) -> bool:
         try:
@@ -51,7 +56,7 @@ class TokenBatches:
             return
         self._pieces.append(text)
         self._tokens += tokens
-        if self._timer is None:
+        if self._timer is None and self._loop is not None:
             self._timer = self._loop.call_later(BATCH_S, self.flush)
 
     def flush(self) -> None:

@@ -56,6 +56,7 @@ class TriggerHandler:
         config_model=TriggerConfig,
         category="inputs",
         lane=Lane.INLINE,
+        computes=True,
         effects=Effects.NONE,
         # Its templates read the payload, before there is an execution.
         fields=dict.fromkeys(_LITERAL, FieldKind.LITERAL),

@@ -24,6 +24,7 @@ class UnknownTypeHandler:
         summary="Stands in for a type that is not installed; always fails.",
         category="fallback",
         lane=Lane.INLINE,
+        computes=True,
         effects=Effects.NONE,
     )
 

@@ -12,7 +12,7 @@ from flowray.engine.manifests import size_of
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.expressions.stored_lists import PARTLY, NotLoadedError, PartlyStored, StoredList
 from flowray.handlers.services import Payloads
-from flowray.values import Json, StoredValue, Value, as_value, holds_descriptor, payload_ids, to_wire
+from flowray.values import Json, StoredValue, Value, as_value, holds_descriptor, is_descriptor, payload_ids, to_wire
 
 READ_LIMIT_BYTES = 256 * 1024 * 1024
 """Of stored values that one attempt reads, in JSON: they are all in memory at once, in a process that others share."""
@@ -32,17 +32,22 @@ class ValueLoader:
         self._prefix = f"{owner}."
         self._values: dict[str, Json] = {}
         self._bytes: dict[str, int] = {}
+        self.has_any = False
         self.has_lists = False
 
     def note(self, part: Value, depth: int = _DEPTH) -> None:
-        """Remember the payloads in ``part``, but for those of lists in chunks."""
-        value = self._descriptor(part)
-        if isinstance(value, StoredValue):
-            if not value.is_manifest:
+        """Remember the payloads in ``part``, but for those of lists in chunks. ``has_any`` says if there is any: where
+        there is none, every part is what it is.
+        """
+        if is_descriptor(part):
+            self.has_any = True
+            value = self._descriptor(part)
+            if isinstance(value, StoredValue) and not value.is_manifest:
                 self._bytes[value.payload_id] = value.bytes
-        elif isinstance(value, dict) and depth:
-            for item in value.values():
-                self.note(item, depth - 1)
+        elif isinstance(part, dict) and depth:
+            for item in part.values():
+                if isinstance(item, dict | StoredValue):
+                    self.note(item, depth - 1)
 
     def _descriptor(self, part: Value) -> Value:
         """A descriptor of this execution's own; one that imitates another's stays the JSON it is."""
@@ -61,6 +66,8 @@ class ValueLoader:
     async def fetch(self, wanted: tuple[str, ...]) -> None:
         """Load payloads by id."""
         ids = [name for name in dict.fromkeys(wanted) if name not in self._values]
+        if not ids:
+            return
         loaded = await asyncio.gather(*(self._payloads.load(payload_id) for payload_id in ids))
         self._values.update(zip(ids, loaded, strict=True))
 

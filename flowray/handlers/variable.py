@@ -58,6 +58,7 @@ class VariableHandler:
         summary="Sets, appends to, increments, merges into or reads a workflow variable.",
         config_model=VariableConfig,
         lane=Lane.INLINE,
+        computes=True,
         effects=Effects.NONE,
         fields=dict.fromkeys(("operation", "scope", "valueType"), FieldKind.LITERAL),
     )

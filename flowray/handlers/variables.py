@@ -43,6 +43,7 @@ class VariablesHandler:
         summary="Sets several workflow variables.",
         config_model=VariablesConfig,
         lane=Lane.INLINE,
+        computes=True,
         effects=Effects.NONE,
     )
 

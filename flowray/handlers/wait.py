@@ -157,6 +157,7 @@ class WaitHandler:
         config_model=WaitConfig,
         aliases=("delay", "sleep"),
         lane=Lane.INLINE,
+        computes=True,
         effects=Effects.NONE,
         fields={**LITERAL_FIELDS, "waitType": FieldKind.LITERAL, "delayType": FieldKind.LITERAL},
     )

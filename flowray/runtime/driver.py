@@ -33,11 +33,11 @@ from flowray.persistence.writes import AnyResult, AppendEvents, Done, Inserted, 
 from flowray.runtime.children import CANCEL, CHILD, Children, ended
 from flowray.runtime.crash_points import CrashPoint, reached
 from flowray.runtime.departed import Departed
+from flowray.runtime.dispatching import Dispatching
 from flowray.runtime.executor import Executor, Limits
 from flowray.runtime.live import Action, LiveExecution
 from flowray.runtime.poison import PROBATION_MS
 from flowray.runtime.queues import QueueWatch
-from flowray.runtime.start_watch import StartWatch
 from flowray.runtime.timers import Timers
 from flowray.runtime.waitpoints import expiry_row, stimulus_of
 
@@ -88,19 +88,14 @@ class Driver:
         self._reader = reader
         self._publish = publish
         self._now_ms = now_ms
-        self._may_dispatch = may_dispatch
         self._gave_up = gave_up
         self._queues = queues or QueueWatch(reader, now_ms)
-        self._executor: Executor | None = None
         self._children: Children | None = None
-        self._limits: Limits | None = None
         self._messages: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._live: dict[str, LiveExecution] = {}
         self._dirty: dict[str, LiveExecution] = {}
-        self._to_run: list[NodeTask] = []
-        self._held_back = False
         self._timers = Timers()
-        self._starts = StartWatch(self._timers, now_ms)
+        self._attempts = Dispatching(self._timers, now_ms, self._is_wanted, may_dispatch)
         self._departed = Departed()
         self._thread = threading.Thread(target=self._run, name="flowray-driver", daemon=True)
 
@@ -108,7 +103,7 @@ class Driver:
 
     def start(self, executor: Executor, children: Children | None = None, limits: Limits | None = None) -> None:
         """Start the thread. These are given here because they need ``post``, ``call`` or ``dispatch``."""
-        self._executor, self._children, self._limits = executor, children, limits
+        self._attempts.executor, self._attempts.limits, self._children = executor, limits, children
         self._thread.start()
 
     def own(self, live: LiveExecution, stimulus: st.AnyStimulus | None) -> None:
@@ -150,7 +145,7 @@ class Driver:
 
     def dispatch(self, tasks: Sequence[NodeTask]) -> None:
         """Send attempts on their way that were held back, if they are still wanted."""
-        self._to_run.extend(tasks)
+        self._attempts.add_allowed(tasks)
 
     def call_for_limits_at(self, due_at: int) -> None:
         """Call ``ask_again`` of the limits then, ms since the epoch."""
@@ -180,24 +175,26 @@ class Driver:
             if timer_id == REST_TIMER:
                 self._rest(self._live.get(execution_id))
                 continue
-            if timer_id == LIMITS_TIMER and self._limits is not None:
-                self._limits.ask_again()
+            if timer_id == LIMITS_TIMER and self._attempts.limits is not None:
+                self._attempts.limits.ask_again()
                 continue
             if timer_id == PROBATION_TIMER:
                 self._acquit(self._live.get(execution_id))
                 continue
-            if self._executor is not None and (task := self._starts.overdue(execution_id, timer_id)) is not None:
-                self._do_take(execution_id, self._starts.call_back(task, self._executor))
+            lost = self._attempts.called_back(execution_id, timer_id)
+            if lost is not None:
+                self._do_take(execution_id, lost)
                 continue
             self._do_take(execution_id, st.TimerFired(ts=now, timer_id=timer_id))
             reached(CrashPoint.TIMER_DUE)
+        self._attempts.compute(self._do_take_all)
         self._commit_dirty()
-        self._dispatch()
+        self._attempts.dispatch()
         return going_on
 
     def _gather(self) -> tuple[list[Message], bool]:
         """Wait for a message or the next timer, then take all that is there."""
-        due_at = self._timers.next_due()
+        due_at = self._now_ms() if self._attempts.has_more else self._timers.next_due()
         timeout = IDLE_S if due_at is None else min(max((due_at - self._now_ms()) / 1000, 0.0), IDLE_S)
         messages: list[Message] = []
         try:
@@ -238,23 +235,6 @@ class Driver:
             live.crash(now, _reason(error))
             return live.next_commit(now)
 
-    def _dispatch(self) -> None:
-        if not self._to_run or self._executor is None:
-            return
-        if not self._may_dispatch():
-            # Past the lease another owner may have started the same attempts (R23). They wait: either the lease turns
-            # out to hold and they go, or the executions are found to be fenced and they are forgotten.
-            if not self._held_back:
-                logger.warning("flowray driver: lease too old, %d attempts are held back", len(self._to_run))
-            self._held_back = True
-            return
-        self._held_back = False
-        tasks, self._to_run = [task for task in self._to_run if self._is_wanted(task)], []
-        if tasks:
-            reached(CrashPoint.DISPATCH)
-            self._executor.run(tasks)
-            self._starts.dispatched(tasks, self._limits)
-
     def _is_wanted(self, task: NodeTask) -> bool:
         """False once its execution has decided otherwise: the word to stop it may still wait for its commit."""
         live = self._live.get(task.execution_id)
@@ -285,9 +265,7 @@ class Driver:
         live = self._live.get(execution_id)
         if live is None or live.resting or stimulus.incarnation not in (0, live.incarnation):
             return
-        self._starts.heard(execution_id, stimulus)
-        if self._limits is not None:
-            self._limits.heard(execution_id, stimulus)
+        self._attempts.heard(execution_id, stimulus)
         try:
             actions = live.take(stimulus)
         except Exception as error:
@@ -297,6 +275,10 @@ class Driver:
             return
         self._carry_out(live, actions)
         self._dirty[execution_id] = live
+
+    def _do_take_all(self, execution_id: str, stimuli: Sequence[st.AnyStimulus]) -> None:
+        for stimulus in stimuli:
+            self._do_take(execution_id, stimulus)
 
     def _do_take_many(self, stimuli: Sequence[tuple[str, st.AnyStimulus]]) -> None:
         for execution_id, stimulus in stimuli:
@@ -402,23 +384,21 @@ class Driver:
     def _carry_out(self, live: LiveExecution, actions: Sequence[Action]) -> None:
         for action in actions:
             if isinstance(action, NodeTask):
-                self._to_run.append(action)
+                self._attempts.add(action)
             elif isinstance(action, StartTimer):
                 self._timers.set(live.id, action.timer_id, action.due_at)
             elif isinstance(action, CancelTimer):
                 self._timers.cancel(live.id, action.timer_id)
-            elif isinstance(action, StopNode) and self._executor is not None:
-                key = (live.id, action.instance, action.attempt)
-                self._to_run = [task for task in self._to_run if _key(task) != key]
-                self._executor.stop(*key, live.incarnation)
+            elif isinstance(action, StopNode):
+                self._attempts.stop((live.id, action.instance, action.attempt), live.incarnation)
             elif isinstance(action, StartChild) and self._children is not None:
                 self._children.start(live.record, action)
             elif isinstance(action, StopChild) and self._children is not None:
                 self._children.stop(live.record, action)
             elif isinstance(action, ExpireWaitpoint):
                 self._expire(live, action)
-            elif isinstance(action, PruneOutputs) and self._executor is not None:
-                self._executor.prune(action.payload_ids)
+            elif isinstance(action, PruneOutputs):
+                self._attempts.prune(action.payload_ids)
             elif isinstance(action, EndExecution):
                 self._forget(live)
 
@@ -470,18 +450,13 @@ class Driver:
         self._queues.gone(live.record)
         self._dirty.pop(live.id, None)
         self._timers.drop(live.id)
-        self._starts.drop(live.id)
-        self._to_run = [task for task in self._to_run if task.execution_id != live.id]
-        if stop and self._executor is not None:
-            self._executor.drop(live.id)
+        self._attempts.drop(live.id, stop)
 
     def _crash(self, live: LiveExecution, error: Exception) -> None:
         """End an execution that cannot be driven on, visibly, under its own epoch and after what is in flight."""
         live.crash(self._now_ms(), _reason(error))
         self._timers.drop(live.id)
-        self._to_run = [task for task in self._to_run if task.execution_id != live.id]
-        if self._executor is not None:
-            self._executor.drop(live.id)
+        self._attempts.drop(live.id)
         self._dirty[live.id] = live
 
 

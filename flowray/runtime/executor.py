@@ -16,6 +16,12 @@ class Executor(Protocol):
         """Dispatch attempts, in order."""
         ...
 
+    def compute(self, task: NodeTask) -> Sequence[st.AnyStimulus] | None:
+        """Carry an attempt out here and now, on the calling thread, if it only computes: what it reports, its result
+        last. None: it has not begun, and is to be dispatched.
+        """
+        ...
+
     def stop(self, execution_id: str, instance: str, attempt: int, incarnation: int = 0) -> None:
         """Stop one attempt; its result no longer counts. ``incarnation``: of the dispatch, which it may overtake."""
         ...

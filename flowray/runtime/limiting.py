@@ -100,6 +100,10 @@ class LimitedExecutor:
             self._inner.run(free)
         self._ask()
 
+    def compute(self, task: NodeTask) -> Sequence[st.AnyStimulus] | None:
+        """What is under limits is dispatched, when they allow it."""
+        return None if task.limits else self._inner.compute(task)
+
     def stop(self, execution_id: str, instance: str, attempt: int, incarnation: int = 0) -> None:
         """Stop one attempt, or forget that it waits."""
         use = self._uses.get(execution_id, {}).get((instance, attempt))

@@ -11,9 +11,12 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from flowray.definition.policies import Lane as LaneName
 from flowray.engine import events as ev
+from flowray.engine import stimuli as st
 from flowray.errors import FlowrayError
 from flowray.eventlog.log import RecordedEvent
+from flowray.handlers.at_once import AtOnce
 from flowray.handlers.handler import system_now_ms
 from flowray.handlers.node_task import NodeTask
 from flowray.handlers.registry import NodeRegistry
@@ -41,13 +44,18 @@ logger = logging.getLogger(__name__)
 class LocalExecutor:
     """Runs every attempt, whatever its lane, on one event loop in a thread."""
 
-    def __init__(self, lane: LoopLane, cache: CachedPayloads) -> None:
+    def __init__(self, lane: LoopLane, cache: CachedPayloads, at_once: AtOnce) -> None:
         self._lane = lane
         self._cache = cache
+        self._at_once = at_once
 
     def run(self, tasks: Sequence[NodeTask]) -> None:
         """Dispatch attempts."""
         self._lane.run(tasks)
+
+    def compute(self, task: NodeTask) -> Sequence[st.AnyStimulus] | None:
+        """What has its place in the orchestrator needs no lane."""
+        return self._at_once.run(task) if task.sentinel or task.lane == LaneName.INLINE.value else None
 
     def stop(self, execution_id: str, instance: str, attempt: int, incarnation: int = 0) -> None:
         """Stop one attempt."""
@@ -95,6 +103,7 @@ class LocalRuntime:
         self._orchestrator = self._new_orchestrator()
         self._cache = CachedPayloads(payloads, NoShard())
         services = replace(services_factory(self._cache), memory=StoredWorkflowMemory(reader.memory))
+        self._at_once = AtOnce(registry, services)
         self._lane = LoopLane(
             "local", Lane(InProcess(registry, services, system_now_ms), system_now_ms), self._deliver, "flowray-lane"
         )
@@ -111,7 +120,7 @@ class LocalRuntime:
         self._lane.start()
         if self._callbacks is not None:
             self._callbacks.start()
-        self._orchestrator.run(LocalExecutor(self._lane, self._cache))
+        self._orchestrator.run(LocalExecutor(self._lane, self._cache, self._at_once))
         self._retention.start()
 
     def _begin_anew(self) -> None:
@@ -122,7 +131,7 @@ class LocalRuntime:
             for execution_id in self._orchestrator.driver.owned():
                 self._lane.drop(execution_id)
             self._orchestrator = self._new_orchestrator()
-            self._orchestrator.run(LocalExecutor(self._lane, self._cache))
+            self._orchestrator.run(LocalExecutor(self._lane, self._cache, self._at_once))
 
     def _deliver(self, report: Report) -> None:
         self._orchestrator.driver.post_many(report)

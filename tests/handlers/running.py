@@ -6,6 +6,7 @@ from typing import Any
 
 from flowray.engine.signals import NodeError
 from flowray.engine.stimuli import AttemptFailed, AttemptSucceeded, Stimulus
+from flowray.handlers.at_once import AtOnce
 from flowray.handlers.attempt import run_attempt
 from flowray.handlers.handler import Cancellation
 from flowray.handlers.node_task import NodeTask
@@ -26,12 +27,18 @@ async def attempt(
     cancellation: Cancellation | None = None,
     **task: Any,
 ) -> AttemptSucceeded | AttemptFailed:
-    """One attempt at NOW_MS; ``task`` sets further fields of the NodeTask."""
+    """One attempt at NOW_MS; ``task`` sets further fields of the NodeTask.
+
+    Of what is built in, whatever can do without a lane has to say the same there, to the last field.
+    """
     packed = NodeTask(execution_id="e1", instance="n1", node_id="n1", node_type=node_type, config=config, **task)
     events = emitted if emitted is not None else []
-    return await run_attempt(
-        packed, registry, services or fake_services(), events.append, cancellation, now_ms=lambda: NOW_MS
-    )
+    services = services or fake_services()
+    said = AtOnce(registry, services, now_ms=lambda: NOW_MS).run(packed) if registry is REGISTRY else None
+    result = await run_attempt(packed, registry, services, events.append, cancellation, now_ms=lambda: NOW_MS)
+    cancelled = cancellation is not None and cancellation.is_cancelled
+    assert said is None or cancelled or said == [*events, result]
+    return result
 
 
 async def succeed(node_type: str, config: dict[str, Any], **more: Any) -> AttemptSucceeded:

@@ -10,7 +10,7 @@ from flowray.handlers.token_batches import TokenBatches
 
 async def test_offsets_count_characters_and_flush_is_repeatable() -> None:
     got: list[TokensProduced] = []
-    batches = TokenBatches("n", 2, "s", got.append, lambda: 7)
+    batches = TokenBatches("n", 2, "s", got.append, lambda: 7, asyncio.get_running_loop())
     assert not batches.streamed
     batches.add("añ")
     batches.add("")
@@ -24,7 +24,7 @@ async def test_offsets_count_characters_and_flush_is_repeatable() -> None:
 
 async def test_other_threads_may_add() -> None:
     got: list[TokensProduced] = []
-    batches = TokenBatches("n", 1, "s", got.append, lambda: 7)
+    batches = TokenBatches("n", 1, "s", got.append, lambda: 7, asyncio.get_running_loop())
     await asyncio.to_thread(batches.add, "x")
     await asyncio.sleep(0)
     batches.flush()

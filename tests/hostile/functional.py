@@ -94,6 +94,7 @@ _KILLS = "about kills at given steps: tests/simulation combines them with a fail
 
 LEFT_OUT = {
     "tests/api/http/test_cors.py": "about headers",
+    "tests/runtime/test_costs.py": _SPEED,
     "tests/runtime/test_dispatch.py": _NO_OWNER,
     "tests/runtime/test_exchange.py": _NO_OWNER,
     "tests/runtime/test_flat_memory.py": _SPEED,

@@ -13,14 +13,15 @@ import os
 import random
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import count
 from typing import Any, cast
 
 import pytest
 
 from flowray.persistence.payloads.store import PayloadStore
 from flowray.persistence.stores import Reader
-from flowray.runtime import orchestrator
-from flowray.runtime.local import LocalRuntime
+from flowray.runtime import dispatching, orchestrator
+from flowray.runtime.local import LocalExecutor, LocalRuntime
 from flowray.runtime.orchestrator import Orchestrator
 from tests.hostile.faults import Faults, FaultyCommitter, FaultyReader
 from tests.hostile.forgetful import ForgetfulDriver
@@ -64,10 +65,22 @@ def make_hostile(modes: Modes, patch: pytest.MonkeyPatch) -> None:
     All that works by itself reads through the faults, only clients do not: what a failing read means to those is the
     API's business.
     """
+    if modes.always_recover or modes.fault_rate:
+        _compute_half(patch)
     if modes.always_recover:
         patch.setattr(orchestrator, "Driver", ForgetfulDriver)
     if modes.fault_rate:
         _inject(Faults(modes.fault_rate, modes.seed), patch)
+
+
+def _compute_half(patch: pytest.MonkeyPatch) -> None:
+    """Of what could be carried out at once every second attempt goes to a lane, and each has its own turn: a chain that
+    is one commit would meet one fault, and be forgotten once.
+    """
+    compute, turns = LocalExecutor.compute, count()
+    patch.setattr(LocalExecutor, "compute", lambda self, task: compute(self, task) if next(turns) % 2 else None)
+    patch.setattr(dispatching, "QUANTUM", 1)
+    patch.setattr(dispatching, "SLICE_S", 0.0)
 
 
 def _inject(faults: Faults, patch: pytest.MonkeyPatch) -> None:

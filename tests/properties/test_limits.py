@@ -64,6 +64,9 @@ class Owner:
             assert _key(task) not in self.running
             self.running[_key(task)] = task
 
+    def compute(self, task: NodeTask) -> None:
+        return None
+
     def stop(self, execution_id: str, instance: str, attempt: int, incarnation: int = 0) -> None:
         self.running.pop((execution_id, instance), None)
 

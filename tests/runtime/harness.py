@@ -92,6 +92,9 @@ class ScriptedExecutor:
             stimulus = reply if isinstance(reply, st.Stimulus) else succeeded(task, reply)
             self.post(task.execution_id, stimulus)  # type: ignore[arg-type]
 
+    def compute(self, task: NodeTask) -> None:
+        return None
+
     def stop(self, execution_id: str, instance: str, attempt: int, incarnation: int = 0) -> None:
         self.stopped.append((execution_id, instance, attempt))
 
@@ -248,7 +251,8 @@ class Desk:
 
 def attach(driver: Driver, executor: ScriptedExecutor) -> None:
     """What ``Driver.start`` does, without its thread."""
-    driver._executor = executor
+    driver._attempts.executor = executor
+    driver._attempts._clock_s = lambda: 0.0  # A slice of time ends when all is done.
     executor.post = driver.post
 
 
@@ -258,8 +262,10 @@ def settle(driver: Driver, clock: Clock) -> None:
         due_at = driver._timers.next_due()
         if driver._messages.empty() and not driver._dirty and (due_at is None or due_at > clock.now):
             # A turn without a message would wait; held-back attempts need one to be looked at.
-            if driver._to_run and driver._may_dispatch():
-                driver._dispatch()
+            attempts = driver._attempts
+            if (attempts._ready or attempts._leaving) and attempts._may_dispatch():
+                attempts.compute(driver._do_take_all)
+                attempts.dispatch()
                 continue
             return
         driver._turn()

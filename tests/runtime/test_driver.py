@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -40,6 +41,7 @@ from tests.runtime.harness import (
     sleeping,
     succeeded,
 )
+from tests.runtime.workflows import compiled
 
 ONE = PlanMaker().node("a").build()
 CHAIN = PlanMaker().chain("a", "b", "c").build()
@@ -528,3 +530,23 @@ def test_a_driver_without_threads_needs_no_start() -> None:
     attach(driver, ScriptedExecutor())
     settle(driver, Clock())
     driver.stop()
+
+
+def test_r21_a_chain_that_only_computes_is_one_commit() -> None:
+    """R23: all of it may run ahead of the commit; a lane would have made a commit or two of each node."""
+    desk = Desk({})
+    nodes = [f"n{number}" for number in range(50)]
+
+    def compute(task: NodeTask) -> list[st.AnyStimulus]:
+        return [st.AttemptStarted(ts=START_MS, instance=task.instance, attempt=1), succeeded(task, task.node_id)]
+
+    desk.executor.compute = compute  # type: ignore[method-assign, assignment]
+    commits: list[int] = []
+    submit = desk.journal.submit
+    desk.journal.submit = lambda writes, then: (commits.append(len(writes)), submit(writes, then))[1]  # type: ignore[method-assign, assignment]
+    edges = [f"{before} -> {after}" for before, after in pairwise(nodes)]
+    desk.start(compiled({name: {"type": "input"} for name in nodes}, *edges))
+    assert desk.row().status == "completed"
+    assert desk.executor.tasks == []
+    assert len(commits) == 1
+    assert desk.log().count("node.completed") == 50

@@ -60,7 +60,7 @@ class LimitedDesk(Desk):
 def limited(desk: Desk) -> LimitedExecutor:
     """Put limits before the desk's executor, as an orchestrator does."""
     wrapped = LimitedExecutor(OWNER, desk.executor, desk.journal, desk.driver, desk.clock)
-    desk.driver._executor, desk.driver._limits = wrapped, wrapped
+    desk.driver._attempts.executor = desk.driver._attempts.limits = wrapped
     return wrapped
 
 
@@ -263,7 +263,7 @@ def test_a_take_over_frees_what_the_dead_owner_held() -> None:
 def wrap(house: House, owner_id: str, store: MemoryStore) -> None:
     driver = house.orchestrator.driver
     wrapped = LimitedExecutor(owner_id, house.executor, house.orchestrator._journal, driver, house.clock)
-    driver._executor, driver._limits = wrapped, wrapped
+    driver._attempts.executor = driver._attempts.limits = wrapped
 
 
 def test_what_was_adopted_counts_until_it_ends() -> None:

@@ -80,14 +80,14 @@ def test_r14_nothing_is_kept_of_an_execution_that_is_cancelled() -> None:
     desk.settle()
     desk.tick(500)
     assert desk.row().status == "cancelled"
-    assert desk.driver._starts._watched == {}
+    assert desk.driver._attempts.starts._watched == {}
 
 
 def test_r14_the_time_of_an_attempt_that_waits_for_a_named_limit_does_not_run() -> None:
     desk = Desk({"in": {}, "a": SILENT, "b": SILENT})
     desk.store.commit([SaveLimit(name="api", concurrency=1)])
     limited = LimitedExecutor(OWNER, desk.executor, desk.journal, desk.driver, desk.clock)
-    desk.driver._executor = desk.driver._limits = limited
+    desk.driver._attempts.executor = desk.driver._attempts.limits = limited
     node = {"type": "http", "config": {"url": "http://x"}, "limits": ["api"], "startTimeoutMs": 500}
     desk.start(compiled({"in": {"type": "input"}, "a": node, "b": node}, "in -> a", "in -> b"))
     begins(desk, 1)

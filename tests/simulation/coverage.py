@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 CONSTRUCTS = frozenset({
-    "attempt adopted",
+    "attempt adopted", "attempt carried out at once",
     "merge", "reduce", "first", "END asked", "END asked again after a crash", "END failed",
     "whole bodies as results", "error handler entered", "error handler across a crash", "error edge", "goto",
     "fallback", "continue", "deadline passed", "deadline kept across a crash", "execution time-out",
@@ -35,6 +35,7 @@ def reached(world: World) -> set[str]:
     """What of CONSTRUCTS one simulation came to."""
     found = {"stored values pruned"} if world.lanes.pruned else set()
     found |= {"attempt adopted"} if world.lanes.adopted else set()
+    found |= {"attempt carried out at once"} if world.lanes.computed else set()
     for run in world.all_runs():
         events = [event for batch in world.ledger.batches(run.id) for event in msgspec.json.decode(batch.events)]
         found.update(_in_log(run, events, world.row(run.id).deadline_at is not None))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from flowray.engine import stimuli as st
+from flowray.engine.commands import COLLECT
 from flowray.handlers.node_task import NodeTask
 from flowray.runtime.held_attempts import Adoption
 from flowray.runtime.lane import signed
@@ -45,7 +46,7 @@ class Lanes:
         self.world = world
         self.attempts: dict[tuple[str, Key], Attempt] = {}
         self.ended: dict[Key, Attempt] = {}
-        self.adopted = 0
+        self.adopted = self.computed = 0
         self._lost_unheard: list[Attempt] = []
         self.payloads = Payloads()
         world.ledger.whole = self.payloads.whole
@@ -70,6 +71,19 @@ class Lanes:
         at = self._stream(attempt, behaviour) if task.streams and not task.sentinel else 0
         takes = at + world.delay(0, world.rng.choice((2, 50, 1_500, 5_000)))
         world.later(takes, None, partial(self._finish, attempt, result))
+
+    def compute(self, owner: Process, task: NodeTask) -> list[st.AnyStimulus] | None:
+        """An attempt that its owner carries out by itself, in the middle of a turn; None leaves it to ``run``."""
+        world = self.world
+        if not (task.sentinel or task.lane == "inline") or task.sentinel == COLLECT or task.timeout_ms is not None:
+            return None
+        if task.streams or task.reads_stored_values or not world.computes or world.rng.random() < 0.2:
+            return None
+        owner.may_die("dispatch")
+        world.laws.dispatched(task)
+        result = self._results.result(world.workflow(task), task, world.now)
+        self.computed += 1
+        return [st.AttemptStarted(ts=world.now, instance=task.instance, attempt=task.attempt), result]
 
     def _say_started(self, attempt: Attempt) -> None:
         task = attempt.task

@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from flowray.definition.node_type import Role
@@ -111,7 +112,9 @@ class Laws:
             left = {
                 "executions": list(driver._live),
                 "uncommitted": list(driver._dirty),
-                "undispatched": [task.instance for task in driver._to_run],
+                "undispatched": [
+                    task.instance for task in (*chain(*driver._attempts._ready.values()), *driver._attempts._leaving)
+                ],
                 "timers": driver._timers.next_due(),
                 "failures": process.orchestrator._failures,
                 "jobs": not process.orchestrator._children._jobs.empty(),

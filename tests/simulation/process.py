@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from flowray.engine import events as ev
@@ -59,7 +60,8 @@ class Process:
         self.orchestrator.child_starter._plans = world.callees  # type: ignore[assignment]
         self.orchestrator._holder = _Holder(self)
         self.driver = self.orchestrator.driver
-        self.driver._executor, self.driver._children = _Executor(self), children
+        self.driver._attempts.executor, self.driver._children = _Executor(self), children
+        self.driver._attempts._clock_s = count(0, 0.001).__next__  # A slice is a few attempts long.
         self._turn_planned = False
         self._in_turn = False
         self._timer_turn_at: int | None = None
@@ -184,7 +186,7 @@ class Process:
                 return
 
     def _plan_turn(self) -> None:
-        if not self._turn_planned and not self.driver._messages.empty():
+        if not self._turn_planned and (not self.driver._messages.empty() or self.driver._attempts.has_more):
             self._turn_planned = True
             self.world.later(self.world.delay(0, 2), self, self._turn)
 
@@ -217,7 +219,7 @@ class Process:
 
     def _plan_timers(self) -> None:
         due_at = self.driver._timers.next_due()
-        if self.driver._to_run:
+        if self.driver._attempts._ready or self.driver._attempts._leaving:
             idle_until = self._now_ms() + int(IDLE_S * 1_000)
             due_at = idle_until if due_at is None else min(due_at, idle_until)
         if due_at is None or (self._timer_turn_at is not None and self._now_ms() < self._timer_turn_at <= due_at):
@@ -262,6 +264,9 @@ class _Executor:
         for task in tasks:
             self._process.may_die("dispatch")
             self._process.world.lanes.run(self._process, task)
+
+    def compute(self, task: NodeTask) -> list[st.AnyStimulus] | None:
+        return self._process.world.lanes.compute(self._process, task)
 
     def stop(self, execution_id: str, instance: str, attempt: int, incarnation: int = 0) -> None:
         self._process.world.lanes.stop(self._process, (execution_id, instance, attempt))

@@ -15,6 +15,7 @@ from flowray.persistence.memory.store import MemoryStore
 from flowray.persistence.writes import AppendEvents, Done, InsertExecution, InsertInbox
 from flowray.runtime import child_starts
 from flowray.runtime.children import CHILD, ended
+from flowray.runtime.dispatching import Dispatching
 from flowray.runtime.driver import Driver
 from flowray.runtime.live import LiveExecution
 from flowray.runtime.orchestrator import Orchestrator
@@ -166,14 +167,14 @@ def test_a_process_that_keeps_what_has_ended_is_noticed(monkeypatch: pytest.Monk
 
 
 def test_a_fault_in_a_turn_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    original: Callable[..., Any] = Driver._dispatch
+    original: Callable[..., Any] = Dispatching.dispatch
 
-    def failing(self: Driver) -> None:
-        if self._to_run and self._to_run[0].attempt > 1:
+    def failing(self: Dispatching) -> None:
+        if self._leaving and self._leaving[0].attempt > 1:
             raise LookupError("sabotage")
         original(self)
 
-    monkeypatch.setattr(Driver, "_dispatch", failing)
+    monkeypatch.setattr(Dispatching, "dispatch", failing)
     noticed("sabotage")
 
 

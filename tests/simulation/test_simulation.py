@@ -49,7 +49,7 @@ def test_fresh_seeds_break_no_law(capsys: pytest.CaptureFixture[str]) -> None:
 )  # fmt: skip
 def test_seeds_that_found_something_stay_clean(seed: int) -> None:
     """Each broke a law once."""
-    assert simulate(seed).violations == []
+    assert simulate(seed, computes=False).violations == []
 
 
 @pytest.mark.parametrize("seed", range(12))

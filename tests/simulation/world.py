@@ -57,9 +57,11 @@ class Report:
 class World:
     """One simulation. ``strikes`` is the only source of faults; once ``chaos`` is 0 there are none."""
 
-    def __init__(self, seed: int, tell: bool = False) -> None:
+    def __init__(self, seed: int, tell: bool = False, computes: bool | None = None) -> None:
         self.seed = seed
         self.rng = Random(seed)
+        # By a draw of its own: worlds in which all attempts go to lanes stay what they were.
+        self.computes = Random(f"{seed} computes").random() < 0.7 if computes is None else computes
         self.now = START_MS
         self.chaos = self.rng.choice((0.0, 0.5, 1.0, 1.0, 3.0))
         self.slowness = self.rng.choice((3, 3, 50))
@@ -267,6 +269,6 @@ class World:
         )  # fmt: skip
 
 
-def simulate(seed: int, tell: bool = False) -> Report:
-    """Play one seed from beginning to end."""
-    return World(seed, tell).play()
+def simulate(seed: int, tell: bool = False, computes: bool | None = None) -> Report:
+    """Play one seed from beginning to end. ``computes``: whether owners carry out by themselves what they can."""
+    return World(seed, tell, computes).play()

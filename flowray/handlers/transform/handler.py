@@ -35,6 +35,7 @@ class TransformHandler:
         summary="Maps, filters, sorts, merges, parses or rewrites data with JSONata or JavaScript.",
         config_model=TransformConfig,
         category="data",
+        computes=True,
         effects=Effects.NONE,
         fields=FIELDS,
     )

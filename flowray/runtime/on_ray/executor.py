@@ -1,4 +1,4 @@
-"""Carries attempts out on Ray: inline in the orchestrator's process, in io lanes, or as tasks of their own."""
+"""Carries attempts out on Ray: at once in the orchestrator's process, in io lanes, or as tasks of their own."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from ray.exceptions import ActorDiedError, OutOfMemoryError, RayError, WorkerCra
 
 from flowray.definition.policies import Lane as LaneName
 from flowray.engine import stimuli as st
+from flowray.handlers.at_once import AtOnce
 from flowray.handlers.node_task import NodeTask
 from flowray.plan import PlanResources
 from flowray.runtime.dispatch_lease import DispatchLease, EpochOf
@@ -26,13 +27,11 @@ from flowray.runtime.driver import Driver
 from flowray.runtime.held_attempts import Adoption, Key
 from flowray.runtime.lane import Report
 from flowray.runtime.lane_blame import LaneBlame
-from flowray.runtime.loop_lane import LoopLane
 from flowray.runtime.on_ray.collector import Collector
 from flowray.runtime.on_ray.metrics import Metrics
 from flowray.runtime.on_ray.placement import lacking
 from flowray.runtime.on_ray.task_broker import is_long
 from flowray.runtime.on_ray.task_lane import ServicesFactory, TaskRef, is_over, submit
-from flowray.runtime.payload_cache import CachedPayloads
 
 logger = logging.getLogger(__name__)
 
@@ -60,8 +59,7 @@ class RayExecutor:
         self,
         owner_id: str,
         driver: Driver,
-        inline: LoopLane,
-        inline_cache: CachedPayloads,
+        at_once: AtOnce,
         lanes: Callable[[], Sequence[ActorHandle[Any]]],
         services_factory: ServicesFactory,
         metrics: Metrics,
@@ -74,8 +72,7 @@ class RayExecutor:
     ) -> None:
         self._owner_id = owner_id
         self._driver = driver
-        self._inline = inline
-        self._inline_cache = inline_cache
+        self._at_once = at_once
         self._lanes = lanes
         self._services_factory = services_factory
         self._metrics = metrics
@@ -99,7 +96,6 @@ class RayExecutor:
 
     def start(self) -> None:
         """Start the threads and listen to the lanes that are there."""
-        self._inline.start()
         self._collector.start()
         for lane in self._lanes():
             self._listen(lane)
@@ -107,27 +103,31 @@ class RayExecutor:
     def stop_all(self) -> None:
         """Stop listening. Lane calls run on, for whoever adopts them (R38)."""
         self._collector.stop()
-        self._inline.close()
 
     # -- Executor -------------------------------------------------------------------------------------------------
 
     def run(self, tasks: Sequence[NodeTask]) -> None:
         """Dispatch attempts, each lane's share in one call."""
-        inline: list[NodeTask] = []
         io: list[NodeTask] = []
         for task in tasks:
-            lane = self._lane_of(task)
+            # What has its place in this process and comes here waits for something.
+            lane = LaneName.TASK if self._lane_of(task) is LaneName.TASK else LaneName.IO
             self._metrics.node_started(task.node_type, lane.value)
-            if lane is LaneName.INLINE:
-                inline.append(task)
-            elif lane is LaneName.IO:
+            if lane is LaneName.IO:
                 io.append(task)
             else:
                 self._submit_task(task)
-        if inline:
-            self._inline.run(inline)
         if io:
             self._submit_to_lanes(io)
+
+    def compute(self, task: NodeTask) -> Sequence[st.AnyStimulus] | None:
+        """What has its place in this process needs no lane."""
+        if self._lane_of(task) is not LaneName.INLINE:
+            return None
+        said = self._at_once.run(task)
+        if said is not None:
+            self._metrics.node_started(task.node_type, LaneName.INLINE.value)
+        return said
 
     def stop(self, execution_id: str, instance: str, attempt: int, incarnation: int = 0) -> None:
         """Stop one attempt wherever it runs: cancel first; a task that does not stop is killed (R49)."""
@@ -139,7 +139,6 @@ class RayExecutor:
         lane = self._in_lane.pop(key, None)
         if lane is not None:
             lane.stop.remote(*key, self._owner_id, incarnation)
-        self._inline.stop(*key, incarnation)
 
     def obstacle(self, task: NodeTask) -> str:
         """What the cluster lacks, or where it waits."""
@@ -150,7 +149,6 @@ class RayExecutor:
     def prune(self, payload_ids: Sequence[str]) -> None:
         """Tell the context store what nobody reads any more, and each io lane with its next call."""
         self._prune(payload_ids)
-        self._inline.soon(self._inline_cache.forget, payload_ids)
         before = self._unread
         self._unread = {lane: before.get(lane) or deque(maxlen=MAX_UNREAD) for lane in self._lanes()}
         for unread in self._unread.values():
@@ -164,7 +162,6 @@ class RayExecutor:
         for key in [key for key in self._in_lane if key[0] == execution_id]:
             lane = self._in_lane.pop(key)
             lane.stop.remote(*key, self._owner_id)
-        self._inline.drop(execution_id)
         self._blame.drop(execution_id)
 
     # -- AttemptHolder --------------------------------------------------------------------------------------------

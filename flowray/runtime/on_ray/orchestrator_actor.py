@@ -17,6 +17,7 @@ from ray.actor import ActorHandle
 
 from flowray.engine import events as ev
 from flowray.errors import FlowrayError
+from flowray.handlers.at_once import AtOnce
 from flowray.handlers.handler import system_now_ms
 from flowray.persistence.journal import ThreadJournal
 from flowray.persistence.records import ExecutionRecord
@@ -24,8 +25,6 @@ from flowray.persistence.stores import Journal, Reader
 from flowray.persistence.writes import AnyResult, Inserted, decode_writes, encode_results
 from flowray.runtime.callbacks import CallbackSender
 from flowray.runtime.dispatch_lease import DispatchLease, host_id, monotonic_ms
-from flowray.runtime.lane import Lane
-from flowray.runtime.loop_lane import LoopLane
 from flowray.runtime.on_ray import names
 from flowray.runtime.on_ray.actor_class import actor_class
 from flowray.runtime.on_ray.config import RuntimeConfig
@@ -33,11 +32,10 @@ from flowray.runtime.on_ray.executor import RayExecutor
 from flowray.runtime.on_ray.metrics import metrics
 from flowray.runtime.on_ray.publisher import Publisher
 from flowray.runtime.on_ray.remote_journal import RemoteJournal
-from flowray.runtime.on_ray.services import lane_services, stored_epoch, task_services
+from flowray.runtime.on_ray.services import stored_epoch, task_services
 from flowray.runtime.on_ray.task_broker import task_broker
 from flowray.runtime.orchestrator import Orchestrator
 from flowray.runtime.ownership import OwnerIdentity
-from flowray.runtime.performers import InProcess
 
 logger = logging.getLogger(__name__)
 
@@ -95,19 +93,17 @@ class OrchestratorActor:
             actor_id=context.get_actor_id(),
             log_location=f"worker-{context.get_worker_id()}",
         )
-        registry, services, payloads = lane_services(config)
+        registry, services, _ = task_services(config)
         self._orchestrator = Orchestrator(
             identity, self._journal, storage.reader, self._committed, system_now_ms, monotonic_ms,
             only=execution_id, on_lost=_leave_to_ray, on_rest=self._ended, node_types=registry.node_types,
             child_limits=config.child_limits, poke=self._poke, max_failed_recoveries=config.max_failed_recoveries,
             quarantine=None if quarantine else self._call_quarantine, suspects_only=quarantine,
         )  # fmt: skip
-        lane = Lane(InProcess(registry, services, system_now_ms), system_now_ms)
         self._executor = RayExecutor(
             owner_id=identity.id,
             driver=self._orchestrator.driver,
-            inline=LoopLane(identity.id, lane, self._orchestrator.driver.post_many, "flowray-inline"),
-            inline_cache=payloads,
+            at_once=AtOnce(registry, services),
             lanes=self._lanes,
             services_factory=partial(task_services, config),
             metrics=metrics(),

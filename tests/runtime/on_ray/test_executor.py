@@ -92,8 +92,8 @@ class Desk:
         monkeypatch.setattr(executor, "Collector", lambda: self.collector)
         monkeypatch.setattr("threading.Timer", AtOnce)
         self.executor = RayExecutor(
-            owner_id="o1", driver=cast(Any, self.driver), inline=cast(Any, Recorder()),
-            inline_cache=cast(Any, Recorder()), lanes=lambda: cast(Any, self.lanes), services_factory=cast(Any, None),
+            owner_id="o1", driver=cast(Any, self.driver), 
+            at_once=cast(Any, Recorder()),  lanes=lambda: cast(Any, self.lanes), services_factory=cast(Any, None),
             metrics=cast(Any, Recorder()), now_ms=lambda: 7, prune=lambda ids: None, broker=self.find_broker,
         )  # fmt: skip
 
