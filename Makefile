@@ -86,6 +86,10 @@ format: $(READY) ## rewrite the code in the house style
 bench: $(READY) ## the benchmarks; results on stdout and in benchmarks/results/local
 	$(PY) -m benchmarks
 
+.PHONY: bench-peers
+bench-peers: $(READY) ## flowray beside its peers, same workloads, same run: make bench-peers [PEERS="restate dbos"] [ROUNDS=3]
+	$(PY) -m benchmarks.peers $(PEERS) --rounds $(or $(ROUNDS),3)
+
 .PHONY: simulate
 simulate: $(READY) ## deterministic simulation: make simulate SEEDS=n [START=s]
 	$(PY) -m tests.simulation --seeds $(or $(SEEDS),1000) $(if $(START),--start $(START))
@@ -104,5 +108,5 @@ lock: ## write requirements.lock anew from pyproject.toml, with the newest allow
 
 .PHONY: clean
 clean: ## remove the virtual environment, caches and build results
-	rm -rf $(VENV) .make build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .bench-peers .make build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
