@@ -1,5 +1,5 @@
-"""What every peer's script has in common: one JSON document per line in, one out. Knows no peer and no flowray; standard library
-only, as each script runs in an environment that has nothing but its peer.
+"""What every peer's script has in common: one JSON document per line in, one out. Knows no peer and no flowray;
+standard library only, as each script runs in an environment that has nothing but its peer.
 """
 
 from __future__ import annotations
