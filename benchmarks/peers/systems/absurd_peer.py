@@ -13,9 +13,9 @@ from absurd_sdk import AsyncAbsurd
 from lines import DATABASE_URL, Answer, Counter, Request, serve, versions
 
 QUEUE = "default"
-WORKERS = 5
-TASKS_PER_WORKER = 10
-POLL_S = 0.01
+WORKERS = 1
+TASKS_PER_WORKER = 50
+POLL_S = 0.02
 """The default is 0.25 s. A shorter one flatters absurd, whose workers are not woken but look."""
 
 DONE = """

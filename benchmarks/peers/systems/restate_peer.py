@@ -44,7 +44,7 @@ class Caller:
         if not hasattr(self._local, "connection"):
             self._local.connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=self._timeout_s)
         connection = self._local.connection
-        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        headers = {"Accept": "application/json"} | ({} if body is None else {"Content-Type": "application/json"})
         try:
             connection.request("POST", path, None if body is None else json.dumps(body), headers)
             answer = connection.getresponse()
