@@ -76,7 +76,10 @@ def main() -> None:
     measured = rows(chosen.names, postgres)
     before = machine()
     try:
-        run_all(measured, Plan(chosen.rounds, chosen.runs, chosen.limit), lambda text: print(text, flush=True))
+        try:
+            run_all(measured, Plan(chosen.rounds, chosen.runs, chosen.limit), lambda text: print(text, flush=True))
+        except KeyboardInterrupt:
+            print("interrupted; what has been measured so far:")
         settings = postgres.settings()
     finally:
         postgres.stop()

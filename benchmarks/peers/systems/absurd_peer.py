@@ -1,4 +1,4 @@
-"""absurd: tasks and steps in PostgreSQL, with workers in this process."""
+"""absurd: tasks and steps in PostgreSQL, with a worker in this process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ QUEUE = "default"
 WORKERS = 1
 TASKS_PER_WORKER = 50
 POLL_S = 0.02
-"""The default is 0.25 s. A shorter one flatters absurd, whose workers are not woken but look."""
+"""The default is 0.25 s. A shorter one flatters absurd, whose worker is not woken but looks."""
 
 DONE = """
     SELECT count(*), bool_and(t.state = 'completed'), extract(epoch FROM max(r.completed_at) - min(t.enqueue_at))
@@ -98,7 +98,7 @@ class System:
 def main() -> None:
     """Serve."""
     system = System()
-    configured = f"{WORKERS} workers x {TASKS_PER_WORKER} tasks, poll_interval={POLL_S}"
+    configured = f"{WORKERS} worker x {TASKS_PER_WORKER} tasks, poll_interval={POLL_S}"
     serve(system.run, {"versions": versions("absurd-sdk", "psycopg"), "configured": configured})
 
 
