@@ -1,0 +1,166 @@
+"""Real shapes of graphs: how much longer flowray takes than the same list schedule without any overhead.
+
+``python -m benchmarks shapes``: in process, SQLite with its default durability; every task is a node that waits, and
+starts only after the results that it reads are committed. ``python -m benchmarks.dag_shapes FILE…`` runs WfFormat files
+instead, for example of the recipes of the package ``wfcommons``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchmarks.dag_recipes import RECIPES, scaled
+from benchmarks.dag_workflows import TimedTask, definition_of, disorder, expected_outputs, framed
+from benchmarks.list_schedule import Dag, critical_path_ms, list_schedule, lower_bound_ms, work_ms
+from benchmarks.measuring import Figure, report
+from benchmarks.wf_format import read_instance
+from benchmarks.workloads import broken
+from flowray.bootstrap import build_registry, build_services, open_engine, open_storage
+from flowray.compiler.documents import compile_document
+from flowray.eventlog.sse import public_event
+from flowray.handlers.registry import NodeRegistry
+from flowray.persistence.migrations import upgrade
+from flowray.persistence.records import ExecutionRecord
+from flowray.plan import plan_hash, plan_to_json
+from flowray.runtime.identifiers import new_id
+from flowray.runtime.local import LocalRuntime
+from flowray.settings import Settings
+from flowray.values import as_value
+
+SIZES = ((50, 10), (300, 32), (1_000, 64), (2_000, 100))
+"""At most so many tasks, on so many slots."""
+
+IDEAL_MS = 10_000
+"""How long the list schedule is made to take."""
+
+GOAL = 1.03
+ROUNDS = 3
+BOUNDARY = "just before the commit of the start to the terminal event, in process, SQLite FULL"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One graph, already scaled, on so many slots."""
+
+    name: str
+    dag: Dag
+    slots: int
+
+    @property
+    def ideal_ms(self) -> int:
+        """The same list schedule without overhead."""
+        return list_schedule(framed(self.dag), self.slots).makespan_ms
+
+
+def cases() -> Iterator[Case]:
+    """Every recipe in every size."""
+    for name, recipe in RECIPES.items():
+        for size, slots in SIZES:
+            dag = scaled(recipe(size), slots, IDEAL_MS)
+            yield Case(f"{name}, {len(dag):,} tasks, {slots} slots", dag, slots)
+
+
+def cases_of(files: Iterable[Path], slots: int = 32) -> Iterator[Case]:
+    """Every WfFormat file."""
+    for file in files:
+        dag = scaled(read_instance(json.loads(file.read_text())), slots, IDEAL_MS)
+        yield Case(f"{file.stem}, {len(dag):,} tasks, {slots} slots", dag, slots)
+
+
+@contextmanager
+def durable_runtime() -> Iterator[tuple[LocalRuntime, NodeRegistry]]:
+    """The in-process runtime on an SQLite database of its own, with the node type of the tasks."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(state_dir=Path(folder), database_url=None)
+        engine = open_engine(settings)
+        upgrade(engine)
+        storage, registry = open_storage(settings), build_registry(settings)
+        registry.register(TimedTask())
+        services = partial(build_services, settings)
+        runtime = LocalRuntime(storage.committer, storage.reader, storage.payloads, registry, services)
+        runtime.start_threads()
+        try:
+            yield runtime, registry
+        finally:
+            runtime.stop()
+            engine.dispose()
+
+
+async def run_once(runtime: LocalRuntime, registry: NodeRegistry, case: Case) -> tuple[float, str]:
+    """``(seconds, why it does not count)``."""
+    definition = definition_of(case.name, case.dag, case.slots)
+    plan = compile_document(definition, registry.node_types()).plan
+    now = int(time.time() * 1_000)
+    record = ExecutionRecord(
+        id=new_id(), status="queued", plan_hash=plan_hash(plan), inputs={"n": 1}, created_at=now, updated_at=now
+    )
+    await runtime.start([record], plan_to_json(plan))
+    recorded = [event async for batch in runtime.follow(record.id) for event in batch]
+    events = [public_event(event, record.id) for event in recorded]
+    row = runtime.reader.execution_by_id(record.id)
+    outputs = None if row is None else as_value(row.outputs)
+    problem = broken(events, _node_logs(runtime, record.id), definition, outputs, expected_outputs(case.dag))
+    return (recorded[-1].ts - now) / 1_000, problem or disorder(events, case.dag, case.slots)
+
+
+def _node_logs(runtime: LocalRuntime, execution_id: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    cursor = None
+    while True:
+        page = runtime.reader.node_logs(execution_id, limit=500, cursor=cursor)
+        rows += [{"status": log.status} for log in page.data]
+        cursor = page.next_cursor
+        if cursor is None:
+            return rows
+
+
+def figures_of(case: Case, samples: list[float], problem: str) -> list[Figure]:
+    """What was measured, and how many times the ideal that is."""
+    ideal = case.ideal_ms / 1_000
+    bound = lower_bound_ms(case.dag, case.slots) / 1_000
+    details = {
+        "tasks": len(case.dag), "slots": case.slots, "list_schedule_s": ideal, "bound_s": bound,
+        "critical_path_s": critical_path_ms(case.dag) / 1_000, "work_s": work_ms(case.dag) / 1_000, "goal": GOAL,
+    }  # fmt: skip
+    note = problem or f"list schedule {ideal:.2f} s, max(critical path, work/slots) {bound:.2f} s"
+    ratios = [sample / ideal for sample in samples]
+    kept = "" if max(ratios) <= GOAL else f"above {GOAL}"
+    return [
+        Figure(case.name, "s", samples, BOUNDARY, not problem, note, details),
+        Figure("  times the list schedule", "x", ratios, BOUNDARY, not problem, problem or kept, details),
+    ]
+
+
+def measured(chosen: Iterable[Case], rounds: int) -> list[Figure]:
+    """All figures, after one short run to warm up."""
+    figures: list[Figure] = []
+    with durable_runtime() as (runtime, registry):
+        warm = Case("warm", scaled(RECIPES["montage"](50), 10, 500), 10)
+        asyncio.run(run_once(runtime, registry, warm))
+        for case in chosen:
+            runs = [asyncio.run(run_once(runtime, registry, case)) for _ in range(rounds)]
+            problem = next((problem for _, problem in runs if problem), "")
+            found = figures_of(case, [seconds for seconds, _ in runs], problem)
+            print("\n".join(figure.line() for figure in found), flush=True)
+            figures += found
+    return figures
+
+
+def main(files: Sequence[str] = (), rounds: int = ROUNDS) -> None:
+    """Every recipe in every size; or the files named."""
+    chosen = list(cases_of(map(Path, files)) if files else cases())
+    report("Real shapes", measured(chosen, rounds), "dag_shapes", {"ideal_ms": IDEAL_MS, "rounds": rounds})
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
