@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import dag_shapes, engine_core, executions, memory, speedup, start_latency, storage
+from benchmarks import dag_shapes, engine_core, executions, memory, scale_simulation, speedup, start_latency, storage
 from benchmarks.measuring import machine
 
 ALL = {
@@ -12,6 +12,7 @@ ALL = {
     "start": start_latency.main,
     "executions": executions.main,
     "memory": memory.main,
+    "scale": scale_simulation.main,
     "shapes": dag_shapes.main,
     "speedup": speedup.main,
     "storage": storage.main,

@@ -4,29 +4,31 @@ from __future__ import annotations
 
 from benchmarks.dag_shapes import Case, cases, durable_runtime, figures_of, run_once
 from benchmarks.list_schedule import Task
+from benchmarks.threads import ThreadTimes
 
+SPENT = ThreadTimes(worked_ms=600, starved_ms=200)
 CHAIN = Case("chain", [Task("a", 600), Task("b", 400, ("a",)), Task("c", 200)], 2)
 
 
 def test_figures_name_the_ideal_and_the_bound() -> None:
-    seconds, ratio = figures_of(CHAIN, [1.0, 1.02], "")
+    seconds, ratio = figures_of(CHAIN, [1.0, 1.02], "", SPENT)
     assert seconds.note == "list schedule 1.00 s, max(critical path, work/slots) 1.00 s"
     assert list(ratio.samples) == [1.0, 1.02]
-    assert (ratio.valid, ratio.note) == (True, "")
+    assert (ratio.valid, ratio.note) == (True, "worked 0.30 s, kept from a processor 0.10 s")
 
 
 def test_what_misses_the_goal_says_so() -> None:
-    assert figures_of(CHAIN, [1.0, 1.05], "")[1].note == "above 1.03"
+    assert figures_of(CHAIN, [1.0, 1.05, 1.06], "", SPENT)[1].note.startswith("above 1.03; ")
 
 
 def test_a_run_that_does_not_count_is_no_figure() -> None:
-    assert all("INVALID  2 rows" in figure.line() for figure in figures_of(CHAIN, [0.5], "2 rows"))
+    assert all("INVALID  2 rows" in figure.line() for figure in figures_of(CHAIN, [0.5], "2 rows", SPENT))
 
 
-def test_each_case_takes_ten_seconds_at_best() -> None:
+def test_each_case_takes_ten_to_twenty_five_seconds_at_best() -> None:
     found = list(cases())
     assert len(found) == 16
-    assert all(9_900 <= case.ideal_ms <= 10_100 for case in found)
+    assert all(9_900 <= case.ideal_ms <= 25_250 for case in found)
 
 
 async def test_a_run_on_sqlite_counts_its_events_and_rows() -> None:

@@ -1,0 +1,154 @@
+"""What a step costs, part by part: what the model of scale is fed with. ``python -m benchmarks.scale_costs``.
+
+In process, on SQLite, or on the PostgreSQL whose URL is given; 200 executions of ten nodes with effects, started by one
+call. Processor time per thread, so that what else the machine does hardly shows; waiting for the disk is wall time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+from benchmarks.dag_workflows import TimedTask, definition_of, expected_outputs
+from benchmarks.list_schedule import Dag, Task
+from benchmarks.measuring import Figure, report
+from benchmarks.threads import ThreadTimes, thread_times
+from flowray.bootstrap import build_registry, build_services, open_engine, open_storage
+from flowray.compiler.documents import compile_document
+from flowray.handlers.registry import NodeRegistry
+from flowray.persistence.migrations import upgrade
+from flowray.persistence.records import ExecutionRecord
+from flowray.persistence.stores import Committer
+from flowray.persistence.writes import AnyResult, AnyWrite, AppendEvents
+from flowray.plan import plan_hash, plan_to_json
+from flowray.runtime.identifiers import new_id
+from flowray.runtime.local import LocalRuntime
+from flowray.settings import Settings
+from flowray.values import as_value
+
+STEPS = 10
+EXECUTIONS = 200
+ROUNDS = 3
+THREADS = {"flowray-driver": "step", "flowray-journal": "append", "flowray-lane": "attempt"}
+
+
+@dataclass
+class CountingCommitter:
+    """Counts what another commits: groups, appends, the bytes of their events, and milliseconds off the processor."""
+
+    inner: Committer
+    groups: int = 0
+    appends: int = 0
+    event_bytes: int = 0
+    waits_ms: list[float] = field(default_factory=list)
+
+    def commit(self, writes: Sequence[AnyWrite]) -> list[AnyResult]:
+        """As the other does."""
+        began, worked = time.perf_counter(), time.thread_time()
+        results = self.inner.commit(writes)
+        self.waits_ms.append((time.perf_counter() - began - time.thread_time() + worked) * 1_000)
+        appends = [write for write in writes if isinstance(write, AppendEvents)]
+        self.groups += 1
+        self.appends += len(appends)
+        self.event_bytes += sum(len(write.events) for write in appends)
+        return results
+
+
+@contextmanager
+def counted_runtime(url: str | None = None) -> Iterator[tuple[LocalRuntime, NodeRegistry, CountingCommitter]]:
+    """The in-process runtime on a database of its own, or on that at ``url``."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(state_dir=Path(folder), database_url=url)
+        engine = open_engine(settings)
+        upgrade(engine)
+        storage, registry = open_storage(settings), build_registry(settings)
+        registry.register(TimedTask())
+        counting = CountingCommitter(storage.committer)
+        runtime = LocalRuntime(
+            counting, storage.reader, storage.payloads, registry, partial(build_services, settings)
+        )  # fmt: skip
+        runtime.start_threads()
+        try:
+            yield runtime, registry, counting
+        finally:
+            runtime.stop()
+            engine.dispose()
+
+
+def chain(length: int) -> Dag:
+    """Nodes that wait for nothing but one another."""
+    return [Task(f"n{number}", 0, (f"n{number - 1}",) if number else ()) for number in range(length)]
+
+
+async def run_batch(runtime: LocalRuntime, registry: NodeRegistry, executions: int) -> float:
+    """Seconds from the call that starts them to the end of the last. Raises RuntimeError if one ends otherwise."""
+    plan = compile_document(definition_of("chain", chain(STEPS), 10), registry.node_types()).plan
+    now = int(time.time() * 1_000)
+    records = [
+        ExecutionRecord(
+            id=new_id(), status="queued", plan_hash=plan_hash(plan), inputs={"n": 1}, created_at=now, updated_at=now
+        )
+        for _ in range(executions)
+    ]
+    began = time.perf_counter()
+    await runtime.start(records, plan_to_json(plan))
+    for record in records:
+        async for _ in runtime.follow(record.id):
+            pass
+    took = time.perf_counter() - began
+    for record in records:
+        row = runtime.reader.execution_by_id(record.id)
+        if row is None or as_value(row.outputs) != expected_outputs(chain(STEPS)):
+            raise RuntimeError(f"{record.id} ended {row and row.status}")
+    return took
+
+
+def measured(url: str | None = None, executions: int = EXECUTIONS, rounds: int = ROUNDS) -> list[Figure]:
+    """The figures, after one small batch to warm up."""
+    samples: dict[str, list[float]] = {}
+
+    def note(name: str, value: float) -> None:
+        samples.setdefault(name, []).append(value)
+
+    with counted_runtime(url) as (runtime, registry, counting):
+        asyncio.run(run_batch(runtime, registry, 20))
+        for _ in range(rounds):
+            before, groups, appends, size = thread_times(), counting.groups, counting.appends, counting.event_bytes
+            counting.waits_ms.clear()
+            took = asyncio.run(run_batch(runtime, registry, executions))
+            steps = executions * STEPS
+            note("steps per second", steps / took)
+            for name, times in thread_times().items():
+                spent = times.since(before.get(name, ThreadTimes(0.0, 0.0)))
+                if name in THREADS:
+                    note(f"{THREADS[name]}, processor per step", spent.worked_ms / steps)
+                    note(f"{THREADS[name]}, kept from a processor per step", spent.starved_ms / steps)
+            note("appends per step", (counting.appends - appends) / steps)
+            note("appends per transaction", (counting.appends - appends) / (counting.groups - groups))
+            note("transaction, off the processor", median(counting.waits_ms))
+            note("bytes of events per step", (counting.event_bytes - size) / steps)
+    units = {"processor per step": "ms", "off the processor": "ms"}
+    boundary = f"{executions} executions of {STEPS} nodes with effects, in process, one call"
+    return [
+        Figure(name, next((unit for end, unit in units.items() if name.endswith(end)), ""), values, boundary)
+        for name, values in samples.items()
+    ]
+
+
+def main(urls: Sequence[str] = ()) -> None:
+    """On SQLite, then on each PostgreSQL."""
+    for number, url in enumerate([None, *urls]):
+        title = "What a step costs, " + ("SQLite" if url is None else "PostgreSQL")
+        report(title, measured(url), f"scale_costs_{number}", {"steps": STEPS, "executions": EXECUTIONS})
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
