@@ -86,20 +86,30 @@ def response_ms(costs: Costs, size: Size, rate: float) -> float:
     group, cycle, share = 1.0, 0.0, 0.0
     wait = database = 0.0
     for _ in range(50):
+        # A transaction waits for steps only: the journal has one at a time.
+        steps = each * costs.step_ms**2 / 2
+        behind_steps = others * steps / max(1 - each * costs.step_ms, 1e-9)
         load = each * (costs.step_ms + costs.append_ms)
-        residual = each * (costs.step_ms**2 + costs.append_ms**2 * group) / 2
-        wait = others * residual / max(1 - load, 1e-9)
+        wait = others * (steps + each * costs.append_ms**2 * group / 2) / max(1 - load, 1e-9)
         database = _wait_for_core(costs, size, rate, group)
-        fixed = costs.commit_ms + wait + database
+        fixed = costs.commit_ms + behind_steps + database
         per_write = costs.append_ms + costs.database_ms
         group = min(max(each * fixed / max(1 - each * per_write, 1e-9), 1.0), LARGEST_GROUP)
         cycle = fixed + per_write * group
         share = min(each * cycle / group, 1.0)
-    journal = others * share * cycle / 2 + cycle
     lane = costs.attempt_ms + others * _wait(costs.attempt_ms, rate / size.lanes / 1_000)
     starts = rate / size.steps / size.replicas / 1_000
     replica = (costs.start_ms + others * _wait(costs.start_ms, starts)) / size.steps
-    return costs.step_ms + wait + journal + 2 * costs.hop_ms + lane + costs.wait_ms + replica
+    away = costs.step_ms + wait + 2 * costs.hop_ms + lane + costs.wait_ms + replica
+    return cycle + away + others * share * (_until_next(away, cycle) - away)
+
+
+def _until_next(away_ms: float, cycle_ms: float) -> float:
+    """A step leaves at the end of a transaction and comes back, after ``away_ms`` give or take a half, in the middle of
+    another: how long until a transaction begins that takes it, while one follows on the other.
+    """
+    parts = [(0.525 + 0.05 * number) * away_ms / cycle_ms for number in range(20)]
+    return cycle_ms * sum(map(math.ceil, parts)) / len(parts)
 
 
 def _wait(service_ms: float, per_ms: float) -> float:
