@@ -6,7 +6,7 @@ import os
 import signal
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -39,15 +39,17 @@ def calling(child: dict[str, Any], outputs: str, **inputs: Any) -> dict[str, Any
     return workflow("caller", nodes, [("in", "call"), ("call", "end")])
 
 
-def start_on(server: FlowrayServer, name: str, definition: dict[str, Any]) -> str:
-    """Start it until it lands on that orchestrator; those that landed elsewhere are cancelled."""
+def start_on(server: FlowrayServer, name: str, made: Callable[[str], dict[str, Any]]) -> tuple[str, str]:
+    """``(execution id, prefix)`` of the first that lands on that orchestrator. Each is made with a prefix of its own:
+    those that land elsewhere are cancelled, but may have had effects by then.
+    """
     wanted = server.actor(name)._actor_id.hex()
     while True:
-        started = server.start(definition, {"seed": 1})
+        prefix = uuid.uuid4().hex[:8]
+        started = server.start(made(prefix), {"seed": 1})
         row = server.http.get(f"/v1/executions/{started['id']}").json()
         if row["orchestrator_actor_id"] == wanted:
-            its_id: str = started["id"]
-            return its_id
+            return started["id"], prefix
         server.cancel(started["id"])
 
 
@@ -77,9 +79,9 @@ def family_events(server: FlowrayServer, execution_id: str) -> list[dict[str, An
 @pytest.mark.parametrize("victim", ["orchestrator-1", "orchestrator-0"])
 def test_r19_the_owner_of_a_parent_is_killed_while_its_child_runs(pair: FlowrayServer, world: str, victim: str) -> None:
     """R19, R24, R25, R31: whoever takes them over finds the one child there is; each effect keeps its key."""
-    prefix = uuid.uuid4().hex[:8]
-    child_definition = effects_chain(world, STEPS, ms=60, prefix=prefix)
-    parent_id = start_on(pair, victim, calling(child_definition, "{{call.last}}"))
+    parent_id, prefix = start_on(
+        pair, victim, lambda made: calling(effects_chain(world, STEPS, ms=60, prefix=made), "{{call.last}}")
+    )
     child_id = child_of(pair, parent_id)["id"]
     eventually(lambda: [row for row in pair.nodes(child_id) if row["status"] == "completed"][2:], 60)
     os.kill(pair.pid(victim), signal.SIGKILL)
