@@ -145,6 +145,10 @@ class Reader(Protocol):
         """The execution in whatever workspace: for owners, never for the API."""
         ...
 
+    def executions_by_ids(self, execution_ids: Sequence[str]) -> list[ExecutionRecord]:
+        """Those of them that there are, in any order. As ``execution_by_id``: for owners."""
+        ...
+
     def executions_owned_by(self, owner_id: str) -> list[str]:
         """Ids of the executions that this owner owns and that have not ended."""
         ...

@@ -13,7 +13,6 @@ import msgspec
 from flowray.definition.node_type import NodeType
 from flowray.engine import events as ev
 from flowray.engine import stimuli as st
-from flowray.engine.commands import StopChild
 from flowray.engine.plan_index import PlanIndex
 from flowray.engine.start_points import selection_from_json
 from flowray.engine.state import ExecutionState, is_redriven
@@ -21,7 +20,6 @@ from flowray.engine.statuses import TERMINAL_EXECUTION, ExecutionStatus
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.persistence.queues.admission import has_expired
 from flowray.persistence.records import ExecutionRecord, InboxRecord
-from flowray.persistence.records.executions import is_shared
 from flowray.persistence.stores import Journal, Reader
 from flowray.persistence.writes import AnyResult, Claim, Claimed, ClaimExecutions, Done, Inserted, InsertExecution
 from flowray.persistence.writes.waitpoints import Expired, ExpireWaitpoints
@@ -30,10 +28,11 @@ from flowray.runtime.adopting import AttemptHolder, abandon_attempts, adopt_atte
 from flowray.runtime.child_plans import ChildPlans
 from flowray.runtime.child_queue import ChildQueue
 from flowray.runtime.child_starts import ChildLimits, ChildStarter
-from flowray.runtime.children import CANCEL, cancel_row, crash_row
+from flowray.runtime.children import CANCEL
 from flowray.runtime.crash_points import CrashPoint, reached
 from flowray.runtime.driver import Driver, Publish
 from flowray.runtime.executor import Executor
+from flowray.runtime.last_words import last_words
 from flowray.runtime.limiting import LimitedExecutor, limited_attempts
 from flowray.runtime.live import LiveExecution, crash_write
 from flowray.runtime.ownership import Lease, OwnerIdentity
@@ -52,9 +51,6 @@ SUSPECTS_S = 0.05
 
 CLAIM_LIMIT = 100
 """Executions claimed at a time: none of them is driven before all their logs are folded."""
-
-MOST_CHILDREN = 1_000
-"""Children that are cancelled if their parent cannot even be folded."""
 
 MAX_ADOPTION_FAILURES = 3
 """How often folding an execution's log may fail before it is ended as crashed."""
@@ -353,20 +349,32 @@ class Orchestrator:
             for claim in claims:
                 self._note_taken(claim.execution_id, claim.epoch)
         try:
-            found = [known for claim in claims if (known := self._try_to_fold(claim)) is not None]
+            rows = self._rows(claims)
+            found = [known for claim in claims if (known := self._try_to_fold(claim, rows)) is not None]
             self._drive(found, self._holder if is_new else None)
         finally:
             if is_new:
                 with self._lock:
                     self._claiming -= {claim.execution_id for claim in claims}
 
-    def _try_to_fold(self, claim: Claim) -> Taken | None:
+    def _rows(self, claims: Sequence[Claim]) -> dict[str, ExecutionRecord]:
+        """Read after the claims were committed, so no older owner can append (R22). Empty if one of them breaks that:
+        each is read by itself then.
+        """
+        try:
+            records = self._reader.executions_by_ids([claim.execution_id for claim in claims]) if claims else []
+        except Exception as error:
+            logger.warning("flowray: executions that were claimed are read one by one: %s", error)
+            return {}
+        return {record.id: record for record in records}
+
+    def _try_to_fold(self, claim: Claim, rows: Mapping[str, ExecutionRecord]) -> Taken | None:
         """One broken execution must not stop the others; it ends as crashed once it has failed too often (R28)."""
         try:
             if is_poison(claim.failures, self._max_failed_recoveries):
                 self._give_up(claim, verdict(claim.failures))
                 return None
-            known = self._fold(claim)
+            known = self._fold(claim, rows.get(claim.execution_id))
         except Exception as error:
             if is_passing(error):
                 logger.warning("flowray: execution %s is taken over later: %s", claim.execution_id, error)
@@ -382,7 +390,7 @@ class Orchestrator:
 
     def _give_up(self, claim: Claim, reason: str) -> None:
         self._failures.pop(claim.execution_id, None)
-        outbox = self._last_words(claim, reason)
+        outbox = last_words(self._reader, claim, reason)
         write = crash_write(claim.execution_id, claim.epoch, claim.last_seq, self._now_ms(), reason, outbox)
         (result,) = self._journal.commit([write])
         if isinstance(result, Done):
@@ -391,35 +399,13 @@ class Orchestrator:
             self._children.wake([*(row.execution_id for row in outbox), *result.told])
             abandon_attempts(self._holder, claim.execution_id, claim.epoch)
 
-    def _last_words(self, claim: Claim, reason: str) -> tuple[InboxRecord, ...]:
-        """What a crash tells others: the parent hears of it, the children are cancelled."""
-        try:
-            record = self._reader.execution_by_id(claim.execution_id)
-        except Exception as error:
-            if isinstance(error, FlowrayError):
-                raise
-            logger.exception("flowray: the row of execution %s cannot be read; it ends alone", claim.execution_id)
-            return ()
-        if record is None:
-            return ()
-        called = self._reader.executions(parent_id=record.id, workspace_id=record.workspace_id, limit=MOST_CHILDREN)
-        rows = [
-            cancel_row(record.id, StopChild("", child.parent_key, "the execution that called it crashed"))
-            for child in called.data
-            if child.status not in TERMINAL_EXECUTION and not is_shared(child)
-        ]
-        end = crash_row(record, reason, claim.last_seq + 1)
-        return tuple(rows) if end is None else (*rows, end)
-
-    def _fold(self, claim: Claim) -> Taken | None:
-        """What is known of an execution, and what to go on with; None if it is not to be driven here.
-
-        Reads only after the claim is committed, so no older owner can append (R22).
-        """
-        record = self._reader.execution_by_id(claim.execution_id)
+    def _fold(self, claim: Claim, record: ExecutionRecord | None) -> Taken | None:
+        """What is known of an execution, and what to go on with; None if it is not to be driven here."""
+        record = record or self._reader.execution_by_id(claim.execution_id)
         if record is None or (record.owner_id, record.epoch) != (self.identity.id, claim.epoch):
             return None
-        state = load_state(self._reader, record, index := self._index(record.plan_hash))
+        index = self._index(record.plan_hash)
+        state = load_state(self._reader, record, index) if record.last_seq else ExecutionState()
         if state.ended:
             return None  # It ended while the sweep was looking.
         live = LiveExecution(_without_selection(record), index, state, claim.epoch)
@@ -430,8 +416,10 @@ class Orchestrator:
         reason = "its owner was lost" if claim.recovery else "taken up again"
         return live, st.Recovered(ts=now, epoch=claim.epoch, reason=reason)
 
-    def _drive_one(self, live: LiveExecution, stimulus: st.AnyStimulus, adopted: set[tuple[str, int]]) -> None:
-        rows = self._reader.inbox(live.id) if isinstance(stimulus, st.Start) else []
+    def _drive_one(
+        self, live: LiveExecution, stimulus: st.AnyStimulus, adopted: set[tuple[str, int]], has_rows: bool
+    ) -> None:
+        rows = self._reader.inbox(live.id) if has_rows and isinstance(stimulus, st.Start) else []
         if any(row.kind == CANCEL for row in rows):
             # It ends without having started. Of these rows: it may have ended meanwhile, and must then be let go of.
             self._driver.own(live, None)
@@ -451,15 +439,17 @@ class Orchestrator:
         begun = [live for live, stimulus in found if isinstance(stimulus, st.Recovered)]
         adopted = adopt_attempts(holder, begun)
         try:
+            unread = set(self._reader.unread_inboxes(self.identity.id)) if found else set()
             for live, stimulus in found:
-                self._drive_one(live, stimulus, adopted.get(live.id, set()))
+                self._drive_one(live, stimulus, adopted.get(live.id, set()), live.id in unread)
         finally:
             # Whatever has failed: what goes on must be heard by those that are driven.
             if holder is not None and adopted:
                 holder.deliver(tuple(adopted))
-        for live, _ in found:
-            if rows := self._reader.inbox(live.id):
-                self._driver.deliver_inbox(live.id, rows)
+        for execution_id in {live.id for live, _ in found}.intersection(
+            self._reader.unread_inboxes(self.identity.id) if found else ()
+        ):
+            self._driver.deliver_inbox(execution_id, self._reader.inbox(execution_id))
 
     def _index(self, plan_hash: str) -> PlanIndex:
         with self._lock:

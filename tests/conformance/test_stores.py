@@ -126,6 +126,13 @@ def test_a_deleted_workflow_is_gone_and_its_executions_stay(stores: Stores) -> N
     assert refused.code == ErrorCode.NOT_FOUND
 
 
+def test_owners_read_many_rows_at_once(stores: Stores) -> None:
+    stores.commit(insert("e1"), insert("e2", workspace_id="other"), insert("e3"))
+    found = {record.id: record for record in stores.reader.executions_by_ids(["e2", "e1", "none"])}
+    assert found == {name: stores.reader.execution_by_id(name) for name in ("e1", "e2")}
+    assert stores.reader.executions_by_ids([]) == []
+
+
 def test_workspaces_do_not_see_each_other(stores: Stores) -> None:
     stores.commit(save(), save(workspace_id="other", name="Theirs"), insert(), insert("e2", workspace_id="other"))
     theirs = stores.reader.workflow("wf", "other")

@@ -15,6 +15,7 @@ STORE_SUITE = "one suite holds for every store, in memory and in SQL"
 DECLARATIONS = "declarations without behaviour"
 
 ELSEWHERE: dict[str, tuple[str, str]] = {
+    "flowray/runtime/last_words.py": ("with the executions that nobody can take over", "tests/runtime/test_poison.py"),
     "flowray/runtime/performers.py": ("with the lane that has it", "tests/runtime/test_lane.py"),
     "flowray/__init__.py": ("a list of exports", "tests/rules/test_exports.py"),
     "flowray/api/deployment.py": (ON_RAY, "tests/integration"),

@@ -192,6 +192,7 @@ def test_s07_a_row_that_cannot_be_read_ends_as_crashed_under_its_own_id(monkeypa
         return read(execution_id)
 
     monkeypatch.setattr(town.store, "execution_by_id", failing)
+    monkeypatch.setattr(town.store, "executions_by_ids", lambda ids: list(map(failing, ids)))
     house = town.house({"a": 1, "b": 2})
     for _ in range(3):
         house.sweep()

@@ -87,6 +87,11 @@ class MemoryReader:
         with self._tables.lock:
             return self._tables.executions.get(execution_id)
 
+    def executions_by_ids(self, execution_ids: Sequence[str]) -> list[ExecutionRecord]:
+        with self._tables.lock:
+            known = map(self._tables.executions.get, execution_ids)
+            return [record for record in known if record is not None]
+
     def executions_owned_by(self, owner_id: str) -> list[str]:
         with self._tables.lock:
             return [

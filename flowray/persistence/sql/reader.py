@@ -131,6 +131,9 @@ class SqlReader:
     def execution_by_id(self, execution_id: str) -> ExecutionRecord | None:
         return self._one(ExecutionRecord, select(executions).where(executions.c.id == execution_id))
 
+    def executions_by_ids(self, execution_ids: Sequence[str]) -> list[ExecutionRecord]:
+        return self._all(ExecutionRecord, select(executions).where(executions.c.id.in_(execution_ids)))
+
     def node_log(self, execution_id: str, log_id: str) -> NodeLogRecord | None:
         return self._one(
             NodeLogRecord,
