@@ -21,7 +21,7 @@ from sqlalchemy import Engine
 
 from flowray.handlers.handler import system_now_ms
 from flowray.handlers.llm import DEFAULT_PROVIDER
-from flowray.handlers.providers.httpx_transport import HttpxTransport
+from flowray.handlers.providers.aiohttp_transport import AiohttpTransport
 from flowray.handlers.providers.lazy_chat import ChatProvider, LazyChatModel
 from flowray.handlers.registry import NodeRegistry, default_registry
 from flowray.handlers.services import Payloads, Services
@@ -118,7 +118,7 @@ def build_registry(settings: Settings) -> NodeRegistry:
 
 def build_services(settings: Settings, payloads: Payloads) -> Services:
     """The outer world as handlers see it. Keys are read from the environment here, in the process that uses them."""
-    http = HttpxTransport(allow_private=settings.allow_private_targets)
+    http = AiohttpTransport(allow_private=settings.allow_private_targets)
     chat = LazyChatModel(_chat_providers(settings), default=DEFAULT_PROVIDER)
     sandbox = ProcessSandbox()
 
@@ -194,9 +194,9 @@ def callback_options(settings: Settings) -> CallbackOptions:
     )
 
 
-def callback_transport(settings: Settings) -> HttpxTransport:
+def callback_transport(settings: Settings) -> AiohttpTransport:
     """As for http nodes, with the same targets allowed; of an answer nothing but its status counts."""
-    return HttpxTransport(allow_private=settings.allow_private_targets, limit_bytes=CALLBACK_ANSWER_BYTES)
+    return AiohttpTransport(allow_private=settings.allow_private_targets, limit_bytes=CALLBACK_ANSWER_BYTES)
 
 
 def callback_secret(settings: Settings) -> str:

@@ -15,6 +15,7 @@ async def _echo(request: Request) -> Response:
     body = await request.body()
     answer: dict[str, Any] = {
         "method": request.method,
+        "query": request.url.query,
         "params": [list(pair) for pair in request.query_params.multi_items()],
         "headers": dict(request.headers),
         "body": body.decode(),
@@ -48,6 +49,10 @@ async def _redirect(request: Request) -> Response:
     return RedirectResponse("/echo")
 
 
+async def _to_what_is_signed(request: Request) -> Response:
+    return Response(status_code=302, headers={"Location": "/echo?signature=a%2Fb%7E"})
+
+
 async def _loop(request: Request) -> Response:
     return RedirectResponse("/loop")
 
@@ -58,6 +63,10 @@ async def _text(request: Request) -> Response:
 
 async def _empty(request: Request) -> Response:
     return Response(status_code=204)
+
+
+async def _sets_a_cookie(request: Request) -> Response:
+    return PlainTextResponse("eat", headers={"Set-Cookie": "session=of-one-customer; Path=/"})
 
 
 def create_http_app() -> Starlette:
@@ -72,7 +81,9 @@ def create_http_app() -> Starlette:
             Route("/large", _large),
             Route("/redirect", _redirect),
             Route("/loop", _loop),
+            Route("/to-what-is-signed", _to_what_is_signed),
             Route("/text", _text),
+            Route("/cookie", _sets_a_cookie),
             Route("/empty", _empty),
         ]
     )

@@ -11,7 +11,7 @@ import pytest
 
 from flowray.engine import events as ev
 from flowray.handlers.handler import system_now_ms
-from flowray.handlers.providers.httpx_transport import HttpxTransport
+from flowray.handlers.providers.aiohttp_transport import AiohttpTransport
 from flowray.persistence.callbacks.records import CallbackRecord
 from flowray.persistence.journal import ThreadJournal
 from flowray.persistence.memory.store import MemoryStore
@@ -33,7 +33,7 @@ class World:
         self.store = MemoryStore()
         self.store.commit([owner()])
         self.journal = ThreadJournal(self.store)
-        options = CallbackOptions(lambda: HttpxTransport(allow_private=allow_private), lambda: SECRET, policy)
+        options = CallbackOptions(lambda: AiohttpTransport(allow_private=allow_private), lambda: SECRET, policy)
         self.new_sender: Callable[[], CallbackSender] = lambda: CallbackSender(
             options, self.journal, self.store, system_now_ms
         )

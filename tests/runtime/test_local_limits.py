@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from flowray.handlers.providers.httpx_transport import HttpxTransport
+from flowray.handlers.providers.aiohttp_transport import AiohttpTransport
 from flowray.handlers.registry import default_registry
 from flowray.handlers.services import HttpRequest, HttpResponse
 from flowray.persistence.memory.store import MemoryStore
@@ -67,7 +67,7 @@ async def test_no_more_than_two_calls_at_a_time_over_executions() -> None:
 @asynccontextmanager
 async def telling(store: MemoryStore) -> AsyncIterator[LocalRuntime]:
     """A runtime that delivers callbacks."""
-    options = CallbackOptions(lambda: HttpxTransport(allow_private=True), lambda: "secret")
+    options = CallbackOptions(lambda: AiohttpTransport(allow_private=True), lambda: "secret")
     runtime = LocalRuntime(
         store, store, store.payloads, default_registry(plugins=False),
         lambda payloads: fake_services(payloads=payloads), callbacks=options,
