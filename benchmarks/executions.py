@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +17,7 @@ from starlette.routing import Route
 
 from benchmarks.measuring import Figure, report
 from benchmarks.server import flowray_server, info
-from benchmarks.workloads import Definition, broken, chain, fan_out, waiting_fan_out
+from benchmarks.workloads import Definition, broken, chain, effect_chain, fan_out, waiting_fan_out
 from tests.fakes.loopback import loopback_server
 
 TERMINAL = "execution.completed"
@@ -45,7 +46,7 @@ class Bench:
         Engine seconds: from the commit of the start to the terminal event, by the events' own times.
         """
         began = time.perf_counter()
-        answer = self.http.post(f"/v1/workflows/{workflow_id}/execute?wait=60", json={"inputs": {"n": 1}})
+        answer = self.http.post(f"/v1/workflows/{workflow_id}/execute?wait=60", json={"inputs": {"n": 1, "zero": 0}})
         took = time.perf_counter() - began
         execution = answer.json()
         if answer.status_code != 200:
@@ -113,9 +114,11 @@ class Bench:
                     took = (time.perf_counter() - began) * 1000
         return took
 
-    def many(self, executions: int, steps: int, rounds: int) -> list[Figure]:
+    def many(
+        self, executions: int, steps: int, rounds: int, shape: Callable[[int], Definition] = chain
+    ) -> list[Figure]:
         """``executions`` runs of a chain, started by one batch call."""
-        definition = chain(steps)
+        definition = shape(steps)
         workflow_id = self.save(definition)
         samples, problems = [], []
         for _ in range(rounds + 1):
@@ -124,11 +127,11 @@ class Bench:
             problems.append(problem)
         problem = next((problem for problem in problems[1:] if problem), "")
         rate = executions / sorted(samples[1:])[len(samples[1:]) // 2]
-        name = f"{executions} executions x {steps} steps"
+        name = f"{executions} executions x {steps} {'steps' if shape is chain else 'effects'}"
         return [Figure(name, "s", samples[1:], "first created to last ended", not problem, problem or f"{rate:.0f}/s")]
 
     def _many(self, workflow_id: str, executions: int, steps: int) -> tuple[float, str]:
-        inputs = [{"n": number} for number in range(executions)]
+        inputs = [{"n": number, "zero": 0} for number in range(executions)]
         answer = self.http.post(f"/v1/workflows/{workflow_id}/batches", json={"inputs": inputs})
         answer.raise_for_status()
         batch_id = answer.json()["batch_id"]
@@ -166,7 +169,9 @@ def main(rounds: int = 5) -> None:
         figures += bench.figures("fan-out of 1,000", fan_out(1_000), {"count": 1_000}, 3)
         waiting = waiting_fan_out(200, f"{slow_url}/slow?ms=1000")
         figures += bench.figures("200 nodes that wait 1 s", waiting, {"done": "yes"}, 3)
+        figures += bench.figures("chain of 100 effects", effect_chain(100), {"count": 100}, rounds)
         figures += bench.many(200, 10, 3)
+        figures += bench.many(200, 10, 3, effect_chain)
         report("Executions", figures, "executions", info(base_url))
 
 

@@ -16,18 +16,21 @@ from pathlib import Path
 
 import httpx
 
+from benchmarks import effect_node
 from flowray.cli.instance import free_port
 
 FLOWRAY = Path(sys.executable).parent / "flowray"
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """The environment of a measured process: a Ray and a state folder of its own."""
+    """The environment of a measured process: a Ray and a state folder of its own, and the benchmarks' own node type."""
+    plugins = folder / "plugins"
+    effect_node.install(plugins)
     return {
         **os.environ,
         "RAY_TMPDIR": str(folder),
         "FLOWRAY_STATE_DIR": str(folder / "state"),
-        "PYTHONPATH": str(Path(__file__).parents[1]),
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), str(plugins)]),
     }
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from benchmarks import effect_node
+
 Definition = dict[str, Any]
 
 
@@ -48,6 +50,21 @@ def fan_out(width: int) -> Definition:
         "settings": {"maxConcurrentNodes": 10_000},
         "variables": {"count": {"default": 0}},
     }
+
+
+def effect_chain(length: int) -> Definition:
+    """``length`` nodes in a row, each with an effect that needs the result of the one before: two commits for each."""
+    nodes: dict[str, Any] = {"start": {"type": "input", "config": {"inputName": "zero"}}}
+    edges = []
+    previous, read = "start", "{{inputs.zero}}"
+    for number in range(length):
+        node_id = f"n{number:05d}"
+        nodes[node_id] = {"type": effect_node.NAME, "config": {"n": read}}
+        edges.append({"source": previous, "target": node_id})
+        previous, read = node_id, f"{{{{{node_id}}}}}"
+    nodes["end"] = {"type": "output", "config": {"outputName": "count", "value": read, "format": "number"}}
+    edges.append({"source": previous, "target": "end"})
+    return {"name": f"{length} effects in a row", "nodes": nodes, "edges": edges, "entryPoint": "start"}
 
 
 def waiting_fan_out(width: int, url: str) -> Definition:

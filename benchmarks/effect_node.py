@@ -1,0 +1,37 @@
+"""A node with an effect that costs nothing, for benchmarks: what is left is what flowray itself takes for one.
+
+A server that is started by ``benchmarks/server.py`` finds it as it finds any plugin, by an entry point.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flowray.definition.node_type import Effects, NodeType
+from flowray.handlers.handler import NodeInput, NodeResult
+
+NAME = "bench-effect"
+_METADATA = "Metadata-Version: 2.1\nName: flowray-bench-nodes\nVersion: 0\n"
+_ENTRY_POINTS = f"[flowray.nodes]\n{NAME} = benchmarks.effect_node:EffectNode\n"
+
+
+class EffectNode:
+    """Output: one more than ``n``. It is committed before the next node starts, and its start before it runs (R23)."""
+
+    node_type = NodeType(name=NAME, summary="Counts.", effects=Effects.WRITE)
+
+    def can_handle(self, type_name: str) -> bool:
+        """The one type."""
+        return type_name == NAME
+
+    async def execute(self, node: NodeInput) -> NodeResult:
+        """Fails with INVALID_NODE_CONFIG if ``n`` is no number."""
+        return NodeResult(data=int(node.config["n"]) + 1)
+
+
+def install(folder: Path) -> None:
+    """Make a folder on the path say where the type is."""
+    place = folder / "flowray_bench_nodes-0.dist-info"
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "METADATA").write_text(_METADATA)
+    (place / "entry_points.txt").write_text(_ENTRY_POINTS)
