@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import dag_shapes, engine_core, executions, memory, scale_simulation, speedup, start_latency, storage
+from benchmarks import (
+    dag_shapes,
+    engine_core,
+    executions,
+    large,
+    memory,
+    scale_simulation,
+    speedup,
+    start_latency,
+    storage,
+)
 from benchmarks.measuring import machine
 
 ALL = {
     "engine": engine_core.main,
     "start": start_latency.main,
     "executions": executions.main,
+    "large": large.main,
     "memory": memory.main,
     "scale": scale_simulation.main,
     "shapes": dag_shapes.main,

@@ -23,7 +23,8 @@ from tests.fakes.loopback import loopback_server
 TERMINAL = "execution.completed"
 
 
-async def _slow(request: Request) -> JSONResponse:
+async def slow(request: Request) -> JSONResponse:
+    """Answers after ``ms``."""
     await asyncio.sleep(int(request.query_params.get("ms", "1000")) / 1000)
     return JSONResponse({"n": request.query_params.get("n")})
 
@@ -159,8 +160,7 @@ def _seconds(began: str, ended: str) -> float:
 
 def main(rounds: int = 5) -> None:
     """All workloads on one warm server."""
-    slow = Starlette(routes=[Route("/slow", _slow)])
-    with loopback_server(slow) as slow_url, flowray_server() as base_url:
+    with loopback_server(Starlette(routes=[Route("/slow", slow)])) as slow_url, flowray_server() as base_url:
         bench = Bench(base_url)
         figures = bench.first_event(rounds=40)
         figures += bench.figures("chain of 100 pure nodes", chain(100), {"count": 100}, rounds)
