@@ -1,4 +1,4 @@
-"""A lane on an event loop in a thread: the inline lane of an orchestrator, every lane of a local run."""
+"""A lane on an event loop in a thread: all lanes of a local run."""
 
 from __future__ import annotations
 
