@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 
 import pytest
@@ -107,9 +108,17 @@ def test_r45_what_may_run_inline(text: str, bounded: bool) -> None:
 def test_a_long_template_takes_time_in_proportion_to_its_length() -> None:
     def seconds(placeholders: int) -> float:
         text = "{{inputs.a}}" * placeholders
-        began = time.process_time()
-        assert len(read_roots(text).references) == 1
-        return time.process_time() - began
+        took = []
+        for _ in range(3):
+            began = time.process_time()
+            assert len(read_roots(text).references) == 1
+            took.append(time.process_time() - began)
+        return min(took)
 
-    # Eight times the length: eight times the time, or 64 times if each placeholder costs what all before it do.
-    assert seconds(32_000) < 32 * max(min(seconds(4_000) for _ in range(3)), 0.005)
+    # A collection of what ten thousand tests have left behind would count as this one's time.
+    gc.disable()
+    try:
+        # Eight times the length: eight times the time, or 64 times if each placeholder costs what all before it do.
+        assert seconds(32_000) < 32 * max(seconds(4_000), 0.005)
+    finally:
+        gc.enable()
