@@ -20,7 +20,7 @@ import pytest
 
 from flowray.persistence.payloads.store import PayloadStore
 from flowray.persistence.stores import Reader
-from flowray.runtime import dispatching, orchestrator
+from flowray.runtime import orchestrator
 from flowray.runtime.local import LocalExecutor, LocalRuntime
 from flowray.runtime.orchestrator import Orchestrator
 from tests.hostile.faults import Faults, FaultyCommitter, FaultyReader
@@ -74,13 +74,11 @@ def make_hostile(modes: Modes, patch: pytest.MonkeyPatch) -> None:
 
 
 def _compute_half(patch: pytest.MonkeyPatch) -> None:
-    """Of what could be carried out at once every second attempt goes to a lane, and each has its own turn: a chain that
-    is one commit would meet one fault, and be forgotten once.
+    """Of what could be carried out at once every second attempt goes to a lane: a chain that is one commit would meet
+    one fault, and be forgotten once.
     """
     compute, turns = LocalExecutor.compute, count()
     patch.setattr(LocalExecutor, "compute", lambda self, task: compute(self, task) if next(turns) % 2 else None)
-    patch.setattr(dispatching, "QUANTUM", 1)
-    patch.setattr(dispatching, "SLICE_S", 0.0)
 
 
 def _inject(faults: Faults, patch: pytest.MonkeyPatch) -> None:
