@@ -11,32 +11,26 @@ import asyncio
 import json
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmarks.dag_recipes import RECIPES, scaled
 from benchmarks.dag_workflows import TimedTask, definition_of, disorder, expected_outputs, framed
 from benchmarks.list_schedule import Dag, critical_path_ms, list_schedule, lower_bound_ms, work_ms
+from benchmarks.local import Local, local_runtime
 from benchmarks.measuring import Figure, report
 from benchmarks.threads import ThreadTimes, thread_times
 from benchmarks.wf_format import read_instance
 from benchmarks.workloads import broken
-from flowray.bootstrap import build_registry, build_services, open_engine, open_storage
 from flowray.compiler.documents import compile_document
 from flowray.eventlog.sse import public_event
-from flowray.handlers.registry import NodeRegistry
-from flowray.persistence.migrations import upgrade
 from flowray.persistence.records import ExecutionRecord
 from flowray.plan import plan_hash, plan_to_json
 from flowray.runtime.identifiers import new_id
 from flowray.runtime.local import LocalRuntime
-from flowray.settings import Settings
 from flowray.values import as_value
 
 SIZES = ((50, 10, 10_000), (300, 32, 10_000), (1_000, 64, 20_000), (2_000, 100, 25_000))
@@ -79,39 +73,20 @@ def cases_of(files: Iterable[Path], slots: int = 32, ideal_ms: int = 20_000) -> 
         yield Case(f"{file.stem}, {len(dag):,} tasks, {slots} slots", dag, slots)
 
 
-@contextmanager
-def durable_runtime() -> Iterator[tuple[LocalRuntime, NodeRegistry]]:
-    """The in-process runtime on an SQLite database of its own, with the node type of the tasks."""
-    with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(state_dir=Path(folder), database_url=None)
-        engine = open_engine(settings)
-        upgrade(engine)
-        storage, registry = open_storage(settings), build_registry(settings)
-        registry.register(TimedTask())
-        services = partial(build_services, settings)
-        runtime = LocalRuntime(storage.committer, storage.reader, storage.payloads, registry, services)
-        runtime.start_threads()
-        try:
-            yield runtime, registry
-        finally:
-            runtime.stop()
-            engine.dispose()
-
-
-async def run_once(runtime: LocalRuntime, registry: NodeRegistry, case: Case) -> tuple[float, str]:
+async def run_once(local: Local, case: Case) -> tuple[float, str]:
     """``(seconds, why it does not count)``."""
     definition = definition_of(case.name, case.dag, case.slots)
-    plan = compile_document(definition, registry.node_types()).plan
+    plan = compile_document(definition, local.registry.node_types()).plan
     now = int(time.time() * 1_000)
     record = ExecutionRecord(
         id=new_id(), status="queued", plan_hash=plan_hash(plan), inputs={"n": 1}, created_at=now, updated_at=now
     )
-    await runtime.start([record], plan_to_json(plan))
-    recorded = [event async for batch in runtime.follow(record.id) for event in batch]
+    await local.runtime.start([record], plan_to_json(plan))
+    recorded = [event async for batch in local.runtime.follow(record.id) for event in batch]
     events = [public_event(event, record.id) for event in recorded]
-    row = runtime.reader.execution_by_id(record.id)
+    row = local.runtime.reader.execution_by_id(record.id)
     outputs = None if row is None else as_value(row.outputs)
-    problem = broken(events, _node_logs(runtime, record.id), definition, outputs, expected_outputs(case.dag))
+    problem = broken(events, _node_logs(local.runtime, record.id), definition, outputs, expected_outputs(case.dag))
     return (recorded[-1].ts - now) / 1_000, problem or disorder(events, case.dag, case.slots)
 
 
@@ -157,12 +132,12 @@ def _spent(before: Mapping[str, ThreadTimes]) -> ThreadTimes:
 def measured(chosen: Iterable[Case], rounds: int) -> list[Figure]:
     """All figures, after one short run to warm up."""
     figures: list[Figure] = []
-    with durable_runtime() as (runtime, registry):
+    with local_runtime(types=[TimedTask()]) as local:
         warm = Case("warm", scaled(RECIPES["montage"](50), 10, 500), 10)
-        asyncio.run(run_once(runtime, registry, warm))
+        asyncio.run(run_once(local, warm))
         for case in chosen:
             before = thread_times()
-            runs = [asyncio.run(run_once(runtime, registry, case)) for _ in range(rounds)]
+            runs = [asyncio.run(run_once(local, case)) for _ in range(rounds)]
             problem = next((problem for _, problem in runs if problem), "")
             found = figures_of(case, [seconds for seconds, _ in runs], problem, _spent(before))
             print("\n".join(figure.line() for figure in found), flush=True)

@@ -8,30 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
 from statistics import median
 
 from benchmarks.dag_workflows import TimedTask, definition_of, expected_outputs
 from benchmarks.list_schedule import Dag, Task
+from benchmarks.local import Local, local_runtime
 from benchmarks.measuring import Figure, report
 from benchmarks.threads import ThreadTimes, thread_times
-from flowray.bootstrap import build_registry, build_services, open_engine, open_storage
 from flowray.compiler.documents import compile_document
-from flowray.handlers.registry import NodeRegistry
-from flowray.persistence.migrations import upgrade
 from flowray.persistence.records import ExecutionRecord
 from flowray.persistence.stores import Committer
 from flowray.persistence.writes import AnyResult, AnyWrite, AppendEvents
 from flowray.plan import plan_hash, plan_to_json
 from flowray.runtime.identifiers import new_id
-from flowray.runtime.local import LocalRuntime
-from flowray.settings import Settings
 from flowray.values import as_value
 
 STEPS = 10
@@ -62,35 +54,14 @@ class CountingCommitter:
         return results
 
 
-@contextmanager
-def counted_runtime(url: str | None = None) -> Iterator[tuple[LocalRuntime, NodeRegistry, CountingCommitter]]:
-    """The in-process runtime on a database of its own, or on that at ``url``."""
-    with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(state_dir=Path(folder), database_url=url)
-        engine = open_engine(settings)
-        upgrade(engine)
-        storage, registry = open_storage(settings), build_registry(settings)
-        registry.register(TimedTask())
-        counting = CountingCommitter(storage.committer)
-        runtime = LocalRuntime(
-            counting, storage.reader, storage.payloads, registry, partial(build_services, settings)
-        )  # fmt: skip
-        runtime.start_threads()
-        try:
-            yield runtime, registry, counting
-        finally:
-            runtime.stop()
-            engine.dispose()
-
-
 def chain(length: int) -> Dag:
     """Nodes that wait for nothing but one another."""
     return [Task(f"n{number}", 0, (f"n{number - 1}",) if number else ()) for number in range(length)]
 
 
-async def run_batch(runtime: LocalRuntime, registry: NodeRegistry, executions: int) -> float:
+async def run_batch(local: Local, executions: int) -> float:
     """Seconds from the call that starts them to the end of the last. Raises RuntimeError if one ends otherwise."""
-    plan = compile_document(definition_of("chain", chain(STEPS), 10), registry.node_types()).plan
+    plan = compile_document(definition_of("chain", chain(STEPS), 10), local.registry.node_types()).plan
     now = int(time.time() * 1_000)
     records = [
         ExecutionRecord(
@@ -99,13 +70,13 @@ async def run_batch(runtime: LocalRuntime, registry: NodeRegistry, executions: i
         for _ in range(executions)
     ]
     began = time.perf_counter()
-    await runtime.start(records, plan_to_json(plan))
+    await local.runtime.start(records, plan_to_json(plan))
     for record in records:
-        async for _ in runtime.follow(record.id):
+        async for _ in local.runtime.follow(record.id):
             pass
     took = time.perf_counter() - began
     for record in records:
-        row = runtime.reader.execution_by_id(record.id)
+        row = local.runtime.reader.execution_by_id(record.id)
         if row is None or as_value(row.outputs) != expected_outputs(chain(STEPS)):
             raise RuntimeError(f"{record.id} ended {row and row.status}")
     return took
@@ -118,12 +89,14 @@ def measured(url: str | None = None, executions: int = EXECUTIONS, rounds: int =
     def note(name: str, value: float) -> None:
         samples.setdefault(name, []).append(value)
 
-    with counted_runtime(url) as (runtime, registry, counting):
-        asyncio.run(run_batch(runtime, registry, 20))
+    with local_runtime(url, types=[TimedTask()], committer=CountingCommitter) as local:
+        counting = local.committer
+        assert isinstance(counting, CountingCommitter)
+        asyncio.run(run_batch(local, 20))
         for _ in range(rounds):
             before, groups, appends, size = thread_times(), counting.groups, counting.appends, counting.event_bytes
             counting.waits_ms.clear()
-            took = asyncio.run(run_batch(runtime, registry, executions))
+            took = asyncio.run(run_batch(local, executions))
             steps = executions * STEPS
             note("steps per second", steps / took)
             for name, times in thread_times().items():

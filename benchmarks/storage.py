@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-import tempfile
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.local import local_runtime
 from benchmarks.measuring import Figure, report
 from benchmarks.workloads import chain
-from flowray.bootstrap import build_registry, build_services, open_engine, open_storage
+from flowray.bootstrap import build_services
 from flowray.compiler.documents import compile_document
 from flowray.engine.signals import Usage
 from flowray.handlers.services import ChatChunk, ChatRequest, HttpRequest, HttpResponse, Payloads, Services
 from flowray.persistence.database.engine import writing
-from flowray.persistence.migrations import upgrade
 from flowray.persistence.records import ExecutionRecord
 from flowray.persistence.retention.upkeep import StorageFigures
 from flowray.plan import plan_hash, plan_to_json
@@ -56,30 +55,19 @@ class Model:
         yield ChatChunk(finish_reason="stop", usage=Usage(input_tokens=60, output_tokens=TOKENS))
 
 
+def _services(settings: Settings, payloads: Payloads) -> Services:
+    return replace(build_services(settings, payloads), http=Customers(), chat=Model())
+
+
 async def _measured(definition: Any, inputs: dict[str, Any]) -> tuple[list[StorageFigures], float]:
     """What each of the executions takes, and by how many bytes the database has grown for each."""
-    with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(state_dir=Path(folder), database_url=None)
-        engine = open_engine(settings)
-        upgrade(engine)
-        storage, registry = open_storage(settings), build_registry(settings)
-
-        def services(payloads: Payloads) -> Services:
-            return replace(build_services(settings, payloads), http=Customers(), chat=Model())
-
-        plan = compile_document(definition, registry.node_types()).plan
-        runtime = LocalRuntime(storage.committer, storage.reader, storage.payloads, registry, services)
-        runtime.start_threads()
-        try:
-            await _run(runtime, plan, inputs, 1)  # the plan's own row, and everything warm
-            before = _pages(engine)
-            ids = await _run(runtime, plan, inputs, EXECUTIONS)
-            grown = (_pages(engine) - before) / EXECUTIONS
-        finally:
-            await runtime.close()
-        figures = [storage.reader.upkeep.storage(its_id) for its_id in ids]
-        engine.dispose()
-        return figures, grown
+    with local_runtime(services=_services) as local:
+        plan = compile_document(definition, local.registry.node_types()).plan
+        await _run(local.runtime, plan, inputs, 1)  # the plan's own row, and everything warm
+        before = _pages(local.engine)
+        ids = await _run(local.runtime, plan, inputs, EXECUTIONS)
+        grown = (_pages(local.engine) - before) / EXECUTIONS
+        return [local.storage.reader.upkeep.storage(its_id) for its_id in ids], grown
 
 
 async def _run(runtime: LocalRuntime, plan: Any, inputs: dict[str, Any], count: int) -> list[str]:

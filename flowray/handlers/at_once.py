@@ -26,9 +26,7 @@ class AtOnce:
     def __init__(self, registry: NodeRegistry, services: Services, now_ms: Callable[[], int] = system_now_ms) -> None:
         self._registry = registry
         absent: Any = _Absent()
-        self._services = replace(
-            services, http=absent, chat=absent, sandbox=absent, payloads=absent, memory=absent
-        )  # fmt: skip
+        self._services = replace(services, http=absent, chat=absent, sandbox=absent, payloads=absent, memory=absent)
         self._now_ms = now_ms
         self._computes: dict[str, bool] = {}
 
@@ -41,9 +39,7 @@ class AtOnce:
         if not self._may_run(task.node_type):
             return None
         said: list[Any] = []
-        attempt = Attempt(
-            task, self._registry, self._services, said.append, self._now_ms, Cancellation(), loop=None
-        )  # fmt: skip
+        attempt = Attempt(task, self._registry, self._services, said.append, self._now_ms, Cancellation(), loop=None)
         running = attempt.run_unlimited()
         try:
             running.send(None)

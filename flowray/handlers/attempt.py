@@ -119,26 +119,20 @@ class Attempt:
                     return self._succeeded(chunk)
                 result = await self._unless_cancelled(self._execute())
             return await self._finished(result)
-        except FlowrayError as error:
-            return self._failed(_from_flowray(error))
         except TimeoutError as error:
-            if deadline.expired():
-                return self._failed(self._timed_out(limit))
-            return self._failed(_from_exception(error))
+            return self._failed(self._timed_out(limit) if deadline.expired() else _as_node_error(error))
         except _CancelledError:
             return self._failed(NodeError(message="the attempt was cancelled", code=ErrorCode.EXECUTION_CANCELLED))
         except Exception as error:
-            return self._failed(_from_exception(error))
+            return self._failed(_as_node_error(error))
 
     async def run_unlimited(self) -> AttemptSucceeded | AttemptFailed:
         """For what does not wait: no time limit could end it."""
         self._begin()
         try:
             return await self._finished(await self._execute())
-        except FlowrayError as error:
-            return self._failed(_from_flowray(error))
         except Exception as error:
-            return self._failed(_from_exception(error))
+            return self._failed(_as_node_error(error))
 
     def _begin(self) -> None:
         self.emit(AttemptStarted(ts=self.started_at, instance=self.task.instance, attempt=self.task.attempt))
@@ -384,6 +378,10 @@ def _plain(value: Json) -> Json:
             {str(key): shortened(str(item)) for key, item in value.items()} if isinstance(value, dict) else str(value)
         )
     return value
+
+
+def _as_node_error(error: Exception) -> NodeError:
+    return _from_flowray(error) if isinstance(error, FlowrayError) else _from_exception(error)
 
 
 def _from_flowray(error: FlowrayError) -> NodeError:

@@ -85,6 +85,11 @@ class NodeTask(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         return self.payload_owner or self.execution_id
 
     @property
+    def key(self) -> tuple[str, str, int]:
+        """Which attempt it is: ``(execution id, instance, attempt)``."""
+        return self.execution_id, self.instance, self.attempt
+
+    @property
     def reads_stored_values(self) -> bool:
         """True if large values must be read from the payload store before it can run, or are made by it (R27, R36)."""
         # Inputs are large only where a parent has handed them to its child.

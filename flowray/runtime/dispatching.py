@@ -8,6 +8,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import chain
 
 from flowray.engine import stimuli as st
 from flowray.handlers.node_task import NodeTask
@@ -25,8 +26,8 @@ SLICE_S = 0.005
 QUANTUM = 32
 """Attempts of one execution before the next one has its turn: what an execution does in one go is one commit of its."""
 
-Take = Callable[[str, Sequence[st.AnyStimulus]], None]
-"""Steps an execution; what that leads to may come back to ``Dispatching.add``."""
+Take = Callable[[Sequence[tuple[str, st.AnyStimulus]]], None]
+"""Steps executions; what that leads to may come back to ``Dispatching.add``."""
 
 
 class Dispatching:
@@ -57,6 +58,11 @@ class Dispatching:
     def has_more(self) -> bool:
         """Whether something could be carried out at once."""
         return bool(self._ready) and not self._held_back
+
+    @property
+    def undispatched(self) -> list[NodeTask]:
+        """All that is on its way and has not begun."""
+        return [*chain.from_iterable(self._ready.values()), *self._leaving]
 
     def add(self, task: NodeTask) -> None:
         """What led to it is durable, or it may run ahead of that."""
@@ -124,7 +130,7 @@ class Dispatching:
             if said is None:
                 self._leaving.append(task)
             else:
-                take(execution_id, said)
+                take([(execution_id, stimulus) for stimulus in said])
 
     def dispatch(self) -> None:
         """Send away what cannot be carried out here, if it is still wanted: the word to stop it may wait for its own

@@ -187,7 +187,7 @@ class Driver:
                 continue
             self._do_take(execution_id, st.TimerFired(ts=now, timer_id=timer_id))
             reached(CrashPoint.TIMER_DUE)
-        self._attempts.compute(self._do_take_all)
+        self._attempts.compute(self._do_take_many)
         self._commit_dirty()
         self._attempts.dispatch()
         return going_on
@@ -275,10 +275,6 @@ class Driver:
             return
         self._carry_out(live, actions)
         self._dirty[execution_id] = live
-
-    def _do_take_all(self, execution_id: str, stimuli: Sequence[st.AnyStimulus]) -> None:
-        for stimulus in stimuli:
-            self._do_take(execution_id, stimulus)
 
     def _do_take_many(self, stimuli: Sequence[tuple[str, st.AnyStimulus]]) -> None:
         for execution_id, stimulus in stimuli:
@@ -458,10 +454,6 @@ class Driver:
         self._timers.drop(live.id)
         self._attempts.drop(live.id)
         self._dirty[live.id] = live
-
-
-def _key(task: NodeTask) -> tuple[str, str, int]:
-    return task.execution_id, task.instance, task.attempt
 
 
 def _reason(error: Exception) -> str:

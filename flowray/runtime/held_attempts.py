@@ -53,7 +53,7 @@ class HeldAttempt:
     @property
     def key(self) -> Key:
         """Which attempt it is."""
-        return self.task.execution_id, self.task.instance, self.task.attempt
+        return self.task.key
 
     def note(self, stimulus: st.AnyStimulus) -> None:
         """Remember what a new owner must hear again: not what was only logged."""

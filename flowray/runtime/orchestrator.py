@@ -436,19 +436,19 @@ class Orchestrator:
 
         Attempts report only once their execution is driven: before, nobody would hear them.
         """
+        if not found:
+            return
         begun = [live for live, stimulus in found if isinstance(stimulus, st.Recovered)]
         adopted = adopt_attempts(holder, begun)
         try:
-            unread = set(self._reader.unread_inboxes(self.identity.id)) if found else set()
+            unread = set(self._reader.unread_inboxes(self.identity.id))
             for live, stimulus in found:
                 self._drive_one(live, stimulus, adopted.get(live.id, set()), live.id in unread)
         finally:
             # Whatever has failed: what goes on must be heard by those that are driven.
             if holder is not None and adopted:
                 holder.deliver(tuple(adopted))
-        for execution_id in {live.id for live, _ in found}.intersection(
-            self._reader.unread_inboxes(self.identity.id) if found else ()
-        ):
+        for execution_id in {live.id for live, _ in found}.intersection(self._reader.unread_inboxes(self.identity.id)):
             self._driver.deliver_inbox(execution_id, self._reader.inbox(execution_id))
 
     def _index(self, plan_hash: str) -> PlanIndex:

@@ -48,7 +48,7 @@ class StartWatch:
     def call_back(self, task: NodeTask, executor: Executor) -> st.AttemptLost:
         """Stop it, in case that it begins now, and say what kept it."""
         reason = f"nothing began it within its startTimeoutMs of {task.start_timeout_ms}: {executor.obstacle(task)}"
-        executor.stop(task.execution_id, task.instance, task.attempt, task.incarnation)
+        executor.stop(*task.key, task.incarnation)
         return st.AttemptLost(
             ts=self._now_ms(), instance=task.instance, attempt=task.attempt, reason=reason, unstarted=True,
             incarnation=task.incarnation,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from benchmarks.dag_shapes import Case, cases, durable_runtime, figures_of, run_once
+from benchmarks.dag_shapes import Case, cases, figures_of, run_once
+from benchmarks.dag_workflows import TimedTask
 from benchmarks.list_schedule import Task
+from benchmarks.local import local_runtime
 from benchmarks.threads import ThreadTimes
 
 SPENT = ThreadTimes(worked_ms=600, starved_ms=200)
@@ -34,8 +36,8 @@ def test_each_case_takes_ten_to_twenty_five_seconds_at_best() -> None:
 async def test_a_run_on_sqlite_counts_its_events_and_rows() -> None:
     """It can take longer than the ideal on any machine, but never less."""
     quick = Case("quick", [Task("a", 1), Task("b", 30, ("a",))], 1)
-    with durable_runtime() as (runtime, registry):
-        seconds, problem = await run_once(runtime, registry, quick)
-        wrong = await run_once(runtime, registry, Case("quick", [Task("a", 1, ()), Task("b", 1, ("a",))], 1))
+    with local_runtime(types=[TimedTask()]) as local:
+        seconds, problem = await run_once(local, quick)
+        wrong = await run_once(local, Case("quick", [Task("a", 1, ()), Task("b", 1, ("a",))], 1))
     assert problem == wrong[1] == ""
     assert seconds >= quick.ideal_ms / 1_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import os
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -79,25 +80,25 @@ def driver_schedule(dag: Dag, slots: int) -> Schedule:
     return Schedule(starts, desk.clock.now - START_MS)
 
 
+def follows_the_list_schedule(found_by: Callable[[Dag, int], Schedule], name: str, size: int, slots: int) -> None:
+    dag = scaled(RECIPES[name](size), slots, 10_000)
+    expected = list_schedule(framed(dag), slots)
+    found = found_by(dag, slots)
+    assert list(found.starts.items()) == list(expected.starts.items())
+    assert found.makespan_ms == expected.makespan_ms
+
+
 @pytest.mark.parametrize(("size", "slots"), SIZES)
 @pytest.mark.parametrize("name", sorted(RECIPES))
 def test_r13_the_engine_follows_the_list_schedule_exactly(name: str, size: int, slots: int) -> None:
     """Every task starts at the very millisecond, and in the very order."""
-    dag = scaled(RECIPES[name](size), slots, 10_000)
-    expected = list_schedule(framed(dag), slots)
-    found = engine_schedule(dag, slots)
-    assert list(found.starts.items()) == list(expected.starts.items())
-    assert found.makespan_ms == expected.makespan_ms
+    follows_the_list_schedule(engine_schedule, name, size, slots)
 
 
 @pytest.mark.parametrize(("size", "slots"), [(50, 10), (200, 16)])
 @pytest.mark.parametrize("name", sorted(RECIPES))
 def test_r24_so_does_the_driver_with_a_commit_before_every_start(name: str, size: int, slots: int) -> None:
-    dag = scaled(RECIPES[name](size), slots, 10_000)
-    expected = list_schedule(framed(dag), slots)
-    found = driver_schedule(dag, slots)
-    assert list(found.starts.items()) == list(expected.starts.items())
-    assert found.makespan_ms == expected.makespan_ms
+    follows_the_list_schedule(driver_schedule, name, size, slots)
 
 
 async def test_a_workflow_of_timed_tasks_puts_out_how_deep_it_is() -> None:

@@ -263,8 +263,8 @@ def settle(driver: Driver, clock: Clock) -> None:
         if driver._messages.empty() and not driver._dirty and (due_at is None or due_at > clock.now):
             # A turn without a message would wait; held-back attempts need one to be looked at.
             attempts = driver._attempts
-            if (attempts._ready or attempts._leaving) and attempts._may_dispatch():
-                attempts.compute(driver._do_take_all)
+            if attempts.undispatched and attempts._may_dispatch():
+                attempts.compute(driver._do_take_many)
                 attempts.dispatch()
                 continue
             return

@@ -137,7 +137,7 @@ class Attempts:
         read = [self._payloads.whole(task.outputs.get(name)) for name in behaviour.reads]
         around = next(iter(task.containers.values()), {}) if task.containers else {}
         nonce = len(self._made) + 1
-        self._made[nonce] = (task.execution_id, task.instance, task.attempt)
+        self._made[nonce] = task.key
         item_ = canonical(self._payloads.whole(around.get("item")))
         value = digest(task.instance, [canonical(value) for value in read], item_, task.inputs.get("given"))
         output: dict[str, Any] = padded({"v": value, "n": nonce, "r": nonces(read)}, behaviour)

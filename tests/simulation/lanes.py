@@ -59,7 +59,7 @@ class Lanes:
         world.laws.dispatched(task)
         inline = bool(task.sentinel) or task.lane == "inline"
         attempt = Attempt(task, owner, -1 if inline else world.rng.randrange(self.COUNT))
-        self.attempts[owner.lane_id, _key(task)] = attempt
+        self.attempts[owner.lane_id, task.key] = attempt
         behaviour = world.behaviour(task)
         if task.timeout_ms is not None and world.strikes(0.05):
             self._say_started(attempt)
@@ -111,11 +111,11 @@ class Lanes:
         return attempt.place >= 0 or not _hearer(attempt.owner).dead
 
     def _finish(self, attempt: Attempt, result: st.AnyStimulus) -> None:
-        name = (attempt.owner.lane_id, _key(attempt.task))
+        name = (attempt.owner.lane_id, attempt.task.key)
         if self.attempts.get(name) is attempt:
             del self.attempts[name]
             if attempt.place >= 0 and not attempt.over:
-                self.ended[_key(attempt.task)] = attempt
+                self.ended[attempt.task.key] = attempt
         if attempt.over or not self._lives(attempt):
             return
         attempt.over = True
@@ -156,16 +156,16 @@ class Lanes:
                 wanted = not silent and certain and (task.instance, task.attempt, task.epoch) in adoption.attempts
                 if wanted and attempt.place >= 0 and not attempt.stopped and (not attempt.over or attempt.said):
                     self._hand_over(attempt, owner, adoption)
-                    found.append(_key(task))
+                    found.append(task.key)
                 elif task.epoch < adoption.epoch:
                     attempt.stopped = True
-                    if self.ended.get(_key(task)) is attempt:  # An earlier owner's attempt may have the same number.
-                        del self.ended[_key(task)]
+                    if self.ended.get(task.key) is attempt:  # An earlier owner's attempt may have the same number.
+                        del self.ended[task.key]
         self.adopted += len(found)
         return found
 
     def _hand_over(self, attempt: Attempt, owner: Process, adoption: Adoption) -> None:
-        key = _key(attempt.task)
+        key = attempt.task.key
         if self.attempts.pop((attempt.owner.lane_id, key), None) is not None:
             self.attempts[owner.lane_id, key] = attempt
         attempt.owner, attempt.muted = owner, True
@@ -216,7 +216,3 @@ def _hearer(owner: Process) -> Process:
     while owner.heir is not None:
         owner = owner.heir
     return owner
-
-
-def _key(task: NodeTask) -> Key:
-    return task.execution_id, task.instance, task.attempt

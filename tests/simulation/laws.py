@@ -7,7 +7,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from flowray.definition.node_type import Role
@@ -69,7 +68,7 @@ class Laws:
         rests_on = self._world.lanes.payloads.whole(task.outputs)
         if any(nonce not in known.nonces for value in rests_on.values() for nonce in nonces(value)):
             self._world.violation(f"R23 {name}: an effect rests on a result that is not durable")
-        key = (task.execution_id, task.instance, task.attempt)
+        key = task.key
         self._effects[key] += 1
         if self._effects[key] > 1:
             self._world.violation(f"L2 {name}: one attempt had its effect {self._effects[key]} times")
@@ -112,9 +111,7 @@ class Laws:
             left = {
                 "executions": list(driver._live),
                 "uncommitted": list(driver._dirty),
-                "undispatched": [
-                    task.instance for task in (*chain(*driver._attempts._ready.values()), *driver._attempts._leaving)
-                ],
+                "undispatched": [task.instance for task in driver._attempts.undispatched],
                 "timers": driver._timers.next_due(),
                 "failures": process.orchestrator._failures,
                 "jobs": not process.orchestrator._children._jobs.empty(),

@@ -219,7 +219,7 @@ class Process:
 
     def _plan_timers(self) -> None:
         due_at = self.driver._timers.next_due()
-        if self.driver._attempts._ready or self.driver._attempts._leaving:
+        if self.driver._attempts.undispatched:
             idle_until = self._now_ms() + int(IDLE_S * 1_000)
             due_at = idle_until if due_at is None else min(due_at, idle_until)
         if due_at is None or (self._timer_turn_at is not None and self._now_ms() < self._timer_turn_at <= due_at):

@@ -231,19 +231,19 @@ class RayExecutor:
         return LaneName.TASK if lane is LaneName.IO and self._blame.is_apart(task) else lane
 
     def _submit_task(self, task: NodeTask) -> None:
-        key = (task.execution_id, task.instance, task.attempt)
         # A suspect runs under this process's eyes: it has to know whether its process dies.
         broker = self._broker(True) if is_long(task) and not self._blame.is_apart(task) else None
         if broker is not None:
             self._call_lane(broker, [task], "submit")
         else:
-            self._run_as_task(key, task)
+            self._run_as_task(task)
         if task.start_timeout_ms is None and task.resources is not None and _lacking(task.resources) is not None:
             late = threading.Timer(PLACE_WAIT_S, self._give_up_place, [task, task.resources])
             late.daemon = True
             late.start()
 
-    def _run_as_task(self, key: Key, task: NodeTask) -> None:
+    def _run_as_task(self, task: NodeTask) -> None:
+        key = task.key
         reference = submit(task, self._services_factory, task.resources, self._lease(), self._epoch_of)
         self._tasks[key] = reference
 
@@ -266,7 +266,7 @@ class RayExecutor:
 
     def _give_up_place(self, task: NodeTask, resources: PlanResources) -> None:
         """A cluster may have grown meanwhile: what has a place by now keeps it."""
-        key = (task.execution_id, task.instance, task.attempt)
+        key = task.key
         waits = key in self._tasks or key in self._in_lane
         if waits and (reason := _lacking(resources)) is not None:
             self.stop(*key, task.incarnation)
@@ -275,7 +275,7 @@ class RayExecutor:
     def _submit_to_lanes(self, tasks: Sequence[NodeTask]) -> None:
         lanes = self._lanes()
         if not lanes:
-            self._lost([(t.execution_id, t.instance, t.attempt) for t in tasks], "there is no io lane")
+            self._lost([task.key for task in tasks], "there is no io lane")
             return
         lanes = [lane for lane in lanes if lane not in self._absent] or lanes
         shares: dict[int, list[NodeTask]] = {}
@@ -285,7 +285,7 @@ class RayExecutor:
             self._call_lane(lanes[number], share)
 
     def _call_lane(self, lane: ActorHandle[Any], tasks: list[NodeTask], what: str = "node") -> None:
-        keys = [(task.execution_id, task.instance, task.attempt) for task in tasks]
+        keys = [task.key for task in tasks]
         with self._lock:
             if lane in self._absent:
                 self._absent[lane].update(zip(keys, tasks, strict=True))

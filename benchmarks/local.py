@@ -1,0 +1,60 @@
+"""flowray in this process on a database of its own, with its defaults: what benchmarks without Ray run on."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from flowray.bootstrap import build_registry, build_services, open_engine, open_storage
+from flowray.handlers.handler import NodeHandler
+from flowray.handlers.registry import NodeRegistry
+from flowray.handlers.services import Payloads, Services
+from flowray.persistence.migrations import upgrade
+from flowray.persistence.stores import Committer, Storage
+from flowray.runtime.local import LocalRuntime
+from flowray.settings import Settings
+
+MakeServices = Callable[[Settings, Payloads], Services]
+
+
+@dataclass(frozen=True)
+class Local:
+    """A running runtime, and what it is made of. ``committer``: the one that it writes with."""
+
+    runtime: LocalRuntime
+    committer: Committer
+    registry: NodeRegistry
+    storage: Storage
+    engine: Engine
+
+
+@contextmanager
+def local_runtime(
+    url: str | None = None,
+    *,
+    types: Sequence[NodeHandler] = (),
+    services: MakeServices = build_services,
+    committer: Callable[[Committer], Committer] = lambda inner: inner,
+) -> Iterator[Local]:
+    """On SQLite, or on the database at ``url``. ``types``: further node types; ``committer`` wraps the real one."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(state_dir=Path(folder), database_url=url)
+        engine = open_engine(settings)
+        upgrade(engine)
+        storage, registry = open_storage(settings), build_registry(settings)
+        for handler in types:
+            registry.register(handler)
+        writes = committer(storage.committer)
+        runtime = LocalRuntime(writes, storage.reader, storage.payloads, registry, partial(services, settings))
+        runtime.start_threads()
+        try:
+            yield Local(runtime, writes, registry, storage, engine)
+        finally:
+            runtime.stop()
+            engine.dispose()
