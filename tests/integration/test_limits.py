@@ -51,7 +51,7 @@ def test_two_at_a_time_over_twenty_nodes_of_several_executions(server: FlowraySe
     started = [server.start(fan(called, limit, 5, 60))["id"] for _ in range(4)]
     assert {server.finished(its_id)["status"] for its_id in started} == {"completed"}
     assert httpx.get(f"{called}/most").json()["most"] == 2
-    assert counts(server, limit) == (0, 0)
+    eventually(lambda: counts(server, limit) == (0, 0))  # Slots are given back behind the commit that ends.
 
 
 def test_a_limit_that_is_changed_while_attempts_wait_lets_them_go(
