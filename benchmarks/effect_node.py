@@ -18,7 +18,7 @@ _ENTRY_POINTS = f"[flowray.nodes]\n{NAME} = benchmarks.effect_node:EffectNode\n"
 class EffectNode:
     """Output: one more than ``n``. It is committed before the next node starts, and its start before it runs (R23)."""
 
-    node_type = NodeType(name=NAME, summary="Counts.", effects=Effects.WRITE)
+    node_type = NodeType(name=NAME, summary="Counts.", effects=Effects.WRITE, near=True)
 
     def can_handle(self, type_name: str) -> bool:
         """The one type."""

@@ -68,8 +68,9 @@ class NodeType:
     ``reads_committed_when``: a config field and its value with which the node reads what executions have committed. It
     then runs in the io lane, and only once its own execution's past is committed, too. ``computes``: its handler awaits
     nothing but Services, and not even these where all it evaluates is bounded: it then runs inline, else in the io lane
-    (R45). ``default_limit``, of a type that asks language models: which named limit a node with this config is under if
-    its author names none.
+    (R45). ``near``: its handler never keeps its event loop busy, so while its answers are short it may run in the
+    orchestrator's own process (R44). ``default_limit``, of a type that asks language models: which named limit a node
+    with this config is under if its author names none.
     """
 
     name: str
@@ -80,6 +81,7 @@ class NodeType:
     role: Role = Role.PLAIN
     lane: Lane = Lane.IO
     computes: bool = False
+    near: bool = False
     effects: Effects = Effects.NONE
     streams: bool = False
     handles: tuple[str, ...] | None = None

@@ -166,6 +166,7 @@ class HttpHandler:
         config_model=HttpConfig,
         category="integrations",
         effects=Effects.WRITE,
+        near=True,
         fields=dict.fromkeys(("authType", "bodyType", "timeout", "retryCount", "failOnStatus"), FieldKind.LITERAL),
     )
 

@@ -37,7 +37,10 @@ Report = list[tuple[str, st.AnyStimulus]]
 
 
 class Lane:
-    """Runs attempts for any number of owners. All methods must run on one event loop."""
+    """Runs attempts for any number of owners. All methods must run on one event loop.
+
+    ``flush_s``: how long a result waits for company while others run.
+    """
 
     def __init__(
         self,
@@ -45,11 +48,13 @@ class Lane:
         now_ms: Callable[[], int],
         results_kept: int = 0,
         guard: StaleGuard | None = None,
+        flush_s: float = FLUSH_S,
     ) -> None:
         self._performer = performer
         self._now_ms = now_ms
         self._held = HeldAttempts(results_kept)
         self._guard = guard
+        self._flush_s = flush_s
         self._outgoing: dict[str, _Outgoing] = {}
 
     async def run(self, owner_id: str, tasks: Sequence[NodeTask], lease: DispatchLease | None = None) -> int:
@@ -137,13 +142,13 @@ class Lane:
                     self._say(held, stimulus)
 
     async def reports(self, owner_id: str) -> AsyncIterator[Report]:
-        """Stimuli of this owner's attempts, in micro-batches: what comes within ``FLUSH_S`` leaves together."""
+        """Stimuli of this owner's attempts, in micro-batches: what comes within the time to flush leaves together."""
         outgoing = self._queue(owner_id)
         outgoing.readers += 1
         try:
             for _ in range(REPORTS_PER_STREAM):
                 report = [await outgoing.items.get()]
-                await asyncio.sleep(FLUSH_S if outgoing.items.empty() and self._more_expected() else 0)
+                await asyncio.sleep(self._flush_s if outgoing.items.empty() and self._more_expected() else 0)
                 while not outgoing.items.empty():
                     report.append(outgoing.items.get_nowait())
                 yield report

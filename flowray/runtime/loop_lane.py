@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from flowray.handlers.node_task import NodeTask
+from flowray.runtime.dispatch_lease import DispatchLease
 from flowray.runtime.lane import Lane, Report
 
 logger = logging.getLogger(__name__)
@@ -33,9 +34,9 @@ class LoopLane:
         self._thread.start()
         asyncio.run_coroutine_threadsafe(self._collect(), self._loop)
 
-    def run(self, tasks: Sequence[NodeTask]) -> None:
-        """Run attempts; returns at once."""
-        self.soon(self._begin, tasks)
+    def run(self, tasks: Sequence[NodeTask], lease: DispatchLease | None = None) -> None:
+        """Run attempts; returns at once. ``lease``: their owner's, if a former one may still give attempts (R23)."""
+        self.soon(self._begin, tasks, lease)
 
     def stop(self, execution_id: str, instance: str, attempt: int, incarnation: int = 0) -> None:
         """Cancel one attempt if it runs here, or was just given to it."""
@@ -65,8 +66,8 @@ class LoopLane:
         if not self._closed:
             self._loop.call_soon_threadsafe(function, *arguments)
 
-    def _begin(self, tasks: Sequence[NodeTask]) -> None:
-        running = self._loop.create_task(self._lane.run(self._owner_id, tasks))
+    def _begin(self, tasks: Sequence[NodeTask], lease: DispatchLease | None) -> None:
+        running = self._loop.create_task(self._lane.run(self._owner_id, tasks, lease))
         self._calls.add(running)
         running.add_done_callback(self._calls.discard)
 

@@ -15,6 +15,7 @@ from flowray.handlers.node_task import NodeTask
 from flowray.handlers.registry import NodeRegistry
 from flowray.runtime import lane as lane_module
 from flowray.runtime import performers
+from flowray.runtime.dispatch_lease import StaleGuard
 from flowray.runtime.lane import ABSENT_OWNER_MS, Lane, Report
 from flowray.runtime.performers import InProcess
 from tests.fakes.services import fake_services
@@ -38,9 +39,9 @@ class Scripted:
         return await self.run(node)
 
 
-def lane_of(run: Run, clock: Clock | None = None) -> Lane:
+def lane_of(run: Run, clock: Clock | None = None, guard: StaleGuard | None = None) -> Lane:
     clock = clock or Clock()
-    return Lane(InProcess(NodeRegistry([Scripted(run)]), fake_services(), clock), clock)
+    return Lane(InProcess(NodeRegistry([Scripted(run)]), fake_services(), clock), clock, guard=guard)
 
 
 def task(instance: str = "a", execution_id: str = "e1", attempt: int = 1, **fields: Any) -> NodeTask:

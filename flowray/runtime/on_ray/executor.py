@@ -27,6 +27,7 @@ from flowray.runtime.driver import Driver
 from flowray.runtime.held_attempts import Adoption, Key
 from flowray.runtime.lane import Report
 from flowray.runtime.lane_blame import LaneBlame
+from flowray.runtime.near_calls import NearCalls
 from flowray.runtime.on_ray.collector import Collector
 from flowray.runtime.on_ray.metrics import Metrics
 from flowray.runtime.on_ray.placement import lacking
@@ -60,6 +61,7 @@ class RayExecutor:
         owner_id: str,
         driver: Driver,
         at_once: AtOnce,
+        near: NearCalls,
         lanes: Callable[[], Sequence[ActorHandle[Any]]],
         services_factory: ServicesFactory,
         metrics: Metrics,
@@ -73,6 +75,7 @@ class RayExecutor:
         self._owner_id = owner_id
         self._driver = driver
         self._at_once = at_once
+        self._near = near
         self._lanes = lanes
         self._services_factory = services_factory
         self._metrics = metrics
@@ -97,12 +100,18 @@ class RayExecutor:
     def start(self) -> None:
         """Start the threads and listen to the lanes that are there."""
         self._collector.start()
+        self._near.start()
         for lane in self._lanes():
             self._listen(lane)
 
     def stop_all(self) -> None:
         """Stop listening. Lane calls run on, for whoever adopts them (R38)."""
         self._collector.stop()
+        self._near.close()
+
+    def drain(self) -> None:
+        """The process is to end: what runs beside the driver may, all else goes to lanes from now on."""
+        self._near.drain()
 
     # -- Executor -------------------------------------------------------------------------------------------------
 
@@ -111,14 +120,18 @@ class RayExecutor:
         io: list[NodeTask] = []
         for task in tasks:
             # What has its place in this process and comes here waits for something.
-            lane = LaneName.TASK if self._lane_of(task) is LaneName.TASK else LaneName.IO
-            self._metrics.node_started(task.node_type, lane.value)
-            if lane is LaneName.IO:
-                io.append(task)
-            else:
+            if self._lane_of(task) is LaneName.TASK:
+                self._metrics.node_started(task.node_type, LaneName.TASK.value)
                 self._submit_task(task)
-        if io:
-            self._submit_to_lanes(io)
+            else:
+                io.append(task)
+        near, far = self._near.take(io) if self._override is None else ([], io)
+        for task in near:
+            self._metrics.node_started(task.node_type, "near")
+        for task in far:
+            self._metrics.node_started(task.node_type, LaneName.IO.value)
+        if far:
+            self._submit_to_lanes(far)
 
     def compute(self, task: NodeTask) -> Sequence[st.AnyStimulus] | None:
         """What has its place in this process needs no lane."""
@@ -136,6 +149,8 @@ class RayExecutor:
         reference = self._tasks.pop(key, None)
         if reference is not None:
             ray.cancel(reference, force=True)
+        if self._near.stop(key):
+            return
         lane = self._in_lane.pop(key, None)
         if lane is not None:
             lane.stop.remote(*key, self._owner_id, incarnation)
@@ -162,6 +177,7 @@ class RayExecutor:
         for key in [key for key in self._in_lane if key[0] == execution_id]:
             lane = self._in_lane.pop(key)
             lane.stop.remote(*key, self._owner_id)
+        self._near.drop(execution_id)
         self._blame.drop(execution_id)
 
     # -- AttemptHolder --------------------------------------------------------------------------------------------
@@ -176,6 +192,7 @@ class RayExecutor:
             answered.release()
             return False
 
+        self._near.refuse_former(adoptions)
         lanes = self._holders()
         for lane in lanes:
             self._collector.watch(lane.adopt.remote(self._owner_id, list(adoptions)), partial(on_ready, lane))
@@ -333,6 +350,7 @@ class RayExecutor:
                 self._blame.ended(key)
             elif isinstance(stimulus, st.AttemptLost):
                 self._in_lane.pop((execution_id, stimulus.instance, stimulus.attempt), None)
+        self._near.learn(report)
         self._driver.post_many(report)
 
     def _lane_failed(self, lane: ActorHandle[Any], reason: str, keys: list[Key] | None) -> None:

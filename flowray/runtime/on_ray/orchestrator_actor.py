@@ -19,12 +19,16 @@ from flowray.engine import events as ev
 from flowray.errors import FlowrayError
 from flowray.handlers.at_once import AtOnce
 from flowray.handlers.handler import system_now_ms
+from flowray.handlers.registry import NodeRegistry
+from flowray.handlers.services import Services
 from flowray.persistence.journal import ThreadJournal
 from flowray.persistence.records import ExecutionRecord
 from flowray.persistence.stores import Journal, Reader
 from flowray.persistence.writes import AnyResult, Inserted, decode_writes, encode_results
 from flowray.runtime.callbacks import CallbackSender
-from flowray.runtime.dispatch_lease import DispatchLease, host_id, monotonic_ms
+from flowray.runtime.dispatch_lease import DispatchLease, StaleGuard, host_id, monotonic_ms
+from flowray.runtime.lane import Lane
+from flowray.runtime.near_calls import NearCalls
 from flowray.runtime.on_ray import names
 from flowray.runtime.on_ray.actor_class import actor_class
 from flowray.runtime.on_ray.config import RuntimeConfig
@@ -36,6 +40,7 @@ from flowray.runtime.on_ray.services import stored_epoch, task_services
 from flowray.runtime.on_ray.task_broker import task_broker
 from flowray.runtime.orchestrator import Orchestrator
 from flowray.runtime.ownership import OwnerIdentity
+from flowray.runtime.performers import InProcess
 
 logger = logging.getLogger(__name__)
 
@@ -100,10 +105,12 @@ class OrchestratorActor:
             child_limits=config.child_limits, poke=self._poke, max_failed_recoveries=config.max_failed_recoveries,
             quarantine=None if quarantine else self._call_quarantine, suspects_only=quarantine,
         )  # fmt: skip
+        self._near = self._near_calls(identity.id, registry, services)
         self._executor = RayExecutor(
             owner_id=identity.id,
             driver=self._orchestrator.driver,
             at_once=AtOnce(registry, services),
+            near=self._near,
             lanes=self._lanes,
             services_factory=partial(task_services, config),
             metrics=metrics(),
@@ -130,6 +137,14 @@ class OrchestratorActor:
         if self._config.one_writer and self._name != first:
             return RemoteJournal(ray.get_actor(first, namespace=self._config.namespace))
         return ThreadJournal(committer)
+
+    def _near_calls(self, owner_id: str, registry: NodeRegistry, services: Services) -> NearCalls:
+        guard = StaleGuard(partial(stored_epoch, self._config))
+        lane = Lane(InProcess(registry, services, system_now_ms), system_now_ms, guard=guard, flush_s=0)
+        return NearCalls(
+            owner_id, lane, self._orchestrator.driver.post_many, self._dispatch_lease,
+            may=lambda type_name: registry.handler_for(type_name).node_type.near,
+        )  # fmt: skip
 
     def _callback_sender(self, reader: Reader, quarantine: bool) -> CallbackSender | None:
         """Orchestrators of the pool deliver callbacks, whoever has driven the executions."""
@@ -241,12 +256,13 @@ class OrchestratorActor:
     # -- life -----------------------------------------------------------------------------------------------------
 
     async def facts(self) -> dict[str, Any]:
-        """``{name, pid, owner_id, executions}``; also the readiness check."""
+        """``{name, pid, owner_id, executions, near_calls}``; also the readiness check."""
         return {
             "name": self._name,
             "pid": os.getpid(),
             "owner_id": self._orchestrator.identity.id,
             "executions": len(self._orchestrator.driver.owned()),
+            "near_calls": self._near.taken,
         }
 
     async def retire(self) -> None:
@@ -255,6 +271,7 @@ class OrchestratorActor:
             await asyncio.to_thread(self._callbacks.stop)
         if self._deafen is not None:
             await asyncio.to_thread(self._deafen)
+        await asyncio.to_thread(self._executor.drain)
         await asyncio.to_thread(self._orchestrator.stop)
         self._executor.stop_all()
         await asyncio.to_thread(self._publisher.stop)

@@ -82,6 +82,13 @@ class Recorder:
         return lambda *arguments: None
 
 
+class Far(Recorder):
+    """Nothing is near."""
+
+    def take(self, tasks: Sequence[NodeTask]) -> tuple[list[NodeTask], list[NodeTask]]:
+        return [], list(tasks)
+
+
 class Desk:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, lanes: int = 1, has_broker: bool = False) -> None:
         self.has_broker = has_broker
@@ -92,9 +99,9 @@ class Desk:
         monkeypatch.setattr(executor, "Collector", lambda: self.collector)
         monkeypatch.setattr("threading.Timer", AtOnce)
         self.executor = RayExecutor(
-            owner_id="o1", driver=cast(Any, self.driver), 
-            at_once=cast(Any, Recorder()),  lanes=lambda: cast(Any, self.lanes), services_factory=cast(Any, None),
-            metrics=cast(Any, Recorder()), now_ms=lambda: 7, prune=lambda ids: None, broker=self.find_broker,
+            owner_id="o1", driver=cast(Any, self.driver), at_once=cast(Any, Recorder()), near=cast(Any, Far()),
+            lanes=lambda: cast(Any, self.lanes), services_factory=cast(Any, None), metrics=cast(Any, Recorder()),
+            now_ms=lambda: 7, prune=lambda ids: None, broker=self.find_broker,
         )  # fmt: skip
 
     def find_broker(self, create: bool) -> Any:
