@@ -6,8 +6,9 @@ Loop, parallel, shared memory, variables, node outputs, inputs, env. Holds value
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 
 class Missing:
@@ -23,8 +24,7 @@ class Missing:
 MISSING = Missing()
 
 
-@dataclass(frozen=True)
-class Names:
+class Names(msgspec.Struct, frozen=True):
     """Values by root name.
 
     ``loop`` and ``parallel`` are the nearest ones (``index``, ``item``, …) or None; ``containers`` has every enclosing
@@ -38,17 +38,17 @@ class Names:
 
     loop: Mapping[str, Any] | None = None
     parallel: Mapping[str, Any] | None = None
-    containers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    shared: Mapping[str, Any] = field(default_factory=dict)
-    variables: Mapping[str, Any] = field(default_factory=dict)
-    outputs: Mapping[str, Any] = field(default_factory=dict)
-    aliases: Mapping[str, Any] = field(default_factory=dict)
-    inputs: Mapping[str, Any] = field(default_factory=dict)
-    env: Mapping[str, str] = field(default_factory=dict)
-    secrets: Mapping[str, str] = field(default_factory=dict)
+    containers: Mapping[str, Mapping[str, Any]] = {}
+    shared: Mapping[str, Any] = {}
+    variables: Mapping[str, Any] = {}
+    outputs: Mapping[str, Any] = {}
+    aliases: Mapping[str, Any] = {}
+    inputs: Mapping[str, Any] = {}
+    env: Mapping[str, str] = {}
+    secrets: Mapping[str, str] = {}
     known: frozenset[str] = frozenset()
     flatten: bool = False
-    bound: Mapping[str, Any] = field(default_factory=dict)
+    bound: Mapping[str, Any] = {}
     now_ms: int | None = None
     elapsed_ms: int | None = None
     partly_loaded: bool = False

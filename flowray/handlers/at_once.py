@@ -29,17 +29,18 @@ class AtOnce:
         self._services = replace(services, http=absent, chat=absent, sandbox=absent, payloads=absent, memory=absent)
         self._now_ms = now_ms
         self._computes: dict[str, bool] = {}
+        self._never = Cancellation()
 
     def run(self, task: NodeTask) -> list[AnyStimulus] | None:
-        """What the attempt reports, its result last. None if it has to wait for something: it has done nothing then,
-        and is to be dispatched to a lane.
+        """What the attempt reports, its result last; not that it has begun, for it is over. None if it has to wait for
+        something: it has done nothing then, and is to be dispatched to a lane.
         """
         if task.sentinel == COLLECT or task.streams or task.reads_stored_values:
             return None
         if not self._may_run(task.node_type):
             return None
         said: list[Any] = []
-        attempt = Attempt(task, self._registry, self._services, said.append, self._now_ms, Cancellation(), loop=None)
+        attempt = Attempt(task, self._registry, self._services, said.append, self._now_ms, self._never, loop=None)
         running = attempt.run_unlimited()
         try:
             running.send(None)

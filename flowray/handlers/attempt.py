@@ -23,7 +23,7 @@ from flowray.expressions.template import FillOptions, TemplateWarning
 from flowray.handlers.chunks import collect, store_list
 from flowray.handlers.handler import Cancellation, NodeHandler, NodeInput, NodeResult, system_now_ms
 from flowray.handlers.log_view import log_view, shortened
-from flowray.handlers.masking import mask_text, secret_values
+from flowray.handlers.masking import mask_text
 from flowray.handlers.node_config import parse_config
 from flowray.handlers.node_task import NodeTask
 from flowray.handlers.read_ahead import touch
@@ -83,7 +83,7 @@ class _Limit:
 
 class Attempt:
     """The state of one attempt: what to report, and what was found out so far. ``loop`` is the one that it runs on,
-    None for an attempt that does not wait (``at_once``).
+    None for an attempt that does not wait (``at_once``): its handler's ``execute`` is async.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Attempt:
         self.task, self.services, self.emit = task, services, emit
         self.cancellation, self.now_ms = cancellation, now_ms
         self.handler: NodeHandler = registry.handler_for(task.node_type)
-        self.secrets = secret_values(services.secrets, services.env)
+        self.secrets = services.hidden
         self.loop = loop
         self.started_at = now_ms()
         self.config: dict[str, Any] = task.config
@@ -108,7 +108,7 @@ class Attempt:
     async def run(self) -> AttemptSucceeded | AttemptFailed:
         """Within its time, and until it is cancelled."""
         task = self.task
-        self._begin()
+        self.emit(AttemptStarted(ts=self.started_at, instance=task.instance, attempt=task.attempt))
         limit = self._limit()
         # A time limit of our own that fired, and no TimeoutError of a handler's, is a NODE_TIMEOUT.
         deadline = asyncio.timeout(None if limit.ms is None else max(limit.ms, 0) / 1000)
@@ -127,15 +127,11 @@ class Attempt:
             return self._failed(_as_node_error(error))
 
     async def run_unlimited(self) -> AttemptSucceeded | AttemptFailed:
-        """For what does not wait: no time limit could end it."""
-        self._begin()
+        """For what does not wait: no time limit could end it, and nobody has to hear that it has begun."""
         try:
             return await self._finished(await self._execute())
         except Exception as error:
             return self._failed(_as_node_error(error))
-
-    def _begin(self) -> None:
-        self.emit(AttemptStarted(ts=self.started_at, instance=self.task.instance, attempt=self.task.attempt))
 
     def _limit(self) -> _Limit:
         own = self.task.timeout_ms if self.task.timeout_ms is not None else self.handler.node_type.timeout_ms
@@ -195,7 +191,7 @@ class Attempt:
                 await missing.load()
 
     async def _handled(self, node: NodeInput) -> NodeResult:
-        if inspect.iscoroutinefunction(self.handler.execute):
+        if self.loop is None or inspect.iscoroutinefunction(self.handler.execute):
             result = await self.handler.execute(node)
         else:
             result = await asyncio.to_thread(self.handler.execute, node)
@@ -362,22 +358,19 @@ class Attempt:
     def _shown(self, value: Json) -> Json:
         if isinstance(value, dict):
             value = {key: part.shown() if isinstance(part, StoredList) else part for key, part in value.items()}
-        return log_view(_plain(value), self.secrets)
+        try:
+            return log_view(value, self.secrets)
+        except (TypeError, ValueError, RecursionError, OverflowError):
+            return log_view(_as_text(value), self.secrets)
 
 
 class _CancelledError(Exception):
     """The attempt's result is no longer wanted. Never leaves this module."""
 
 
-def _plain(value: Json) -> Json:
-    """``value`` if it is JSON; what a handler put in by mistake is shown as text instead of failing the report."""
-    try:
-        encode_json(value)
-    except (TypeError, ValueError, RecursionError, OverflowError):
-        return (
-            {str(key): shortened(str(item)) for key, item in value.items()} if isinstance(value, dict) else str(value)
-        )
-    return value
+def _as_text(value: Json) -> Json:
+    """What a handler put in by mistake and is no JSON: shown as text instead of failing the report."""
+    return {str(key): shortened(str(item)) for key, item in value.items()} if isinstance(value, dict) else str(value)
 
 
 def _as_node_error(error: Exception) -> NodeError:

@@ -28,13 +28,14 @@ class Cancellation:
     """Tells a running handler that its result is no longer wanted. Safe to share between threads."""
 
     def __init__(self) -> None:
-        self._event = asyncio.Event()
+        self._event: asyncio.Event | None = None  # Only where somebody waits: most attempts are over before.
         self._cancelled = False
 
     def cancel(self) -> None:
         """Ask the handler to stop. Call from the loop that runs the handler."""
         self._cancelled = True
-        self._event.set()
+        if self._event is not None:
+            self._event.set()
 
     @property
     def is_cancelled(self) -> bool:
@@ -43,6 +44,9 @@ class Cancellation:
 
     async def wait(self) -> None:
         """Return when cancelled."""
+        if self._cancelled:
+            return
+        self._event = self._event or asyncio.Event()
         await self._event.wait()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
-from flowray.handlers.masking import mask
+from flowray.handlers.masking import MASK, mask
 from flowray.values import Json, decode_json, encode_json
 
 LOG_LIMIT_BYTES = 10 * 1024
@@ -30,12 +30,14 @@ def log_view(value: Json, secrets: Iterable[str] = (), limit_bytes: int = LOG_LI
     """``value`` masked and shortened, so that no secret survives in a preview.
 
     Of a value above the limit only the beginning is masked: searching 64 MiB for secrets to show 1,000 characters
-    would cost more than the node did.
+    would cost more than the node did. Raises TypeError for what is not JSON.
     """
-    size = len(encode_json(value))
-    if size <= limit_bytes:
-        return shortened(mask(value, secrets), limit_bytes)
-    return _envelope(encode_json(mask(_beginning(value), secrets)), size)
+    encoded = encode_json(value)
+    if len(encoded) > limit_bytes:
+        return _envelope(encode_json(mask(_beginning(value), secrets)), len(encoded))
+    masked = mask(decode_json(encoded), secrets)
+    # A mask may be longer than what it hides, by as much as a digit is shorter than it.
+    return masked if len(encoded) * len(encode_json(MASK)) <= limit_bytes else shortened(masked, limit_bytes)
 
 
 def _envelope(encoded: bytes, size: int) -> dict[str, Json]:

@@ -67,15 +67,20 @@ def mask_text(text: str, values: Iterable[str] = ()) -> str:
 
 def mask(value: Json, values: Iterable[str] = ()) -> Json:
     """A copy of ``value`` with secrets replaced, at any depth: by key, by known value, and in lists of headers."""
-    known = tuple(values)
+    return _mask(value, tuple(values))
+
+
+def _mask(value: Json, known: tuple[str, ...]) -> Json:
     if isinstance(value, str):
         return mask_text(value, known)
+    if value is None or isinstance(value, int | float):
+        return value
     if isinstance(value, list | tuple):
-        return [mask(item, known) for item in value]
+        return [_mask(item, known) for item in value]
     if isinstance(value, Mapping):
         named = value.get("key", value.get("name"))
         if isinstance(named, str) and "value" in value and is_sensitive_name(named):
-            return {**{key: mask(item, known) for key, item in value.items()}, "value": MASK}
+            return {**{key: _mask(item, known) for key, item in value.items()}, "value": MASK}
         return {str(key): _mask_member(str(key), item, known) for key, item in value.items()}
     return value
 
@@ -83,4 +88,4 @@ def mask(value: Json, values: Iterable[str] = ()) -> Json:
 def _mask_member(key: str, value: Any, known: tuple[str, ...]) -> Json:
     if is_sensitive_name(key) and value not in (None, "", False, True):
         return MASK
-    return mask(value, known)
+    return _mask(value, known)

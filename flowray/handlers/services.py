@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 import msgspec
@@ -11,6 +12,7 @@ import msgspec
 from flowray.engine.shared_memory import SharedEntry
 from flowray.engine.signals import Usage
 from flowray.errors import ErrorCode, FlowrayError
+from flowray.handlers.masking import secret_values
 from flowray.values import Json
 
 
@@ -155,7 +157,8 @@ async def _nothing_to_do() -> None:
 
 @dataclass(frozen=True)
 class Services:
-    """What a lane gives to the handlers it runs. ``env`` is the allow-listed environment (R7, security).
+    """What a lane gives to the handlers it runs. ``env`` is the allow-listed environment (R7, security); neither it nor
+    ``secrets`` changes while the lane lives.
 
     ``warm_up`` loads what the first calls would otherwise wait for; a long-lived lane awaits it once, beside its work.
     ``close`` ends connections and processes, on the loop that used them.
@@ -170,3 +173,8 @@ class Services:
     memory: WorkflowMemory = field(default_factory=NoWorkflowMemory)
     warm_up: Callable[[], Awaitable[None]] = _nothing_to_do
     close: Callable[[], Awaitable[None]] = _nothing_to_do
+
+    @cached_property
+    def hidden(self) -> tuple[str, ...]:
+        """The values that nothing recorded may show. Found once: every attempt asks."""
+        return secret_values(self.secrets, self.env)

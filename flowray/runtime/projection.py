@@ -19,27 +19,18 @@ from flowray.engine.state import ExecutionState
 from flowray.persistence.records import NodeLogRecord
 from flowray.plan import ExecutableNode, PlanSettings
 from flowray.runtime.waitpoints import waitpoint_id
-from flowray.values import to_wire
+from flowray.values import Value, to_wire
 
-_ENDINGS = (
-    ev.ExecutionCompleted,
-    ev.ExecutionFailed,
-    ev.ExecutionCancelled,
-    ev.ExecutionTimedOut,
-    ev.ExecutionCrashed,
+_ENDINGS = frozenset({
+    ev.ExecutionCompleted, ev.ExecutionFailed, ev.ExecutionCancelled, ev.ExecutionTimedOut, ev.ExecutionCrashed,
     ev.ExecutionExpired,
-)
+})  # fmt: skip
 
-
-_MOVING_WAITS = (
-    ev.NodeWaiting,
-    ev.ChildStarted,
-    ev.ExecutionResumed,
+_MOVING_WAITS = frozenset({
+    ev.NodeWaiting, ev.ChildStarted, ev.ExecutionResumed,
     ev.ExecutionRecovered,  # A crash had emptied the list.
-    ev.NodeCompleted,
-    ev.NodeFailed,
-    ev.NodeCancelled,
-)
+    ev.NodeCompleted, ev.NodeFailed, ev.NodeCancelled,
+})  # fmt: skip
 """Events after which the execution may wait for something else than before."""
 
 
@@ -51,21 +42,19 @@ def row_changes(
     ``progress`` is O(nodes), so callers ask for it only now and then, and always at the end.
     """
     changes: dict[str, Any] = {"status": state.status.value}
-    waits_changed = False
-    for event in events:
-        if isinstance(event, ev.ExecutionStarted):
-            changes["started_at"] = event.ts
-            if event.selection is not None:
-                changes["selection"] = None  # From here on the log has it.
-        elif isinstance(event, ev.ExecutionCancelling):
-            changes["cancel_reason"] = state.cancel_reason
-        elif isinstance(event, _MOVING_WAITS):
-            waits_changed = True
-        elif isinstance(event, _ENDINGS):
-            changes.update(_ending(state, event), **_retention(index.plan.settings, event))
-            with_progress = True
-    changes.update(_pause(events))
-    if waits_changed and "waiting_for" not in changes:
+    by_kind: dict[type[Any], Any] = {type(event): event for event in events}  # the last of each
+    if (started := by_kind.get(ev.ExecutionStarted)) is not None:
+        changes["started_at"] = started.ts
+        if started.selection is not None:
+            changes["selection"] = None  # From here on the log has it.
+    if ev.ExecutionCancelling in by_kind:
+        changes["cancel_reason"] = state.cancel_reason
+    for kind in _ENDINGS.intersection(by_kind):
+        changes.update(_ending(state, by_kind[kind]), **_retention(index.plan.settings, by_kind[kind]))
+        with_progress = True
+    if ev.ExecutionPaused in by_kind or ev.ExecutionResumed in by_kind:
+        changes.update(_pause(events))
+    if "waiting_for" not in changes and not _MOVING_WAITS.isdisjoint(by_kind):
         changes["waiting_for"] = waiting_for(index, execution_id, state)
     if state.errors:
         changes["errors"] = [error_body(error) for error in state.errors]
@@ -167,32 +156,48 @@ def node_logs(
     index: PlanIndex, execution_id: str, first_seq: int, events: Iterable[ev.AnyEvent]
 ) -> tuple[NodeLogRecord, ...]:
     """One record per attempt that these events touch, as it stands after them."""
-    touched: dict[str, NodeLogRecord] = {}
-    for offset, event in enumerate(events):
-        if isinstance(event, _LOGGED):
-            record = _log_record(index, execution_id, first_seq + offset, event)
-            earlier = touched.get(record.id)
-            touched[record.id] = record if earlier is None else _later(earlier, record)
-    return tuple(touched.values())
+    touched: dict[tuple[str, int], _Told] = {}
+    event: Any
+    for seq, event in enumerate(events, first_seq):
+        if type(event) in _LOGGED:
+            attempt = event.instance, getattr(event, "attempt", 0)
+            told = touched.get(attempt)
+            if told is None:
+                told = touched[attempt] = _Told(seq)
+            told.note(event)
+    return tuple(_log_record(index, execution_id, told, attempt) for (_, attempt), told in touched.items())
 
 
-_LOGGED = (
-    ev.NodeStarted,
-    ev.NodeRetrying,
-    ev.NodeWaiting,
-    ev.NodeCompleted,
-    ev.NodeReused,
-    ev.NodeFailed,
-    ev.NodeSkipped,
+_LOGGED = frozenset({
+    ev.NodeStarted, ev.NodeRetrying, ev.NodeWaiting, ev.NodeCompleted, ev.NodeReused, ev.NodeFailed, ev.NodeSkipped,
     ev.NodeCancelled,
-)
+})  # fmt: skip
 
 
-def _log_record(index: PlanIndex, execution_id: str, seq: int, event: Any) -> NodeLogRecord:
+class _Told:
+    """What the events of one commit tell of one attempt: the last of them, and what only an earlier one has said."""
+
+    __slots__ = ("input", "last", "seq", "usage")
+
+    def __init__(self, seq: int) -> None:
+        self.seq = seq
+        self.last: Any = None
+        self.input: Value = None
+        self.usage: Usage | None = None
+
+    def note(self, event: Any) -> None:
+        self.last = event
+        if (shown := getattr(event, "input", None)) is not None:
+            self.input = shown
+        if (usage := getattr(event, "usage", None)) is not None:
+            self.usage = usage
+
+
+def _log_record(index: PlanIndex, execution_id: str, told: _Told, attempt: int) -> NodeLogRecord:
+    """The attempt after its last event, in the place where it began."""
+    event = told.last
     node = index.nodes[event.node_id].node
-    attempt = getattr(event, "attempt", 0)
     status, success, ended_at = _outcome(event)
-    usage = getattr(event, "usage", None)
     error = getattr(event, "error", None) or getattr(event, "handled_error", None)
     started_at = event.ts if isinstance(event, ev.NodeStarted) else getattr(event, "started_at", 0) or None
     return NodeLogRecord(
@@ -204,14 +209,14 @@ def _log_record(index: PlanIndex, execution_id: str, seq: int, event: Any) -> No
         name=node.name,
         status=status,
         attempt=attempt,
-        seq=seq,
+        seq=told.seq,
         success=success,
         started_at=started_at,
         ended_at=ended_at,
-        input=to_wire(getattr(event, "input", None)),
+        input=to_wire(told.input),
         output=to_wire(event.output) if status == "completed" else None,
         error=error_body(error) if error is not None else None,
-        usage=usage_body(usage) if usage is not None else None,
+        usage=usage_body(told.usage) if told.usage is not None else None,
         stream_id=getattr(event, "stream_id", None),
         lane=_lane(node, event),
     )
@@ -222,16 +227,6 @@ def _lane(node: ExecutableNode, event: Any) -> str:
     if isinstance(event, ev.NodeReused):
         return "pinned" if event.pinned else "reused"
     return node.lane.value
-
-
-def _later(earlier: NodeLogRecord, record: NodeLogRecord) -> NodeLogRecord:
-    """``record``, in the place where its attempt began, with what only the earlier event told."""
-    return msgspec.structs.replace(
-        record,
-        seq=earlier.seq,
-        input=earlier.input if record.input is None else record.input,
-        usage=earlier.usage if record.usage is None else record.usage,
-    )
 
 
 def _outcome(event: Any) -> tuple[str, bool | None, int | None]:

@@ -83,7 +83,7 @@ class Lanes:
         world.laws.dispatched(task)
         result = self._results.result(world.workflow(task), task, world.now)
         self.computed += 1
-        return [st.AttemptStarted(ts=world.now, instance=task.instance, attempt=task.attempt), result]
+        return [result]
 
     def _say_started(self, attempt: Attempt) -> None:
         task = attempt.task
