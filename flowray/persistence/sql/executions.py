@@ -20,6 +20,7 @@ from sqlalchemy import (
 from flowray.engine.statuses import TERMINAL_EXECUTION
 from flowray.persistence.callbacks.records import CallbackRecord, callback_of
 from flowray.persistence.callbacks.sql import insert_callbacks
+from flowray.persistence.database.blocks import insert_rows
 from flowray.persistence.database.tables import events, executions, node_logs, plans, snapshots
 from flowray.persistence.database.transaction import Standing, Transaction, chunks, insert_or_update
 from flowray.persistence.idempotency import is_spent
@@ -65,6 +66,7 @@ _WRITTEN = select(events.c.first_seq, events.c.epoch, events.c.events).where(
     events.c.execution_id == bindparam("execution_id"), events.c.last_seq == bindparam("last_seq")
 )
 
+_EVENTS = insert(events)
 _DROP_SNAPSHOTS = delete(snapshots).where(snapshots.c.execution_id == bindparam("its_execution"))
 
 
@@ -87,7 +89,7 @@ def _insert(tx: Transaction, writes: Sequence[InsertExecution]) -> list[AnyResul
     """Plans first, each once; then the rows, leaving out those whose id or idempotency key is taken."""
     _insert_plans(tx, writes)
     rows = [to_row(record) for record in admit_new(tx, [write.record for write in writes])]
-    written = tx.connection.execute(tx.insert(executions), rows).rowcount
+    written = insert_rows(tx.connection, tx.insert(executions), rows)
     found: dict[str, RowMapping] = {}
     if written != len(rows):
         for ids in chunks(row["id"] for row in rows):
@@ -311,13 +313,13 @@ def _record(tx: Transaction, writes: Sequence[AppendEvents]) -> None:
         if write.last_seq > write.expected_seq
     ]
     if batches:
-        tx.connection.execute(insert(events), batches)
+        insert_rows(tx.connection, _EVENTS, batches)
     logs = [
         {**to_row(log), "workspace_id": workspace[write.execution_id]} for write in writes for log in write.node_logs
     ]
     if logs:
         # The place in the listing is that of the attempt's start.
-        tx.connection.execute(insert_or_update(tx.connection.dialect.name, node_logs, ("seq",)), logs)
+        insert_rows(tx.connection, insert_or_update(tx.connection.dialect.name, node_logs, ("seq",)), logs)
     mark_consumed(tx, [write for write in writes if write.consumed])
     record_waitpoints(tx, writes)
     apply_memory(tx, writes)
