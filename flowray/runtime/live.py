@@ -87,6 +87,8 @@ class LiveExecution:
         self.outbox: list[InboxRecord] = []
         self.sent: tuple[InboxRecord, ...] = ()
         self.progress_at = 0
+        self._status = record.status  # as the row has it
+        self._status_sent = record.status
         self.crash_reason: str | None = None
         self.resting = False
         self.on_probation = record.failed_recoveries > 0
@@ -190,6 +192,9 @@ class LiveExecution:
 
     def _row_changes(self, with_progress: bool) -> dict[str, Any]:
         changes = row_changes(self.index, self.id, self.state, self.in_flight, with_progress)
+        self._status_sent = changes["status"]
+        if self._status_sent == self._status:
+            del changes["status"]  # Indexes have it: a database touches them all for a column that is set.
         if self.resting:
             changes |= {"wake_at": self.wakes_at(), "snapshot_id": snapshot_id(self.id, self.committed_seq)}
         if self.on_probation and (self.proven or self.resting or shows_progress(self.in_flight)):
@@ -251,6 +256,7 @@ class LiveExecution:
         """The commit in flight is durable: its first number, its events, and the actions it sets free."""
         first, events = self.committed_seq + 1, self.in_flight
         self.committed_seq += len(events)
+        self._status = self._status_sent
         self.in_flight, self._is_committing = [], False
         self.on_probation = self.on_probation and not self.proven
         self.sent = ()

@@ -33,7 +33,7 @@ def near_calls(server: FlowrayServer) -> int:
 
 
 def earn(server: FlowrayServer, definition: dict[str, Any]) -> None:
-    """Run it until its calls are made beside the orchestrator. On a machine too busy for short calls that takes long."""
+    """Run it until its calls are made beside the orchestrator. A busy machine has few short calls."""
 
     def is_near() -> bool:
         before = near_calls(server)

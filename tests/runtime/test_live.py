@@ -141,6 +141,20 @@ def test_progress_is_written_now_and_then_and_always_at_the_end() -> None:
     assert write.changes["progress"]["percent"] == 100
 
 
+def test_the_status_is_written_when_it_has_changed() -> None:
+    """Every index that has it is touched for it."""
+    execution = live(PlanMaker().chain("a", "b", "c").build())
+    start(execution)
+    assert commit(execution).changes["status"] == "running"
+    execution.committed()
+    execution.take(done("a"))
+    assert "status" not in commit(execution).changes
+    execution.committed()
+    execution.take(done("b"))
+    execution.take(done("c"))
+    assert commit(execution).changes["status"] == "completed"
+
+
 def test_the_last_commit_gives_the_execution_up_and_minds_the_inbox() -> None:
     execution = live(PlanMaker().node("a").build())
     start(execution)

@@ -1,4 +1,4 @@
-"""Many rows of one table in few statements. Not for single rows, and not where each row's outcome matters.
+"""Rows of one table in few statements. Not where each row's outcome matters.
 
 Python's ``sqlite3`` lets go of the interpreter for every row of an ``executemany`` and has to wait for it afterwards: a
 thread that computes meanwhile keeps it for 5 ms each time. A statement with many rows lets go of it once.
@@ -21,7 +21,7 @@ def insert_rows(connection: Connection, statement: Insert, rows: Sequence[Mappin
     """Run an INSERT without values of its own for these rows, which all have the same keys. Returns how many rows were
     inserted or updated, as the database counts them.
     """
-    if connection.dialect.name != "sqlite" or len(rows) < 2:
+    if connection.dialect.name != "sqlite":
         return connection.execute(statement, rows).rowcount
     blocks = _blocks_of(statement, tuple(rows[0]), connection.dialect)
     return sum(

@@ -11,11 +11,12 @@ from functools import cached_property, lru_cache
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Insert, Table, bindparam, select
+from sqlalchemy import Connection, Insert, Row, Table, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from flowray.persistence.database.engine import clock_ms
-from flowray.persistence.database.tables import executions
+from flowray.persistence.database.prepared import Prepared
+from flowray.persistence.database.tables import JsonText, executions
 from flowray.persistence.database.waitpoint_locks import lock_shared, waiting_executions
 from flowray.persistence.records.executions import is_shared
 from flowray.persistence.writes import AnyWrite, AppendEvents, InsertExecution, InsertInbox
@@ -29,12 +30,10 @@ CHUNK = 500
 """Parameters of one IN list; SQLite allows 32,766 in a statement."""
 
 _LOCKED = ("id", "workspace_id", "status", "epoch", "last_seq", "callback", "parent_id", "parent_key")
-_SELECT = (
-    select(*(executions.c[name] for name in _LOCKED))
-    .where(executions.c.id.in_(bindparam("ids", expanding=True)))
-    .order_by(executions.c.id)
-    .with_for_update(key_share=True)
-)
+_SELECT = select(*(executions.c[name] for name in _LOCKED)).order_by(executions.c.id).with_for_update(key_share=True)
+_LOCK_MANY = _SELECT.where(executions.c.id.in_(bindparam("ids", expanding=True)))
+_LOCK_ONE = Prepared(_SELECT.where(executions.c.id == bindparam("its_id")))
+_callback = JsonText().process_result_value
 
 
 class Standing(msgspec.Struct):
@@ -56,13 +55,20 @@ class Transaction:
         self.standings: dict[str, Standing] = {}
         self.consumed: set[str] = set()
         named = {its_id for write in writes for its_id in _names(write)} | waiting_executions(connection, writes)
-        for ids in chunks(sorted(named)):
-            for row in connection.execute(_SELECT, {"ids": ids}):
-                self.standings[row.id] = Standing(
-                    row.workspace_id, row.status, row.epoch, row.last_seq, row.callback, is_shared(row)
-                )
+        if len(named) == 1:
+            for row in _LOCK_ONE.execute(connection, [{"its_id": its_id} for its_id in named]):
+                self._found(row, _callback(row.callback, connection.dialect))
+        else:
+            for ids in chunks(sorted(named)):
+                for row in connection.execute(_LOCK_MANY, {"ids": ids}):
+                    self._found(row, row.callback)
         workspaces = {its_id: standing.workspace_id for its_id, standing in self.standings.items()}
         self.shared = lock_shared(connection, writes, workspaces, self.insert, lambda: self.now)
+
+    def _found(self, row: Row[Any], callback: dict[str, Any] | None) -> None:
+        self.standings[row.id] = Standing(
+            row.workspace_id, row.status, row.epoch, row.last_seq, callback, is_shared(row)
+        )
 
     @cached_property
     def now(self) -> int:

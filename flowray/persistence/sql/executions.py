@@ -8,11 +8,11 @@ from typing import Any
 
 from sqlalchemy import (
     RowMapping,
-    Update,
     bindparam,
     delete,
     func,
     insert,
+    null,
     select,
     update,
 )
@@ -21,6 +21,7 @@ from flowray.engine.statuses import TERMINAL_EXECUTION
 from flowray.persistence.callbacks.records import CallbackRecord, callback_of
 from flowray.persistence.callbacks.sql import insert_callbacks
 from flowray.persistence.database.blocks import insert_rows
+from flowray.persistence.database.prepared import Prepared
 from flowray.persistence.database.tables import events, executions, node_logs, plans, snapshots
 from flowray.persistence.database.transaction import Standing, Transaction, chunks, insert_or_update
 from flowray.persistence.idempotency import is_spent
@@ -256,11 +257,11 @@ def _already_written(tx: Transaction, write: AppendEvents, standing: Standing) -
 
 
 @lru_cache(maxsize=256)
-def _fence_statement(columns: tuple[str, ...], release: bool) -> Update:
+def _fence_statement(columns: tuple[str, ...], release: bool) -> Prepared:
     values: dict[str, Any] = {name: bindparam(f"new_{name}", type_=executions.c[name].type) for name in columns}
     if release:
-        values["owner_id"] = None
-    return (
+        values["owner_id"] = null()
+    statement = (
         update(executions)
         .where(
             executions.c.id == bindparam("its_id"),
@@ -269,6 +270,7 @@ def _fence_statement(columns: tuple[str, ...], release: bool) -> Update:
         )
         .values(values)
     )
+    return Prepared(statement)
 
 
 def _fence(tx: Transaction, writes: Sequence[AppendEvents]) -> None:
@@ -290,7 +292,7 @@ def _fence(tx: Transaction, writes: Sequence[AppendEvents]) -> None:
 
 def _run_fences(tx: Transaction, shapes: dict[tuple[tuple[str, ...], bool], list[dict[str, Any]]]) -> None:
     for shape, values in shapes.items():
-        updated = tx.connection.execute(_fence_statement(*shape), values).rowcount
+        updated = _fence_statement(*shape).execute(tx.connection, values).rowcount
         if updated != len(values):
             # Cannot happen while the rows are locked; if it does, nothing of this transaction may stand.
             raise RuntimeError(f"{len(values)} compare-and-sets on locked rows changed {updated}")
