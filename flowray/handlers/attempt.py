@@ -104,6 +104,7 @@ class Attempt:
         self.started_at = now_ms()
         self.config: dict[str, Any] = task.config
         self.batches = TokenBatches(task.instance, task.attempt, task.stream_id, emit, now_ms, loop)
+        self.heard_threads = False
 
     async def run(self) -> AttemptSucceeded | AttemptFailed:
         """Within its time, and until it is cancelled."""
@@ -145,17 +146,16 @@ class Attempt:
     async def _unless_cancelled(self, work: Coroutine[Any, Any, _T]) -> _T:
         """The result of ``work``, which is stopped when the attempt is cancelled. Raises _CancelledError then."""
         running = asyncio.ensure_future(work)
-        watching = asyncio.ensure_future(self.cancellation.wait())
         try:
-            await asyncio.wait((running, watching), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((running, self.cancellation.noticed), return_when=asyncio.FIRST_COMPLETED)
             if not running.done():
                 raise _CancelledError
             return running.result()
         finally:
-            # Whoever left early (cancelled, out of time) waits until the handler has closed what it had open.
-            watching.cancel()
-            running.cancel()
-            await asyncio.wait((running, watching), timeout=LET_GO_S)
+            if not running.done():
+                # Whoever leaves early (cancelled, out of time) waits until the handler has closed what it had open.
+                running.cancel()
+                await asyncio.wait((running,), timeout=LET_GO_S)
             if running.done() and not running.cancelled():
                 running.exception()  # looked at, so that asyncio does not report it as lost
 
@@ -221,6 +221,7 @@ class Attempt:
         if self.loop is None:
             self._log(message, level, **fields)
             return
+        self.heard_threads = True
         self.loop.call_soon_threadsafe(lambda: self._log(message, level, **fields))
 
     def _log(self, message: str, level: str, **fields: Json) -> None:
@@ -260,7 +261,7 @@ class Attempt:
 
     async def _settle(self) -> None:
         """Let what other threads have handed over arrive, then flush: nothing comes after the result."""
-        if self.loop is not None:
+        if self.heard_threads or self.batches.heard_threads:
             await asyncio.sleep(0)
         self.batches.flush()
 

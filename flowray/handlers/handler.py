@@ -28,26 +28,32 @@ class Cancellation:
     """Tells a running handler that its result is no longer wanted. Safe to share between threads."""
 
     def __init__(self) -> None:
-        self._event: asyncio.Event | None = None  # Only where somebody waits: most attempts are over before.
+        self._noticed: asyncio.Future[None] | None = None
         self._cancelled = False
 
     def cancel(self) -> None:
         """Ask the handler to stop. Call from the loop that runs the handler."""
         self._cancelled = True
-        if self._event is not None:
-            self._event.set()
+        if self._noticed is not None and not self._noticed.done():
+            self._noticed.set_result(None)
 
     @property
     def is_cancelled(self) -> bool:
         """True once ``cancel`` was called. Readable from any thread."""
         return self._cancelled
 
+    @property
+    def noticed(self) -> asyncio.Future[None]:
+        """Done once cancelled. One for all who wait: not to be cancelled itself. Belongs to the loop of the handler."""
+        if self._noticed is None:
+            self._noticed = asyncio.get_running_loop().create_future()
+            if self._cancelled:
+                self._noticed.set_result(None)
+        return self._noticed
+
     async def wait(self) -> None:
         """Return when cancelled."""
-        if self._cancelled:
-            return
-        self._event = self._event or asyncio.Event()
-        await self._event.wait()
+        await asyncio.shield(self.noticed)
 
 
 def _ignore_token(text: str, tokens: int = 1) -> None:

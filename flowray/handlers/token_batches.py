@@ -32,6 +32,7 @@ class TokenBatches:
         self._tokens = 0
         self._offset = 0
         self._timer: asyncio.TimerHandle | None = None
+        self.heard_threads = False
 
     @property
     def streamed(self) -> bool:
@@ -41,6 +42,7 @@ class TokenBatches:
     def add(self, text: str, tokens: int = 1) -> None:
         """Add a piece of text that stands for ``tokens`` tokens."""
         if self._loop is not None and self._is_foreign():
+            self.heard_threads = True
             self._loop.call_soon_threadsafe(self._gather, text, tokens)
         else:
             self._gather(text, tokens)

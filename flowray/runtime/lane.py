@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
 
 import msgspec
 
@@ -62,7 +61,10 @@ class Lane:
 
         ``lease`` is that of the owner: attempts of one that has lost it do not begin (R23).
         """
-        await asyncio.gather(*(self._run_one(owner_id, task, lease) for task in tasks))
+        if len(tasks) == 1:
+            await self._run_one(owner_id, tasks[0], lease)
+        else:
+            await asyncio.gather(*(self._run_one(owner_id, task, lease) for task in tasks))
         return len(tasks)
 
     async def _run_one(self, owner_id: str, task: NodeTask, lease: DispatchLease | None) -> None:
@@ -73,12 +75,7 @@ class Lane:
         if held is None:
             return
 
-        def emit(stimulus: Any) -> None:
-            if not held.cancellation.is_cancelled:
-                held.note(stimulus)
-                if not held.muted:
-                    self._say(held, stimulus)
-
+        emit = _Saying(held, self._say)
         reached(CrashPoint.ATTEMPT_BEGUN)
         try:
             result = await self._performer.perform(task, emit, held.cancellation)
@@ -148,7 +145,8 @@ class Lane:
         try:
             for _ in range(REPORTS_PER_STREAM):
                 report = [await outgoing.items.get()]
-                await asyncio.sleep(self._flush_s if outgoing.items.empty() and self._more_expected() else 0)
+                if self._flush_s:
+                    await asyncio.sleep(self._flush_s if outgoing.items.empty() and self._more_expected() else 0)
                 while not outgoing.items.empty():
                     report.append(outgoing.items.get_nowait())
                 yield report
@@ -191,6 +189,39 @@ class Lane:
 def signed(task: NodeTask, stimulus: st.AnyStimulus) -> st.AnyStimulus:
     """What an attempt reports, with the incarnation that it ran for."""
     return msgspec.structs.replace(stimulus, incarnation=task.incarnation)
+
+
+class _Saying:
+    """What one attempt says: that it has started together with what follows, if that comes soon (R37)."""
+
+    def __init__(self, held: HeldAttempt, say: Callable[[HeldAttempt, st.AnyStimulus], None]) -> None:
+        self._held = held
+        self._say = say
+        self._start: st.AttemptStarted | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._owner = held.owner_id, held.incarnation
+
+    def __call__(self, stimulus: st.AnyStimulus) -> None:
+        if self._held.cancellation.is_cancelled:
+            return
+        self._held.note(stimulus)
+        if isinstance(stimulus, st.AttemptStarted):
+            self._start = stimulus
+            self._timer = asyncio.get_running_loop().call_later(FLUSH_S, self._say_start)
+            return
+        self._say_start()
+        if not self._held.muted:
+            self._say(self._held, stimulus)
+
+    def _say_start(self) -> None:
+        """Once; a new owner hears it with all else that was said so far."""
+        start, self._start = self._start, None
+        if self._timer is not None:
+            self._timer.cancel()
+        held = self._held
+        is_same = (held.owner_id, held.incarnation) == self._owner
+        if start is not None and is_same and not held.cancellation.is_cancelled:
+            self._say(held, start)
 
 
 class _Outgoing:

@@ -16,7 +16,8 @@ from flowray.handlers.registry import NodeRegistry
 from flowray.runtime import lane as lane_module
 from flowray.runtime import performers
 from flowray.runtime.dispatch_lease import StaleGuard
-from flowray.runtime.lane import ABSENT_OWNER_MS, Lane, Report
+from flowray.runtime.held_attempts import Adoption
+from flowray.runtime.lane import ABSENT_OWNER_MS, FLUSH_S, Lane, Report
 from flowray.runtime.performers import InProcess
 from tests.fakes.services import fake_services
 from tests.runtime.harness import Clock
@@ -113,8 +114,45 @@ async def test_no_result_waits_for_an_unfinished_one() -> None:
     assert lane.in_flight() == 1
     gate.set()
     assert await running == 2
-    assert kinds(await anext(stream)) == ["e1/slow:AttemptSucceeded"]
+    assert kinds(await anext(stream))[-1] == "e1/slow:AttemptSucceeded"
     assert lane.in_flight() == 0
+
+
+async def test_that_it_has_started_is_said_with_what_follows_or_soon() -> None:
+    """R37: two words of one attempt make one report, and what goes on is seen to have begun."""
+    gate = asyncio.Event()
+
+    async def run(node: NodeInput) -> NodeResult:
+        if node.instance == "slow":
+            await gate.wait()
+        return NodeResult(data=node.instance)
+
+    lane = lane_of(run)
+    stream = lane.reports("o1")
+    await lane.run("o1", [task("fast")])
+    assert kinds(await anext(stream)) == ["e1/fast:AttemptStarted", "e1/fast:AttemptSucceeded"]
+    running = asyncio.create_task(lane.run("o1", [task("slow")]))
+    assert kinds(await anext(stream)) == ["e1/slow:AttemptStarted"]
+    gate.set()
+    assert kinds(await anext(stream)) == ["e1/slow:AttemptSucceeded"]
+    assert await running == 1
+
+
+async def test_r38_that_it_has_started_is_said_to_the_owner_that_hears_it_and_once() -> None:
+    """Adopted before it was said: the new owner hears it with all else, and nobody hears it again."""
+    hanging = Hanging()
+    lane = lane_of(hanging)
+    running = asyncio.create_task(lane.run("o1", [task("a", epoch=1)]))
+    await hanging.started.acquire()
+    assert lane.adopt("o2", [Adoption("e1", epoch=2, incarnation=9, attempts=(("a", 1, 1),))]) == [("e1", "a", 1)]
+    await asyncio.sleep(2 * FLUSH_S)
+    lane.deliver("o2", ["e1"])
+    assert kinds(await first_report(lane, "o2")) == ["e1/a:AttemptStarted"]
+    lane.stop("e1", "a", 1)
+    assert await running == 1
+    assert lane.is_quiet()
+    assert not lane._queue("o1").items.qsize()
+    assert not lane._queue("o2").items.qsize()
 
 
 async def test_owners_get_only_their_own_results() -> None:
@@ -149,11 +187,11 @@ async def test_a_cancelled_attempt_is_closed_and_its_result_not_reported() -> No
     hanging = Hanging()
     lane = lane_of(hanging)
     running = asyncio.create_task(lane.run("o1", [task("a")]))
-    await hanging.started.acquire()
+    assert kinds(await first_report(lane)) == ["e1/a:AttemptStarted"]
     assert lane.stop("e1", "a", 1)
     assert await running == 1
     assert hanging.closed == ["a"]
-    assert kinds(await first_report(lane)) == ["e1/a:AttemptStarted"]
+    assert not lane._queue("o1").items.qsize()
     assert not lane.stop("e1", "a", 1)
     assert lane.in_flight() == 0
 

@@ -208,6 +208,8 @@ def test_r23_what_a_former_owner_had_here_ends_and_no_more_of_it_begins() -> Non
         made.near.refuse_former([Adoption("e1", epoch=2, incarnation=7)])
         assert cancelled.wait(timeout=60)
         assert made.near.take([task("b", epoch=1)])[1] == []
-        for _ in range(2):  # The start of the first, and the refusal of the second.
+        said: list[Any] = []
+        while not said or isinstance(said[-1], st.AttemptStarted):
             assert made.arrived.acquire(timeout=60)
-        assert [type(said) for report in made.reports for _, said in report] == [st.AttemptStarted, st.AttemptLost]
+            said = [stimulus for report in made.reports for _, stimulus in report]
+        assert (type(said[-1]), said[-1].instance) == (st.AttemptLost, "b")
