@@ -11,7 +11,7 @@ from flowray.engine.signals import ChildCall
 COLLECT = "collect"
 
 
-class RunNode(msgspec.Struct, frozen=True):
+class RunNode(msgspec.Struct, frozen=True, gc=False):
     """Run one attempt of a node instance, or of a container's sentinel.
 
     ``sentinel``: "" for the node itself; ``open`` to resolve a container's collection, count or first condition;

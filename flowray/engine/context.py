@@ -25,7 +25,7 @@ _MAY_NAME_ANY = re.compile(rb"\bshared\b").search
 """``{{shared[key]}}`` may mean any entry."""
 
 
-class ContextSlice(msgspec.Struct, frozen=True, omit_defaults=True):
+class ContextSlice(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Values for one attempt. ``outputs`` by node id; ``aliases`` maps other names to node ids.
 
     ``pruned`` lists provider instances whose value left the context although this reader may still want it; the lane
@@ -67,7 +67,7 @@ def context_for(index: PlanIndex, state: ExecutionState, instance: str) -> Conte
             alias = index.nodes[candidate].node.output_variable
             if alias:
                 aliases[alias] = candidate
-    loop, parallel, containers = _surroundings(index, state, scope, node_id)
+    loop, parallel, containers = _surroundings(index, state, scope, node_id) if scope else (None, None, {})
     if node_id in index.plan.containers and _add_own_round(index, state, instance, node_id, containers):
         if index.nodes[node_id].node.role is Role.PARALLEL:
             parallel = containers[node_id]
@@ -76,7 +76,7 @@ def context_for(index: PlanIndex, state: ExecutionState, instance: str) -> Conte
     return ContextSlice(
         inputs=state.inputs, variables=visible_variables(state, scope), outputs=outputs, aliases=aliases, loop=loop,
         parallel=parallel, containers=containers, pruned=tuple(pruned), shared=_shared(state, scope, node),
-        bound={**_failure(index, state, node_id), **_bound(index, containers, node_id)},
+        bound=_failure(index, state, node_id) | (_bound(index, containers, node_id) if containers else {}),
     )  # fmt: skip
 
 

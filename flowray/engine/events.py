@@ -16,8 +16,8 @@ from flowray.engine.start_points import Selection, restored_selection
 from flowray.values import Chunk, Json, StoredValue, Value, as_value
 
 
-class Event(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", kw_only=True):
-    """Base of all events."""
+class Event(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag_field="type", kw_only=True):
+    """Base of all events. Plain data, like stimuli and records: without cycles that a collector could look for."""
 
     ts: int
 

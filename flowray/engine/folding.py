@@ -347,7 +347,8 @@ def _spend(state: ExecutionState, usage: Usage | None) -> None:
 
 def _count(state: ExecutionState, scope_id: str, node: NodeState) -> None:
     if scope_id == "":
-        state.counts[node.status.value] = state.counts.get(node.status.value, 0) + 1
+        status = node.status.value
+        state.counts[status] = state.counts.get(status, 0) + 1
 
 
 # -- scopes -------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from flowray.definition.policies import JoinRule
+from flowray.definition.policies import JoinRule, OnFailure
 from flowray.engine import attempts, children, closing, iteration, pausing, waitpoints
 from flowray.engine import events as ev
 from flowray.engine import stimuli as st
@@ -277,7 +277,7 @@ def _follow(turn: Turn) -> None:
         finished, state.finished_scopes = state.finished_scopes, []
         for scope_id in finished:
             iteration.scope_finished(turn, scope_id)
-    if state.stopping and turn.index.plan.settings.on_failure.value == "cancel_running":
+    if state.stopping and turn.index.plan.settings.on_failure is OnFailure.CANCEL_RUNNING:
         stop_open(turn, "another node failed")
 
 

@@ -37,7 +37,8 @@ class NodeIndex:
     ``exits`` leave the container that the node lives in (R4); they are settled when that container ends. ``repeats``
     lead back to the head of an implicit loop. ``reads`` are
     the node ids whose outputs it may read. ``releases`` are the root nodes whose outputs it, or anything inside it,
-    may read: once it has ended it is one reader less for each of them.
+    may read: once it has ended it is one reader less for each of them. ``names``: what it may name that is null, not
+    missing, without a value (R6).
     ``reads_results``: it may read the results that a loop around it, or it as a loop, has so far. ``reads_items``: it
     may read the whole collection of a container around it.
     """
@@ -51,6 +52,7 @@ class NodeIndex:
     has_error_edge: bool
     has_goto_edge: bool
     reads: tuple[str, ...]
+    names: tuple[str, ...]
     releases: tuple[str, ...]
     reads_results: bool
     reads_items: bool
@@ -214,6 +216,7 @@ class PlanIndex:
             node = self.plan.nodes[node_id]
             edges = tuple(outgoing.get(node_id, ()))
             leaving, back = tuple(exits.get(node_id, ())), tuple(repeats.get(node_id, ()))
+            everything = reads.get(node_id, ()) if node.reads_all else ()
             handles = {edge.handle for edge in (*edges, *leaving, *back) if edge.origin in (None, node_id)}
             self.nodes[node_id] = NodeIndex(
                 node=node,
@@ -225,6 +228,7 @@ class PlanIndex:
                 has_error_edge=ERROR_HANDLE in handles,
                 has_goto_edge=GOTO_HANDLE in handles,
                 reads=tuple(reads.get(node_id, ())),
+                names=tuple(dict.fromkeys((*node.providers, *everything, *self.plan.absent_nodes))),
                 releases=tuple(releases.get(node_id, ())),
                 reads_results=self._may_read(node, _MAY_NAME_RESULTS),
                 reads_items=self._may_read(node, _MAY_NAME_ITEMS),

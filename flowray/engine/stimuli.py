@@ -15,7 +15,7 @@ from flowray.engine.start_points import Selection
 from flowray.values import Json, Value
 
 
-class Stimulus(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", kw_only=True):
+class Stimulus(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag_field="kind", kw_only=True):
     """Base. ``ts`` is when it was received. ``incarnation`` is that of the task whose attempt speaks, 0 for others."""
 
     ts: int

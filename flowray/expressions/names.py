@@ -24,7 +24,7 @@ class Missing:
 MISSING = Missing()
 
 
-class Names(msgspec.Struct, frozen=True):
+class Names(msgspec.Struct, frozen=True, gc=False):
     """Values by root name.
 
     ``loop`` and ``parallel`` are the nearest ones (``index``, ``item``, …) or None; ``containers`` has every enclosing

@@ -11,7 +11,7 @@ from flowray.plan import PlanResources
 from flowray.values import INLINE_LIMIT_BYTES, StoredValue, Value, as_value
 
 
-class NodeTask(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class NodeTask(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
     """What to run, for whom, with which slice of the context. Times are ms since the epoch, UTC.
 
     ``config`` is as written. ``outputs`` maps node ids to outputs, in plan order; ``aliases`` maps names (such as an

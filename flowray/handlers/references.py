@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from flowray.definition.node_type import FieldKind
@@ -40,7 +41,7 @@ def fill_config(
     """
     filled: dict[str, Any] = {}
     for field, value in config.items():
-        pointer = "/" + field.replace("~", "~0").replace("/", "~1")
+        pointer = _pointer(field)
         match kinds.get(field, FieldKind.TEMPLATE):
             case FieldKind.TEMPLATE:
                 filled[field] = fill_template(value, names, options=options, warnings=warnings, pointer=pointer)
@@ -50,6 +51,12 @@ def fill_config(
             case _:
                 filled[field] = value
     return filled
+
+
+@lru_cache(maxsize=1_024)
+def _pointer(field: str) -> str:
+    """The JSON Pointer of a field (RFC 6901)."""
+    return "/" + field.replace("~", "~0").replace("/", "~1")
 
 
 def _read_path(value: Json, names: Names, options: FillOptions, warnings: list[TemplateWarning], pointer: str) -> Json:

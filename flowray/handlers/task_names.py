@@ -24,7 +24,7 @@ async def load_names(task: NodeTask, services: Services, now_ms: int) -> Names:
     parts = (
         task.inputs, task.variables, task.outputs, _small(task.loop), _small(task.parallel), around, task.bound
     )  # fmt: skip
-    for part in parts:
+    for part in filter(None, parts):
         loader.note(part)
     filled: Iterable[Any] = parts
     if loader.has_any:

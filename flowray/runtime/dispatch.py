@@ -49,7 +49,8 @@ def node_task(
     To be called in the step that decided the command, at its time ``ts``: a later state may hold values that are not
     committed yet and that the attempt must not see (R23).
     """
-    node = index.nodes[command.node_id].node
+    known = index.nodes[command.node_id]
+    node = known.node
     context, entries = _given(index, state, command)
     return NodeTask(
         execution_id=record.id,
@@ -83,8 +84,8 @@ def node_task(
         shared=context.shared,
         outputs=context.outputs,
         aliases=context.aliases,
-        alias_keys=_alias_keys(index, context.aliases),
-        known=_known(index, node, context),
+        alias_keys=_alias_keys(index, context.aliases) if context.aliases else {},
+        known=tuple(name for name in known.names if name not in context.outputs),
         loop=context.loop,
         parallel=context.parallel,
         containers=context.containers,
@@ -132,10 +133,3 @@ def output_key(node: ExecutableNode) -> str | None:
     config: Mapping[str, Any] = node.config
     named = (config.get(field) for field in _NAMED_KEY.get(node.role, ()))
     return next((name for name in named if isinstance(name, str) and name), None)
-
-
-def _known(index: PlanIndex, node: ExecutableNode, context: ContextSlice) -> tuple[str, ...]:
-    """Names that read null, not missing, if they have no value: nodes that did not run or never do (R6)."""
-    everything = index.nodes[node.id].reads if node.reads_all else ()
-    names = (*node.providers, *everything, *index.plan.absent_nodes)
-    return tuple(dict.fromkeys(name for name in names if name not in context.outputs))

@@ -26,8 +26,8 @@ SLICE_S = 0.005
 QUANTUM = 32
 """Attempts of one execution before the next one has its turn: what an execution does in one go is one commit of its."""
 
-Take = Callable[[Sequence[tuple[str, st.AnyStimulus]]], None]
-"""Steps executions; what that leads to may come back to ``Dispatching.add``."""
+Take = Callable[[str, Sequence[st.AnyStimulus]], None]
+"""Steps an execution; what that leads to may come back to ``Dispatching.add``."""
 
 
 class Dispatching:
@@ -130,7 +130,7 @@ class Dispatching:
             if said is None:
                 self._leaving.append(task)
             else:
-                take([(execution_id, stimulus) for stimulus in said])
+                take(execution_id, said)
 
     def dispatch(self) -> None:
         """Send away what cannot be carried out here, if it is still wanted: the word to stop it may wait for its own

@@ -187,7 +187,7 @@ class Driver:
                 continue
             self._do_take(execution_id, st.TimerFired(ts=now, timer_id=timer_id))
             reached(CrashPoint.TIMER_DUE)
-        self._attempts.compute(self._do_take_many)
+        self._attempts.compute(self._take_at_once)
         self._commit_dirty()
         self._attempts.dispatch()
         return going_on
@@ -266,15 +266,25 @@ class Driver:
         if live is None or live.resting or stimulus.incarnation not in (0, live.incarnation):
             return
         self._attempts.heard(execution_id, stimulus)
+        self._step(live, stimulus)
+
+    def _step(self, live: LiveExecution, stimulus: st.AnyStimulus) -> None:
         try:
             actions = live.take(stimulus)
         except Exception as error:
             # The engine refused: this execution is broken, the others are not.
-            logger.exception("flowray driver: execution %s cannot go on", execution_id)
+            logger.exception("flowray driver: execution %s cannot go on", live.id)
             self._crash(live, error)
             return
         self._carry_out(live, actions)
-        self._dirty[execution_id] = live
+        self._dirty[live.id] = live
+
+    def _take_at_once(self, execution_id: str, said: Sequence[st.AnyStimulus]) -> None:
+        """What an attempt says that was carried out here: it held no limit, and nobody watched for its start."""
+        live = self._live.get(execution_id)
+        for stimulus in said:
+            if live is not None and not live.resting:
+                self._step(live, stimulus)
 
     def _do_take_many(self, stimuli: Sequence[tuple[str, st.AnyStimulus]]) -> None:
         for execution_id, stimulus in stimuli:

@@ -47,8 +47,8 @@ class Desk:
         )  # fmt: skip
         self.attempts.executor = cast(Any, self.executor)
 
-    def take(self, stimuli: Sequence[tuple[str, st.AnyStimulus]]) -> None:
-        for _, stimulus in cast(Any, stimuli):
+    def take(self, execution_id: str, said: Sequence[st.AnyStimulus]) -> None:
+        for stimulus in cast(Any, said):
             self.taken.append(stimulus.instance)
             if stimulus.instance in self.follow:
                 self.add(self.follow[stimulus.instance])
@@ -91,7 +91,7 @@ def test_an_execution_that_is_dropped_in_its_turn_has_nothing_left() -> None:
     desk = Desk("a", "b", "x")
     desk.add("a", "b")
     desk.add("x", execution_id="e2")
-    desk.attempts.compute(lambda stimuli: desk.attempts.drop(stimuli[0][0]))
+    desk.attempts.compute(lambda execution_id, said: desk.attempts.drop(execution_id))
     assert desk.executor.computed == ["a", "x"]
     assert not desk.attempts.has_more
 
