@@ -224,9 +224,9 @@ def _completed(index: PlanIndex, state: ExecutionState, event: ev.NodeCompleted)
 
 
 def _note_terminal(index: PlanIndex, state: ExecutionState, scope_id: str, node_id: str) -> None:
-    leads_on = any(edge.kind != "ordering" for edge in index.nodes[node_id].outgoing)
-    if scope_id == "" and index.plan.dialect.outputs_default == "bare_terminal" and not leads_on:
-        state.last_terminal = node_id
+    if scope_id == "" and index.plan.dialect.outputs_default == "bare_terminal":
+        leads_on = any(edge.kind != "ordering" for edge in index.nodes[node_id].outgoing)
+        state.last_terminal = state.last_terminal if leads_on else node_id
 
 
 def _reused(index: PlanIndex, state: ExecutionState, event: ev.NodeReused) -> None:

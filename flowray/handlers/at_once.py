@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 from flowray.engine.commands import COLLECT
 from flowray.engine.stimuli import AnyStimulus
 from flowray.handlers.attempt import Attempt
+from flowray.handlers.constant_configs import ConstantConfigs
 from flowray.handlers.handler import Cancellation, system_now_ms
 from flowray.handlers.node_task import NodeTask
 from flowray.handlers.registry import NodeRegistry
@@ -30,6 +31,7 @@ class AtOnce:
         self._now_ms = now_ms
         self._computes: dict[str, bool] = {}
         self._never = Cancellation()
+        self._constants = ConstantConfigs(services.hidden)
 
     def run(self, task: NodeTask) -> list[AnyStimulus] | None:
         """What the attempt reports, its result last; not that it has begun, for it is over. None if it has to wait for
@@ -41,6 +43,7 @@ class AtOnce:
             return None
         said: list[Any] = []
         attempt = Attempt(task, self._registry, self._services, said.append, self._now_ms, self._never, loop=None)
+        attempt.constant = self._constants.find(task, attempt.handler.node_type)
         running = attempt.run_unlimited()
         try:
             running.send(None)

@@ -7,6 +7,7 @@ import inspect
 import traceback
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -21,6 +22,7 @@ from flowray.expressions.names import Names
 from flowray.expressions.stored_lists import NotLoadedError, StoredList
 from flowray.expressions.template import FillOptions, TemplateWarning
 from flowray.handlers.chunks import collect, store_list
+from flowray.handlers.constant_configs import ConstantConfig
 from flowray.handlers.handler import Cancellation, NodeHandler, NodeInput, NodeResult, system_now_ms
 from flowray.handlers.log_view import log_view, shortened
 from flowray.handlers.masking import mask_text
@@ -83,7 +85,8 @@ class _Limit:
 
 class Attempt:
     """The state of one attempt: what to report, and what was found out so far. ``loop`` is the one that it runs on,
-    None for an attempt that does not wait (``at_once``): its handler's ``execute`` is async.
+    None for an attempt that does not wait (``at_once``): its handler's ``execute`` is async. ``constant``: what has
+    been made of the config before.
     """
 
     def __init__(
@@ -103,6 +106,7 @@ class Attempt:
         self.loop = loop
         self.started_at = now_ms()
         self.config: dict[str, Any] = task.config
+        self.constant: ConstantConfig | None = None
         self.batches = TokenBatches(task.instance, task.attempt, task.stream_id, emit, now_ms, loop)
         self.heard_threads = False
 
@@ -161,12 +165,16 @@ class Attempt:
 
     async def _execute(self) -> NodeResult:
         names = await load_names(self.task, self.services, self.started_at)
-        options = FillOptions(keep_unresolved=self.task.keep_unresolved, dollar=self.task.dollar)
+        options = _fill_options(self.task.keep_unresolved, self.task.dollar)
         node_type = self.handler.node_type
-        for warning in await self._fill(names, options):
-            self._log(warning.message, "warning", pointer=warning.pointer, placeholder=warning.placeholder)
+        if self.constant is None or names.partly_loaded:
+            for warning in await self._fill(names, options):
+                self._log(warning.message, "warning", pointer=warning.pointer, placeholder=warning.placeholder)
+            parsed = parse_config(node_type.config_model, self.config, self.task.node_type)
+        else:
+            self.config, parsed = dict(self.config), self.constant.parsed
         node = self._node_input(names, options)
-        node.parsed = parse_config(node_type.config_model, self.config, self.task.node_type)
+        node.parsed = parsed
         while True:
             try:
                 return await self._handled(node)
@@ -242,7 +250,8 @@ class Attempt:
         usage = result.usage or (result.streaming.usage if result.streaming else None)
         return self._succeeded(
             output, signals=signals, variables=self._operations(result.variables), usage=usage,
-            stream_id=self.task.stream_id or None if self.batches.streamed else None, input=self._shown(self.config),
+            stream_id=self.task.stream_id or None if self.batches.streamed else None,
+            input=self._shown(self.config) if self.constant is None else self.constant.shown,
         )  # fmt: skip
 
     def _succeeded(self, output: Value, **fields: Any) -> AttemptSucceeded:
@@ -363,6 +372,11 @@ class Attempt:
             return log_view(value, self.secrets)
         except (TypeError, ValueError, RecursionError, OverflowError):
             return log_view(_as_text(value), self.secrets)
+
+
+@lru_cache
+def _fill_options(keep_unresolved: bool, dollar: bool) -> FillOptions:
+    return FillOptions(keep_unresolved=keep_unresolved, dollar=dollar)
 
 
 class _CancelledError(Exception):

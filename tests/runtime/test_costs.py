@@ -68,7 +68,7 @@ def _size(write: AnyWrite) -> int:
     return len(getattr(write, "events", b""))
 
 
-@pytest.mark.parametrize(("shape", "most_calls", "most_bytes"), [(chain, 650, 540), (fan_out, 650, 540)])
+@pytest.mark.parametrize(("shape", "most_calls", "most_bytes"), [(chain, 490, 540), (fan_out, 490, 540)])
 def test_what_a_node_that_only_computes_costs(shape: Any, most_calls: int, most_bytes: int) -> None:
     """The second run counts: the first one fills the caches. The cost of a node is that of 200 less that of 100."""
     desk = Counted()
