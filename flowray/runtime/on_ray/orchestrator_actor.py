@@ -37,6 +37,7 @@ from flowray.runtime.on_ray.metrics import metrics
 from flowray.runtime.on_ray.publisher import Publisher
 from flowray.runtime.on_ray.remote_journal import RemoteJournal
 from flowray.runtime.on_ray.services import stored_epoch, task_services
+from flowray.runtime.on_ray.shown_executions import ShownExecutions
 from flowray.runtime.on_ray.task_broker import task_broker
 from flowray.runtime.orchestrator import Orchestrator
 from flowray.runtime.ownership import OwnerIdentity
@@ -46,6 +47,9 @@ logger = logging.getLogger(__name__)
 
 SHOWN_EXECUTIONS = 200
 """How many executions at a time are shown as tasks of their own in the dashboard; showing one costs about 1 ms."""
+
+SHOW_AFTER_S = 0.05
+"""When they are: behind the answer to the start and the first events, which somebody waits for."""
 
 
 LOOK_S = 5.0
@@ -83,8 +87,7 @@ class OrchestratorActor:
         self._config = config
         self._execution_id = execution_id
         self._hub: ActorHandle[Any] | None = None
-        self._shown: dict[str, asyncio.Event] = {}
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._shown = ShownExecutions(SHOWN_EXECUTIONS)
         storage = config.storage_factory()
         self._journal: Journal = self._open_journal(storage.committer)
         self._publisher = Publisher(self._find_hub)
@@ -158,12 +161,18 @@ class OrchestratorActor:
 
     async def start(self, records: Sequence[ExecutionRecord], plan: bytes) -> list[AnyResult]:
         """Commit new executions and set them going; returns once they are durable."""
-        self._loop = asyncio.get_running_loop()
         if self._callbacks is not None:
             self._callbacks.expect(records)
-        results = await asyncio.to_thread(self._orchestrator.insert_and_start, records, plan)
-        pairs = zip(records, results, strict=True)
-        self._show([record for record, result in pairs if isinstance(result, Inserted) and not result.elsewhere])
+        shown = set(self._shown.admit(record.id for record in records))
+        begun: list[ExecutionRecord] = []
+        try:
+            results = await asyncio.to_thread(self._orchestrator.insert_and_start, records, plan)
+            pairs = zip(records, results, strict=True)
+            begun = [row for row, result in pairs if isinstance(result, Inserted) and not result.elsewhere]
+        finally:
+            for execution_id in shown.difference(row.id for row in begun):
+                self._shown.forget(execution_id)
+        asyncio.get_running_loop().call_later(SHOW_AFTER_S, self._show, [row for row in begun if row.id in shown])
         return results
 
     async def wake(self, execution_ids: Sequence[str]) -> None:
@@ -173,14 +182,11 @@ class OrchestratorActor:
     @ray.method(concurrency_group="executions")
     async def execution(self, execution_id: str) -> str:
         """Lasts as long as the execution does: this is how it appears, by its workflow's name, in the dashboard."""
-        ended = self._shown.setdefault(execution_id, asyncio.Event())
-        await ended.wait()
-        self._shown.pop(execution_id, None)
+        await self._shown.wait(execution_id)
         return execution_id
 
     def _show(self, records: Sequence[ExecutionRecord]) -> None:
-        for record in records[: max(SHOWN_EXECUTIONS - len(self._shown), 0)]:
-            self._shown.setdefault(record.id, asyncio.Event())
+        for record in records:
             self._me.execution.options(name=f"execution:{record.workflow_name or 'inline'}").remote(record.id)
 
     def _committed(self, execution_id: str, first_seq: int, events: Sequence[ev.AnyEvent]) -> None:
@@ -238,9 +244,7 @@ class OrchestratorActor:
         hub = self._find_hub()
         if hub is not None:
             hub.store_drop.remote([execution_id])
-        shown = self._shown.get(execution_id)
-        if shown is not None and self._loop is not None:
-            self._loop.call_soon_threadsafe(shown.set)
+        self._shown.ended(execution_id)
         if execution_id == self._execution_id:
             # The last reply must leave first; an actor that ends within a second of a reply loses it.
             self._me.leave.remote()
