@@ -104,18 +104,25 @@ async def _start(
 ) -> Response:
     source = await load_source(context, workflow_id, definition, body.options, strict)
     key = idempotency_key(key_header, body.options)
-    asked = {
-        "workflow_id": workflow_id,
-        "definition": definition,
-        "inputs": body.inputs,
-        "options": body.options.model_dump(mode="json", exclude={"idempotency_key", "idempotency_ttl_ms"}),
-    }
     past = await past_execution(context, body.options)
     inputs = fit_inputs(source, body.inputs if past is None else {**past.inputs, **body.inputs})
-    record = make_record(context, source, inputs, body.options, key=key, body_hash=request_hash(asked))
+    # Only a key makes anybody ask whether two requests are the same; a definition may be large.
+    body_hash = _hash_of(workflow_id, definition, body) if key is not None else None
+    record = make_record(context, source, inputs, body.options, key=key, body_hash=body_hash)
     record = await select_by_options(context, record, source.compiled.plan, body.options, past)
     (started,) = await start_executions(context, [record], source.compiled.plan_bytes)
     return await answer_start(request, context, started, workflow_id, wait)
+
+
+def _hash_of(workflow_id: str | None, definition: Any, body: wire.ExecuteRequest) -> str:
+    return request_hash(
+        {
+            "workflow_id": workflow_id,
+            "definition": definition,
+            "inputs": body.inputs,
+            "options": body.options.model_dump(mode="json", exclude={"idempotency_key", "idempotency_ttl_ms"}),
+        }
+    )
 
 
 async def load_source(
@@ -150,6 +157,7 @@ async def answer_start(
     view = started_view(started.id, workflow_id, started.status, context.services.tokens.issue(started.id))
     if accepts(request, EVENT_STREAM):
         frames = EventFrames(started.id, EventFilter())
-        record = await context.execution(started.id)
+        # The row of a new execution need not be read again: its stream begins with the first event, whatever follows.
+        record = started.record or await context.execution(started.id)
         return event_stream(execution_frames(context, record, 0, frames, accepted_frame(view)), headers)
     return json_answer(view, 202, headers)

@@ -37,11 +37,14 @@ class WorkflowSource:
 
 @dataclass(frozen=True)
 class StartedExecution:
-    """A kept execution. ``replayed``: the same Idempotency-Key and body had started it before."""
+    """A kept execution. ``replayed``: the same Idempotency-Key and body had started it before. ``record``: its row as
+    it was inserted, unless it was replayed.
+    """
 
     id: str
     status: str
     replayed: bool = False
+    record: ExecutionRecord | None = None
 
 
 def check_options(options: StartOptions, workflow: WorkflowRecord | None) -> None:
@@ -159,4 +162,4 @@ def _started(record: ExecutionRecord, result: AnyResult) -> StartedExecution:
             )
         return StartedExecution(result.id, result.status or record.status, replayed=True)
     assert isinstance(result, Inserted | Existing)
-    return StartedExecution(record.id, result.status or record.status)
+    return StartedExecution(record.id, result.status or record.status, record=record)

@@ -10,8 +10,9 @@ import pytest
 from flowray import wire
 from flowray.engine import events as ev
 from flowray.engine.signals import NodeError
+from flowray.persistence.records import ExecutionRecord
 from tests.api.conftest import GREET, frames
-from tests.api.fake_directory import NOW_MS, FakeDirectory
+from tests.api.fake_directory import NOW_MS, FakeDirectory, complete
 
 ADA = {"inputs": {"name": "Ada"}}
 SSE = {"Accept": "text/event-stream"}
@@ -250,6 +251,28 @@ class TestStream:
             ("1", "execution.started"), ("2", "node.started"), ("3", "node.completed"), ("4", "execution.completed"),
         ]  # fmt: skip
         assert rest[-1][2]["outputs"] == {"greeting": "Hello Ada"}
+
+    async def test_the_row_of_a_new_execution_is_not_read_again(
+        self, http: httpx.AsyncClient, directory: FakeDirectory, execute: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Each read is a hop to a thread and a query, between the commit and the first event."""
+        asked: list[str] = []
+
+        def complete_and_watch(directory: FakeDirectory, record: ExecutionRecord) -> None:
+            complete(directory, record)
+            monkeypatch.setattr(directory.store, "execution", asked.append)
+
+        directory.on_start = complete_and_watch
+        answer = await http.post(execute, json=ADA, headers=SSE)
+        assert [kind for _, kind, _ in frames(answer.text)][-1] == "execution.completed"
+        assert asked == []
+
+    async def test_a_replayed_start_streams_what_has_happened(self, http: httpx.AsyncClient, execute: str) -> None:
+        headers = {**SSE, "Idempotency-Key": "k1"}
+        first, second = [frames((await http.post(execute, json=ADA, headers=headers)).text) for _ in range(2)]
+        assert first[0][2]["id"] == second[0][2]["id"]
+        assert first[1:] == second[1:]
+        assert [number for number, _, _ in second] == [None, "1", "2", "3", "4"]
 
     async def test_a_refusal_is_a_problem_and_no_stream(self, http: httpx.AsyncClient, execute: str) -> None:
         answer = await http.post(execute, json={}, headers=SSE)
