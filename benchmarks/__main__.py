@@ -14,6 +14,7 @@ from benchmarks import (
     speedup,
     start_latency,
     storage,
+    token_relay,
 )
 from benchmarks.measuring import machine
 
@@ -23,6 +24,7 @@ ALL = {
     "executions": executions.main,
     "large": large.main,
     "memory": memory.main,
+    "relay": token_relay.main,
     "scale": scale_simulation.main,
     "shapes": dag_shapes.main,
     "speedup": speedup.main,

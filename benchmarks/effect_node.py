@@ -1,18 +1,22 @@
 """A node with an effect that costs nothing, for benchmarks: what is left is what flowray itself takes for one.
 
-A server that is started by ``benchmarks/server.py`` finds it as it finds any plugin, by an entry point.
+A server started by ``benchmarks/server.py`` finds the benchmarks' nodes as it finds any plugin, by entry points.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from benchmarks import token_node
 from flowray.definition.node_type import Effects, NodeType
 from flowray.handlers.handler import NodeInput, NodeResult
 
 NAME = "bench-effect"
 _METADATA = "Metadata-Version: 2.1\nName: flowray-bench-nodes\nVersion: 0\n"
-_ENTRY_POINTS = f"[flowray.nodes]\n{NAME} = benchmarks.effect_node:EffectNode\n"
+_ENTRY_POINTS = (
+    f"[flowray.nodes]\n{NAME} = benchmarks.effect_node:EffectNode\n"
+    f"{token_node.NAME} = benchmarks.token_node:TokenNode\n"
+)
 
 
 class EffectNode:
@@ -30,7 +34,7 @@ class EffectNode:
 
 
 def install(folder: Path) -> None:
-    """Make a folder on the path say where the type is."""
+    """Make a folder on the path say where the types are."""
     place = folder / "flowray_bench_nodes-0.dist-info"
     place.mkdir(parents=True, exist_ok=True)
     (place / "METADATA").write_text(_METADATA)

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from benchmarks.measuring import Figure, report
+from benchmarks.measuring import Figure, percentile, report
 from benchmarks.server import flowray_server, info
 from benchmarks.workloads import Definition, broken, chain, effect_chain, fan_out, waiting_fan_out
 from tests.fakes.loopback import loopback_server
@@ -98,9 +98,7 @@ class Bench:
         """``POST …/execute`` with an event stream to the first node event, warm."""
         workflow_id = self.save(chain(5))
         samples = [self._first_event(workflow_id) for _ in range(rounds + 5)][5:]
-        ordered = sorted(samples)
-        p99 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
-        note = f"p99 {p99:.1f} ms"
+        note = f"p99 {percentile(samples, 0.99):.1f} ms"
         return [Figure("POST execute to first node event", "ms", samples, "request to node.started", note=note)]
 
     def _first_event(self, workflow_id: str) -> float:

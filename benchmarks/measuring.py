@@ -11,7 +11,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
+
+JsonObject: TypeAlias = dict[str, Any]
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -41,6 +43,12 @@ class Figure:
             return f"{self.name:<44} INVALID  {self.note}"
         spread = f"{min(self.samples):.4g} … {max(self.samples):.4g}"
         return f"{self.name:<44} {self.median:>10.4g} {self.unit:<5} ({spread}, n={len(self.samples)})  {self.note}"
+
+
+def percentile(samples: Sequence[float], share: float) -> float:
+    """The sample below which ``share`` of all lie."""
+    ordered = sorted(samples)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
 def machine() -> dict[str, Any]:

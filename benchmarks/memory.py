@@ -20,7 +20,8 @@ from typing import Any
 
 import httpx
 
-from benchmarks.measuring import Figure, descendants, report, resident_bytes
+from benchmarks.measuring import Figure, report, resident_bytes
+from benchmarks.roles import roles
 from benchmarks.server import flowray_server
 from benchmarks.workloads import heavy_chain
 from flowray.bootstrap import build_registry, local_runtime
@@ -46,14 +47,6 @@ GROWTH_LIMIT = 0.1
 """Growth after that, as a share of the bytes put out, up to which memory counts as flat. A process that kept the
 outputs would grow by 1.
 """
-
-ROLES = {
-    "ray::Hub": "hub",
-    "ray::OrchestratorActor": "orchestrator",
-    "ray::IoLane": "io lane",
-    "ray::ServeReplica": "replica",
-    "gcs_server": "GCS (Ray's own)",
-}
 
 
 @dataclass
@@ -126,21 +119,10 @@ def _problem(outputs: object, nodes: int) -> str:
 # -- on Ray --------------------------------------------------------------------------------------------------------
 
 
-def _roles() -> dict[str, int]:
-    """flowray's processes, and Ray's book-keeper, among the children of this one. To be asked while nothing runs: an
-    actor's process is called like what it is running.
-    """
-    found: dict[str, int] = {}
-    for process in descendants(os.getpid()):
-        command = Path(f"/proc/{process}/cmdline").read_text()
-        found.update({role: process for title, role in ROLES.items() if title in command})
-    return found
-
-
 def _on_ray(nodes: int) -> list[Figure]:
     with flowray_server() as base_url, httpx.Client(base_url=base_url, timeout=60) as http:
         definition = http.post("/v1/workflows", json=heavy_chain(nodes)).raise_for_status().json()
-        processes = _roles()
+        processes = {role: found[-1] for role, found in roles().items()}
         curves = {role: Curve(f"on Ray, {role}") for role in processes}
         body = {"inputs": {"text": "x" * OUTPUT_BYTES}}
         started = http.post(f"/v1/workflows/{definition['id']}/execute", json=body).raise_for_status().json()
