@@ -80,11 +80,12 @@ def test_task_nodes_run_in_processes_that_are_neither_ingress_nor_orchestrator(l
     eventually(lambda: is_gone(dedicated[0].pid), 60, every_s=0.3)
 
 
-def test_tokens_pass_through_the_stream_actor(server: FlowrayServer) -> None:
-    """R33: committed token batches are relayed by the hub to the replicas."""
-    hub = server.actor("hub")
-    before = ray.get(hub.stream_statistics.remote(), timeout=30)
+def test_tokens_pass_through_the_stream_of_their_orchestrator(server: FlowrayServer) -> None:
+    """R33: committed token batches are relayed to the replicas from where they are committed."""
+    streams = [server.actor("orchestrator"), server.actor("hub")]
+    before, of_hub = ray.get([actor.stream_statistics.remote() for actor in streams], timeout=30)
     assert before["subscribers"] >= 1
+    assert of_hub["subscribers"] >= 1  # For orchestrators that come and go.
     definition = workflow(
         "talk",
         {
@@ -99,7 +100,7 @@ def test_tokens_pass_through_the_stream_actor(server: FlowrayServer) -> None:
     events = server.events(done["id"])
     text = "".join(event["text"] for event in events if event["type"] == "node.token")
     assert text == done["outputs"]["text"] != ""
-    after = ray.get(hub.stream_statistics.remote(), timeout=30)
+    after = ray.get(streams[0].stream_statistics.remote(), timeout=30)
     assert after["relayed"] > before["relayed"]
 
 

@@ -61,17 +61,19 @@ class RayDirectory:
         self._turns = itertools.count()
         self._handles: dict[str, ActorHandle[Any]] = {}
         self._subscriber = f"replica-{uuid.uuid4().hex[:12]}"
-        self._relay: asyncio.Task[None] | None = None
+        self._relays: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
-        """Subscribe to the token stream."""
-        self._relay = asyncio.create_task(self._relay_forever())
+        """Subscribe to the token streams: those of the orchestrators, and the hub's for those that come and go."""
+        hub = names.hub_name(self._config.build)
+        pool = [names.orchestrator_name(self._config.build, number) for number in range(self._config.orchestrators)]
+        self._relays = [asyncio.create_task(self._relay_forever(name, name == hub)) for name in (hub, *pool)]
 
     async def close(self) -> None:
         """Unsubscribe; executions go on."""
-        if self._relay is not None:
-            self._relay.cancel()
-            await asyncio.gather(self._relay, return_exceptions=True)
+        for relay in self._relays:
+            relay.cancel()
+        await asyncio.gather(*self._relays, return_exceptions=True)
         if self._own_journal is not None:
             await asyncio.to_thread(self._own_journal.close)
 
@@ -166,19 +168,20 @@ class RayDirectory:
         """Facts for GET /info, with the actors that answer now."""
         return {"runtime": "ray", "ray_namespace": self._config.namespace, "build": self._config.build, **self._facts}
 
-    async def _relay_forever(self) -> None:
+    async def _relay_forever(self, name: str, supervises: bool) -> None:
         while True:
             try:
-                hub = await self._find(names.hub_name(self._config.build))
-                # Ray restarts a hub that died, but only we can tell it to supervise again. A repeat changes nothing.
-                hub.start.remote()
-                async for reference in hub.subscribe.remote(self._subscriber):
+                actor = await self._find(name)
+                if supervises:
+                    # Ray restarts a hub that died, but only we can tell it to supervise again. A repeat is harmless.
+                    actor.start.remote()
+                async for reference in actor.subscribe.remote(self._subscriber):
                     for execution_id, first_seq, events in await reference:
                         self._fanout.publish(execution_id, first_seq, events)
             except (RayError, FlowrayError) as error:
                 # Readers go on from the log meanwhile, once a second (R33).
-                logger.info("flowray: the token stream is away: %s", error)
-                self._handles.pop(names.hub_name(self._config.build), None)
+                logger.info("flowray: the token stream of %s is away: %s", name, error)
+                self._handles.pop(name, None)
             except Exception:
                 logger.exception("flowray: the token stream's relay failed and starts again")
             await asyncio.sleep(RETRY_EVERY_S)

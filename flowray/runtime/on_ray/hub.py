@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import ray
@@ -18,8 +18,9 @@ from ray import ObjectRef
 from flowray.runtime.on_ray.actor_class import actor_class
 from flowray.runtime.on_ray.config import RuntimeConfig
 from flowray.runtime.on_ray.context_store import ContextStore
+from flowray.runtime.on_ray.hosted_stream import STREAM_GROUP, HostedStream
 from flowray.runtime.on_ray.supervisor import Supervisor
-from flowray.runtime.on_ray.token_stream import PushedBatch, TokenStream
+from flowray.runtime.on_ray.token_stream import PushedBatch
 
 
 @actor_class(
@@ -27,15 +28,15 @@ from flowray.runtime.on_ray.token_stream import PushedBatch, TokenStream
     max_restarts=-1,
     max_task_retries=0,
     max_concurrency=1_000,
-    concurrency_groups={"store": 1_000, "stream": 10_000},
+    concurrency_groups={"store": 1_000, **STREAM_GROUP},
 )
-class Hub:
+class Hub(HostedStream):
     """Hosts three roles. May die at any time: all it holds can be read again."""
 
     def __init__(self, config: RuntimeConfig) -> None:
+        super().__init__()
         self._supervisor = Supervisor(config)
         self._store = ContextStore()
-        self._stream = TokenStream()
         self._supervising: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
@@ -86,16 +87,5 @@ class Hub:
 
     @ray.method(concurrency_group="stream", enable_task_events=False)
     async def publish(self, batches: list[PushedBatch]) -> None:
-        """Relay committed events to the Serve replicas."""
+        """Relay committed events of an orchestrator that no replica listens to: it comes and goes."""
         self._stream.publish(batches)
-
-    @ray.method(concurrency_group="stream", enable_task_events=False)
-    async def subscribe(self, subscriber_id: str) -> AsyncIterator[list[PushedBatch]]:
-        """Committed events of all executions, as they come."""
-        async for batches in self._stream.subscribe(subscriber_id):
-            yield batches
-
-    @ray.method(concurrency_group="stream", enable_task_events=False)
-    async def stream_statistics(self) -> dict[str, Any]:
-        """``{subscribers, relayed, dropped, pid}``."""
-        return {**self._stream.statistics(), "pid": os.getpid()}

@@ -33,8 +33,9 @@ from flowray.runtime.on_ray import names
 from flowray.runtime.on_ray.actor_class import actor_class
 from flowray.runtime.on_ray.config import RuntimeConfig
 from flowray.runtime.on_ray.executor import RayExecutor
+from flowray.runtime.on_ray.hosted_stream import STREAM_GROUP, HostedStream
 from flowray.runtime.on_ray.metrics import metrics
-from flowray.runtime.on_ray.publisher import Publisher
+from flowray.runtime.on_ray.publisher import HubStream, OwnStream, Publisher
 from flowray.runtime.on_ray.remote_journal import RemoteJournal
 from flowray.runtime.on_ray.services import stored_epoch, task_services
 from flowray.runtime.on_ray.shown_executions import ShownExecutions
@@ -68,9 +69,9 @@ def _leave_to_ray() -> None:
     max_restarts=-1,
     max_task_retries=0,
     max_concurrency=1_000,
-    concurrency_groups={"executions": 10_000, "journal": 1_000},
+    concurrency_groups={"executions": 10_000, "journal": 1_000, **STREAM_GROUP},
 )
-class OrchestratorActor:
+class OrchestratorActor(HostedStream):
     """Drives executions. ``execution_id`` makes it the dedicated orchestrator of that one, owned under ``owner_id``;
     ``quarantine`` that of executions that may have killed their owners.
     """
@@ -83,6 +84,7 @@ class OrchestratorActor:
         execution_id: str | None = None,
         quarantine: bool = False,
     ) -> None:
+        super().__init__()
         self._name = name
         self._config = config
         self._execution_id = execution_id
@@ -90,7 +92,9 @@ class OrchestratorActor:
         self._shown = ShownExecutions(SHOWN_EXECUTIONS)
         storage = config.storage_factory()
         self._journal: Journal = self._open_journal(storage.committer)
-        self._publisher = Publisher(self._find_hub)
+        # Replicas listen to the pool; who comes and goes is heard through the hub.
+        in_pool = execution_id is None and not quarantine
+        self._publisher: Publisher = OwnStream(self._stream) if in_pool else HubStream(self._find_hub)
         context = ray.get_runtime_context()
         self._me: ActorHandle[Any] = context.current_actor
         identity = OwnerIdentity(

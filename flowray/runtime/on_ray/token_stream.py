@@ -19,12 +19,23 @@ RECYCLE_AFTER = 5_000
 
 
 class TokenStream:
-    """One queue per subscribing replica. All methods must run on one event loop."""
+    """One queue per subscribing replica. All methods must run on one event loop, but ``publish_from_thread``."""
 
     def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._queues: dict[str, asyncio.Queue[PushedBatch | None]] = {}
         self._relayed = 0
         self._dropped = 0
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether there is any subscriber (a moment's view, from any thread)."""
+        return bool(self._queues)
+
+    def publish_from_thread(self, batches: list[PushedBatch]) -> None:
+        """``publish`` from any thread, in order; does nothing before the first subscription."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self.publish, batches)
 
     def publish(self, batches: list[PushedBatch]) -> None:
         """Relay batches to every subscriber."""
@@ -38,6 +49,7 @@ class TokenStream:
 
     async def subscribe(self, subscriber_id: str) -> AsyncIterator[list[PushedBatch]]:
         """Batches as they come, several at a time when they come fast. A new subscription ends the former one."""
+        self._loop = asyncio.get_running_loop()
         former = self._queues.get(subscriber_id)
         if former is not None:
             former.put_nowait(None)

@@ -1,12 +1,14 @@
-"""Committed events on their way to the token stream: batched, in order, never blocking, lost without harm."""
+"""Committed events on their way to a token stream: batched, in order, never blocking, lost without harm."""
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from typing import Any
 
 from flowray.engine import events as ev
-from flowray.runtime.on_ray.publisher import Publisher
+from flowray.runtime.on_ray.publisher import HubStream, OwnStream
+from flowray.runtime.on_ray.token_stream import PushedBatch, TokenStream
 
 
 class FakeMethod:
@@ -30,7 +32,7 @@ class FakeHub:
 
 def test_what_is_published_arrives_in_order_before_the_stop_returns() -> None:
     hub = FakeHub()
-    publisher = Publisher(lambda: hub)  # type: ignore[arg-type, return-value]
+    publisher = HubStream(lambda: hub)  # type: ignore[arg-type, return-value]
     publisher.start()
     for seq in range(1, 4):
         publisher.publish("e", seq, [ev.ExecutionWaiting(ts=seq)])
@@ -41,7 +43,33 @@ def test_what_is_published_arrives_in_order_before_the_stop_returns() -> None:
 
 
 def test_without_a_hub_events_are_left_to_the_log() -> None:
-    publisher = Publisher(lambda: None)
+    publisher = HubStream(lambda: None)
     publisher.start()
     publisher.publish("e", 1, [ev.ExecutionWaiting(ts=1)])
     publisher.stop()
+
+
+async def test_a_stream_in_the_process_gets_them_in_order_from_any_thread() -> None:
+    stream = TokenStream()
+    publisher = OwnStream(stream)
+    subscription = stream.subscribe("replica")
+    assert await anext(subscription) == []
+    for seq in range(1, 4):
+        await asyncio.to_thread(publisher.publish, "e", seq, [ev.ExecutionWaiting(ts=seq)])
+    received: list[PushedBatch] = []
+    while len(received) < 3:
+        received += await asyncio.wait_for(anext(subscription), 60)
+    assert [(execution, first) for execution, first, _ in received] == [("e", 1), ("e", 2), ("e", 3)]
+    assert ev.decode_events(received[0][2]) == [ev.ExecutionWaiting(ts=1)]
+    await subscription.aclose()
+
+
+async def test_while_nobody_listens_nothing_is_encoded_or_kept() -> None:
+    stream = TokenStream()
+    publisher = OwnStream(stream)
+    publisher.publish("e", 1, [object()])  # type: ignore[list-item]
+    subscription = stream.subscribe("replica")
+    await anext(subscription)
+    await subscription.aclose()
+    publisher.publish("e", 2, [object()])  # type: ignore[list-item]
+    assert stream.statistics() == {"subscribers": 0, "relayed": 0, "dropped": 0}
