@@ -16,6 +16,7 @@ from flowray.cli.reach import check_reach
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.runtime.on_ray.cluster import create_actors, kill_actors, wait_until_ready
 from flowray.runtime.on_ray.config import RuntimeConfig
+from flowray.runtime.on_ray.haproxy import HaproxyPorts, is_installed
 from flowray.runtime.on_ray.session import RaySession, auth_token_command, connect, disconnect, hosts
 from flowray.settings import Settings
 
@@ -76,6 +77,12 @@ def start_instance(settings: Settings, report: Report, on_connected: Callable[[]
     ``on_connected`` is called once Ray is there: it has replaced the process's signal handlers by its own.
     """
     settings = _with_ports(settings)
+    if settings.proxy == "haproxy" and not is_installed():
+        raise FlowrayError(
+            ErrorCode.CONFIGURATION,
+            "FLOWRAY_PROXY is haproxy, and there is no HAProxy on this machine",
+            hint='pip install "ray[serve]" brings it on Linux; or leave the setting out',
+        )
     report("preparing the database")
     config = runtime_config(settings)
     report("starting Ray" if settings.ray_address is None else f"connecting to Ray at {settings.ray_address}")
@@ -100,7 +107,7 @@ def _connect(settings: Settings, config: RuntimeConfig) -> RaySession:
             num_cpus=settings.num_cpus,
             dashboard=settings.dashboard,
             dashboard_port=settings.dashboard_port,
-            haproxy=settings.proxy == "haproxy",
+            haproxy=_haproxy_ports() if settings.proxy == "haproxy" else None,
         )
     except Exception as error:
         # Ray has no error class of its own for this; what it says is long, and its first line says it.
@@ -111,6 +118,10 @@ def _connect(settings: Settings, config: RuntimeConfig) -> RaySession:
             f"Ray cannot be {where}: {reason}",
             hint="is the machine overloaded, or the dashboard's port taken? Ray's logs are in /tmp/ray/session_latest",
         ) from error
+
+
+def _haproxy_ports() -> HaproxyPorts:
+    return HaproxyPorts(stats=free_port("0.0.0.0"), metrics=free_port("0.0.0.0"))
 
 
 def _start_processes(settings: Settings, config: RuntimeConfig) -> None:

@@ -35,12 +35,14 @@ def environment() -> dict[str, str]:
 
 
 @contextmanager
-def serving(tmp_path: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A ``flowray serve`` and its URL; ended if the test has not done so."""
+def serving(tmp_path: Path, *options: str, **variables: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A ``flowray serve`` and its URL; ended if the test has not done so. ``variables`` go to its environment."""
     arguments = [*COMMAND, "serve", "--port", "0", "--state-dir", str(tmp_path / "state"), "-o", "json", *options]
     log = tmp_path / "serve.log"
     with log.open("w") as stderr:
-        process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=stderr, text=True, env=environment())
+        process = subprocess.Popen(
+            arguments, stdout=subprocess.PIPE, stderr=stderr, text=True, env={**environment(), **variables}
+        )
     assert process.stdout is not None
     try:
         line = process.stdout.readline()

@@ -20,7 +20,6 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "flowray/__init__.py": ("a list of exports", "tests/rules/test_exports.py"),
     "flowray/api/deployment.py": (ON_RAY, "tests/integration"),
     "flowray/bootstrap_ray.py": (ON_RAY, "tests/integration"),
-    "flowray/cli/instance.py": (ON_RAY, "tests/integration"),
     "flowray/handlers/services.py": (DECLARATIONS, "tests/fakes/services.py"),
     "flowray/persistence/memory/reader.py": (STORE_SUITE, "tests/conformance/test_stores.py"),
     "flowray/persistence/records/executions.py": (DECLARATIONS, "tests/conformance/test_stores.py"),

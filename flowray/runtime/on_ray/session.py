@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
+import weakref
 from dataclasses import dataclass
 from typing import Any
 
 import ray
 from ray._private import ray_constants
+
+from flowray.runtime.on_ray.haproxy import HaproxyPorts, environment, own_folder
 
 logger = logging.getLogger(__name__)
 
@@ -60,18 +64,21 @@ def connect(
     num_cpus: float | None,
     dashboard: bool,
     dashboard_port: int,
-    haproxy: bool = False,
+    haproxy: HaproxyPorts | None = None,
 ) -> RaySession:
     """Connect to the Ray at ``address``, or start one on this machine whose dashboard listens on loopback only.
 
-    ``haproxy`` chooses Ray Serve's HAProxy mode, which is decided by the environment in which Ray starts.
+    ``haproxy`` chooses Ray Serve's HAProxy mode, which is decided by the environment in which Ray starts: of a Ray that
+    runs already it says nothing.
 
     Raises ConnectionError if ``address`` does not answer.
     """
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    if haproxy:
-        os.environ["RAY_SERVE_ENABLE_HA_PROXY"] = "1"
+    folder = own_folder() if haproxy is not None and address is None else None
+    if haproxy is not None and folder is not None:
+        for name, value in environment(folder, haproxy).items():
+            os.environ.setdefault(name, value)
     options: dict[str, Any] = {"namespace": namespace, "log_to_driver": False, "logging_level": logging.WARNING}
     if address is None:
         options.update(
@@ -86,12 +93,15 @@ def connect(
     logging.getLogger("ray._private.authentication.authentication_token_setup").setLevel(logging.ERROR)
     context: Any = ray.init(**options)
     url = context.dashboard_url
-    return RaySession(
+    session = RaySession(
         address=context.address_info["address"],
         dashboard_url=f"http://{url}" if url else None,
         session_dir=context.address_info["session_dir"],
         started=address is None,
     )
+    if folder is not None:
+        weakref.finalize(session, shutil.rmtree, folder, ignore_errors=True)
+    return session
 
 
 def disconnect() -> None:
