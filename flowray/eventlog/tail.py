@@ -6,6 +6,7 @@ Pushed events are only a shortcut: whatever is missing, lost or doubled in them,
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
@@ -38,8 +39,11 @@ class PushedEvents:
         self._silence_s = silence_s
         self._queue: deque[Sequence[RecordedEvent]] = deque()
         self._events = 0
-        self._arrived = asyncio.Event()
         self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        self._waiter: asyncio.Future[bool] | None = None
+        self._waits_since = 0.0
+        self._alarm: asyncio.TimerHandle | None = None
 
     def push(self, events: Sequence[RecordedEvent] = ()) -> None:
         """Hand over committed events, or none to make the reader look at the log. On the loop's thread."""
@@ -49,26 +53,48 @@ class PushedEvents:
             events = ()
         self._queue.append(events)
         self._events += len(events)
-        self._arrived.set()
+        self._end_wait(True)
 
     def push_from_thread(self, events: Sequence[RecordedEvent] = ()) -> None:
-        """``push`` from any thread. Does nothing once the loop is closed."""
-        if not self._loop.is_closed():
+        """``push`` from any thread, also the loop's own. Does nothing once the loop is closed."""
+        if threading.get_ident() == self._thread:
+            self.push(events)
+        elif not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self.push, events)
 
     async def wait(self) -> Sequence[RecordedEvent] | None:
         """All that has been pushed since the last call."""
-        if not self._queue:
-            try:
-                async with asyncio.timeout(self._silence_s):
-                    await self._arrived.wait()
-            except TimeoutError:
-                return None
-        self._arrived.clear()
+        if not self._queue and not await self._arrival():
+            return None
         pushed = [event for events in self._queue for event in events]
         self._queue.clear()
         self._events = 0
         return pushed
+
+    async def _arrival(self) -> bool:
+        """False after a silence. One alarm serves many waits: streams wait hundreds of times a second."""
+        self._waiter = self._loop.create_future()
+        self._waits_since = self._loop.time()
+        if self._alarm is None:
+            self._alarm = self._loop.call_later(self._silence_s, self._look_at_clock)
+        try:
+            return await self._waiter
+        finally:
+            self._waiter = None
+
+    def _look_at_clock(self) -> None:
+        self._alarm = None
+        if self._waiter is None:
+            return
+        left_s = self._waits_since + self._silence_s - self._loop.time()
+        if left_s > 0:
+            self._alarm = self._loop.call_later(left_s, self._look_at_clock)
+        else:
+            self._end_wait(False)
+
+    def _end_wait(self, arrived: bool) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(arrived)
 
 
 async def follow(log: EventLog, execution_id: str, after: int, wake: Wake) -> AsyncGenerator[list[RecordedEvent], None]:

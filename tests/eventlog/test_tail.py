@@ -200,6 +200,37 @@ async def test_a_waiting_reader_is_woken_from_another_thread() -> None:
     assert await waiting == recorded(1)
 
 
+async def test_a_push_on_the_loop_itself_is_there_at_once() -> None:
+    queue = PushedEvents(silence_s=30)
+    queue.push_from_thread(recorded(1))
+    assert await _list(queue) == recorded(1)
+
+
+async def test_silence_counts_from_the_last_wait_and_comes_again() -> None:
+    """One alarm serves many waits."""
+    queue = PushedEvents(silence_s=0.02)
+    clock = asyncio.get_running_loop().time
+    for seq in range(1, 4):
+        asyncio.get_running_loop().call_later(0.001, queue.push, recorded(seq))
+        while (pushed := await queue.wait()) is None:
+            continue  # A slow machine.
+        assert list(pushed) == recorded(seq)
+    for _ in range(2):
+        began = clock()
+        assert await queue.wait() is None
+        assert clock() - began >= 0.019
+
+
+async def test_a_wait_that_is_given_up_leaves_what_comes_to_the_next() -> None:
+    queue = PushedEvents(silence_s=30)
+    waiting = asyncio.ensure_future(queue.wait())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    queue.push(recorded(1))
+    assert await _list(queue) == recorded(1)
+
+
 async def _list(queue: PushedEvents) -> list[RecordedEvent] | None:
     pushed = await queue.wait()
     return None if pushed is None else list(pushed)

@@ -27,6 +27,8 @@ ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     # A Serve shutdown otherwise waits 30 s for requests that a local server does not have.
     "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "0",
+    # Our code never blocks its loop; a thread of its own would cost a hop for each chunk of a stream.
+    "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
     # HAProxy cuts streams this long after a reload; two minutes is its default.
     "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": "3600",
 }

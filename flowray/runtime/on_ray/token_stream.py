@@ -6,6 +6,8 @@ A batch that is lost here is a gap that the reader notices and fills from the lo
 from __future__ import annotations
 
 import asyncio
+import math
+from asyncio import sleep
 from collections.abc import AsyncIterator
 
 PushedBatch = tuple[str, int, bytes]
@@ -13,6 +15,9 @@ PushedBatch = tuple[str, int, bytes]
 
 QUEUE_LIMIT = 10_000
 """Batches a subscriber may lag behind before the oldest are dropped: it will read them from the log."""
+
+PACE_S = 0.004
+"""How soon one item may follow another."""
 
 RECYCLE_AFTER = 5_000
 """Items per subscription before it ends and the replica subscribes anew, so that no stream grows without bound."""
@@ -57,14 +62,20 @@ class TokenStream:
         self._queues[subscriber_id] = queue
         try:
             yield []
+            left_at = -math.inf
             for _ in range(RECYCLE_AFTER):
                 batch = await queue.get()
+                # What comes after a silence leaves at once. Each item costs both sides as much as fifty batches in it.
+                early_s = left_at + PACE_S - self._loop.time()
+                if early_s > 0 and batch is not None:
+                    await sleep(early_s)
                 gathered = []
                 while batch is not None:
                     gathered.append(batch)
                     batch = queue.get_nowait() if not queue.empty() else None
                 if not gathered:
                     return
+                left_at = self._loop.time()
                 yield gathered
         finally:
             if self._queues.get(subscriber_id) is queue:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from flowray.runtime.on_ray import token_stream
 from flowray.runtime.on_ray.token_stream import PushedBatch, TokenStream
 
@@ -51,7 +53,34 @@ async def test_a_new_subscription_of_the_same_replica_ends_the_former() -> None:
     await latter.aclose()
 
 
-async def test_a_subscription_ends_after_its_share_so_that_it_is_renewed() -> None:
+async def test_one_item_leaves_at_once_and_what_follows_soon_leaves_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    paced = asyncio.Event()
+    asked: list[float] = []
+
+    async def pace(seconds: float) -> None:
+        asked.append(seconds)
+        await paced.wait()
+
+    monkeypatch.setattr(token_stream, "PACE_S", 3_600.0)
+    monkeypatch.setattr(token_stream, "sleep", pace)
+    stream = TokenStream()
+    subscription = stream.subscribe("replica")
+    await anext(subscription)
+    stream.publish([batch(1)])
+    assert await anext(subscription) == [batch(1)]
+    following = asyncio.ensure_future(anext(subscription))
+    for number in (2, 3):
+        stream.publish([batch(number)])
+        await asyncio.sleep(0)
+    assert not following.done()
+    paced.set()
+    assert await following == [batch(2), batch(3)]
+    assert asked == [pytest.approx(3_600, rel=0.1)]
+    await subscription.aclose()
+
+
+async def test_a_subscription_ends_after_its_share_so_that_it_is_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(token_stream, "PACE_S", 0.0)
     stream = TokenStream()
     received = 0
     async for batches in stream.subscribe("replica"):
