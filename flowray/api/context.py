@@ -132,8 +132,11 @@ def not_found(what: str, its_id: str) -> FlowrayError:
     )
 
 
-def api_context(request: Request) -> ApiContext:
-    """FastAPI dependency. Raises RUNTIME_UNAVAILABLE before the app has started."""
+async def api_context(request: Request) -> ApiContext:
+    """FastAPI dependency, of nearly every route. Raises RUNTIME_UNAVAILABLE before the app has started.
+
+    It awaits nothing: FastAPI calls a plain function in a thread, which takes as long as the rest of its own work.
+    """
     context: ApiContext | None = getattr(request.app.state, "context", None)
     if context is None:
         raise FlowrayError(ErrorCode.RUNTIME_UNAVAILABLE, "the server is still starting", retryable=True)
