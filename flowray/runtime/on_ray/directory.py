@@ -178,6 +178,7 @@ class RayDirectory:
                 async for reference in actor.subscribe.remote(self._subscriber):
                     for execution_id, first_seq, events in await reference:
                         self._fanout.publish(execution_id, first_seq, events)
+                continue  # Its share is over, and whoever follows it is to miss as little as may be.
             except (RayError, FlowrayError) as error:
                 # Readers go on from the log meanwhile, once a second (R33).
                 logger.info("flowray: the token stream of %s is away: %s", name, error)

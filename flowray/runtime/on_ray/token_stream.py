@@ -69,14 +69,16 @@ class TokenStream:
                 early_s = left_at + PACE_S - self._loop.time()
                 if early_s > 0 and batch is not None:
                     await sleep(early_s)
-                gathered = []
-                while batch is not None:
-                    gathered.append(batch)
-                    batch = queue.get_nowait() if not queue.empty() else None
-                if not gathered:
+                gathered = [] if batch is None else [batch]
+                while batch is not None and not queue.empty():
+                    batch = queue.get_nowait()
+                    if batch is not None:
+                        gathered.append(batch)
+                if gathered:
+                    left_at = self._loop.time()
+                    yield gathered
+                if batch is None:
                     return
-                left_at = self._loop.time()
-                yield gathered
         finally:
             if self._queues.get(subscriber_id) is queue:
                 del self._queues[subscriber_id]

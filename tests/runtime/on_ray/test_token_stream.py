@@ -53,6 +53,19 @@ async def test_a_new_subscription_of_the_same_replica_ends_the_former() -> None:
     await latter.aclose()
 
 
+async def test_the_former_subscription_ends_behind_what_it_had_been_given() -> None:
+    stream = TokenStream()
+    former = stream.subscribe("replica")
+    await anext(former)
+    stream.publish([batch(1)])
+    latter = stream.subscribe("replica")
+    await anext(latter)
+    assert [given async for given in former] == [[batch(1)]]
+    stream.publish([batch(2)])
+    assert await anext(latter) == [batch(2)]
+    await latter.aclose()
+
+
 async def test_one_item_leaves_at_once_and_what_follows_soon_leaves_together(monkeypatch: pytest.MonkeyPatch) -> None:
     paced = asyncio.Event()
     asked: list[float] = []
