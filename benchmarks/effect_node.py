@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks import token_node
+from benchmarks.token_node import NAME as TOKENS
+from benchmarks.work_node import NAME as WORK
 from flowray.definition.node_type import Effects, NodeType
 from flowray.handlers.handler import NodeInput, NodeResult
 
 NAME = "bench-effect"
 _METADATA = "Metadata-Version: 2.1\nName: flowray-bench-nodes\nVersion: 0\n"
-_ENTRY_POINTS = (
-    f"[flowray.nodes]\n{NAME} = benchmarks.effect_node:EffectNode\n"
-    f"{token_node.NAME} = benchmarks.token_node:TokenNode\n"
-)
+_TYPES = {NAME: "effect_node:EffectNode", TOKENS: "token_node:TokenNode", WORK: "work_node:WorkNode"}
+_ENTRY_POINTS = "[flowray.nodes]\n" + "".join(f"{name} = benchmarks.{where}\n" for name, where in _TYPES.items())
 
 
 class EffectNode:
@@ -34,7 +33,7 @@ class EffectNode:
 
 
 def install(folder: Path) -> None:
-    """Make a folder on the path say where the types are."""
+    """Make a folder on the path say where the types are: this one, and those of its neighbours."""
     place = folder / "flowray_bench_nodes-0.dist-info"
     place.mkdir(parents=True, exist_ok=True)
     (place / "METADATA").write_text(_METADATA)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Engine
 
@@ -15,8 +17,12 @@ from flowray.bootstrap import build_registry, build_services, open_engine, open_
 from flowray.handlers.handler import NodeHandler
 from flowray.handlers.registry import NodeRegistry
 from flowray.handlers.services import Payloads, Services
+from flowray.persistence.database.engine import durability_mode, is_postgresql
 from flowray.persistence.migrations import upgrade
+from flowray.persistence.records import ExecutionRecord
 from flowray.persistence.stores import Committer, Storage
+from flowray.plan import plan_hash, plan_to_json
+from flowray.runtime.identifiers import new_id
 from flowray.runtime.local import LocalRuntime
 from flowray.settings import Settings
 
@@ -32,6 +38,26 @@ class Local:
     registry: NodeRegistry
     storage: Storage
     engine: Engine
+
+    def facts(self) -> dict[str, Any]:
+        """What stands beside its figures: its database, and what a commit survives there."""
+        database = "postgresql" if is_postgresql(self.engine) else "sqlite"
+        return {"database": database, "durability_mode": durability_mode(self.engine)}
+
+    async def run(self, plan: Any, inputs: dict[str, Any], count: int = 1) -> list[ExecutionRecord]:
+        """Executions started by one call, as their rows are once all have ended."""
+        now = int(time.time() * 1_000)
+        records = [
+            ExecutionRecord(
+                id=new_id(), status="queued", plan_hash=plan_hash(plan), inputs=inputs, created_at=now, updated_at=now
+            )
+            for _ in range(count)
+        ]
+        await self.runtime.start(records, plan_to_json(plan))
+        for record in records:
+            async for _ in self.runtime.follow(record.id):
+                pass
+        return self.runtime.reader.executions_by_ids([record.id for record in records])
 
 
 @contextmanager

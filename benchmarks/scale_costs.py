@@ -14,17 +14,14 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from benchmarks.dag_workflows import TimedTask, definition_of, expected_outputs
+from benchmarks.ledger import problem_of
 from benchmarks.list_schedule import Dag, Task
 from benchmarks.local import Local, local_runtime
 from benchmarks.measuring import Figure, report
 from benchmarks.threads import ThreadTimes, thread_times
 from flowray.compiler.documents import compile_document
-from flowray.persistence.records import ExecutionRecord
 from flowray.persistence.stores import Committer
 from flowray.persistence.writes import AnyResult, AnyWrite, AppendEvents
-from flowray.plan import plan_hash, plan_to_json
-from flowray.runtime.identifiers import new_id
-from flowray.values import as_value
 
 STEPS = 10
 EXECUTIONS = 200
@@ -59,32 +56,22 @@ def chain(length: int) -> Dag:
     return [Task(f"n{number}", 0, (f"n{number - 1}",) if number else ()) for number in range(length)]
 
 
-async def run_batch(local: Local, executions: int) -> float:
-    """Seconds from the call that starts them to the end of the last. Raises RuntimeError if one ends otherwise."""
-    plan = compile_document(definition_of("chain", chain(STEPS), 10), local.registry.node_types()).plan
-    now = int(time.time() * 1_000)
-    records = [
-        ExecutionRecord(
-            id=new_id(), status="queued", plan_hash=plan_hash(plan), inputs={"n": 1}, created_at=now, updated_at=now
-        )
-        for _ in range(executions)
-    ]
+async def run_batch(local: Local, executions: int) -> tuple[float, str]:
+    """``(seconds from the call that starts them to the end of the last, why they do not count)``."""
+    definition = definition_of("chain", chain(STEPS), 10)
+    plan = compile_document(definition, local.registry.node_types()).plan
     began = time.perf_counter()
-    await local.runtime.start(records, plan_to_json(plan))
-    for record in records:
-        async for _ in local.runtime.follow(record.id):
-            pass
+    records = await local.run(plan, {"n": 1}, executions)
     took = time.perf_counter() - began
-    for record in records:
-        row = local.runtime.reader.execution_by_id(record.id)
-        if row is None or as_value(row.outputs) != expected_outputs(chain(STEPS)):
-            raise RuntimeError(f"{record.id} ended {row and row.status}")
-    return took
+    expected = expected_outputs(chain(STEPS))
+    problems = (problem_of(local.runtime.reader, record, definition, expected) for record in records)
+    return took, next(filter(None, problems), "" if len(records) == executions else f"{len(records)} rows")
 
 
 def measured(url: str | None = None, executions: int = EXECUTIONS, rounds: int = ROUNDS) -> list[Figure]:
     """The figures, after one small batch to warm up."""
     samples: dict[str, list[float]] = {}
+    problems: list[str] = []
 
     def note(name: str, value: float) -> None:
         samples.setdefault(name, []).append(value)
@@ -96,7 +83,8 @@ def measured(url: str | None = None, executions: int = EXECUTIONS, rounds: int =
         for _ in range(rounds):
             before, groups, appends, size = thread_times(), counting.groups, counting.appends, counting.event_bytes
             counting.waits_ms.clear()
-            took = asyncio.run(run_batch(local, executions))
+            took, problem = asyncio.run(run_batch(local, executions))
+            problems.append(problem)
             steps = executions * STEPS
             note("steps per second", steps / took)
             for name, times in thread_times().items():
@@ -109,11 +97,15 @@ def measured(url: str | None = None, executions: int = EXECUTIONS, rounds: int =
             note("transaction, off the processor", median(counting.waits_ms))
             note("bytes of events per step", (counting.event_bytes - size) / steps)
     units = {"processor per step": "ms", "off the processor": "ms"}
+    problem = next(filter(None, problems), "")
     boundary = f"{executions} executions of {STEPS} nodes with effects, in process, one call"
     return [
-        Figure(name, next((unit for end, unit in units.items() if name.endswith(end)), ""), values, boundary)
+        Figure(
+            name, next((unit for end, unit in units.items() if name.endswith(end)), ""), values, boundary,
+            not problem, problem,
+        )
         for name, values in samples.items()
-    ]
+    ]  # fmt: skip
 
 
 def main(urls: Sequence[str] = ()) -> None:

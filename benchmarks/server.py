@@ -12,11 +12,14 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 
 from benchmarks import effect_node
+from benchmarks.ledger import Ledger
+from benchmarks.peers.postgres import Postgres
 from flowray.cli.instance import free_port
 
 FLOWRAY = Path(sys.executable).parent / "flowray"
@@ -59,9 +62,44 @@ def wait_for(url: str, process: subprocess.Popen[bytes], timeout_s: float = 120)
     raise TimeoutError(url)
 
 
+@dataclass(frozen=True)
+class Server:
+    """A running server: where it listens, its process, and the rows that it leaves."""
+
+    base_url: str
+    pid: int
+    ledger: Ledger
+
+    def facts(self) -> dict[str, object]:
+        """What stands beside its figures: what the server says about itself, and the database of its durability."""
+        return {**info(self.base_url), **self.ledger.facts()}
+
+
+@contextmanager
+def server_on(database: str = "sqlite", **settings: str) -> Iterator[Server]:
+    """A server on ``sqlite`` or ``postgresql``, each with its defaults. The PostgreSQL is one of its own."""
+    if database == "sqlite":
+        with started(**settings) as server:
+            yield server
+        return
+    postgres = Postgres()
+    try:
+        with postgres.database() as url, started(**{**settings, "database_url": url}) as server:
+            yield server
+    finally:
+        postgres.stop()
+
+
 @contextmanager
 def flowray_server(**settings: str) -> Iterator[str]:
     """The base URL of a running server."""
+    with started(**settings) as server:
+        yield server.base_url
+
+
+@contextmanager
+def started(**settings: str) -> Iterator[Server]:
+    """A server with these settings, in a folder of its own."""
     folder = Path(tempfile.mkdtemp(prefix="fb", dir="/tmp"))
     port = free_port("127.0.0.1")
     variables = {**environment(folder), **{f"FLOWRAY_{name.upper()}": value for name, value in settings.items()}}
@@ -69,9 +107,11 @@ def flowray_server(**settings: str) -> Iterator[str]:
         process = subprocess.Popen(
             [str(FLOWRAY), "serve", "--port", str(port), "--no-dashboard"], env=variables, stdout=log, stderr=log
         )
+        base_url = f"http://127.0.0.1:{port}"
         try:
-            wait_for(f"http://127.0.0.1:{port}/readyz", process)
-            yield f"http://127.0.0.1:{port}"
+            wait_for(f"{base_url}/readyz", process)
+            with Ledger.of(folder / "state", settings.get("database_url")) as ledger:
+                yield Server(base_url, process.pid, ledger)
         finally:
             stop(process)
             shutil.rmtree(folder, ignore_errors=True)

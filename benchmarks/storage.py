@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.local import local_runtime
+from benchmarks.ledger import problem_of
+from benchmarks.local import Local, local_runtime
 from benchmarks.measuring import Figure, report
 from benchmarks.workloads import chain
 from flowray.bootstrap import build_services
@@ -22,11 +22,7 @@ from flowray.compiler.documents import compile_document
 from flowray.engine.signals import Usage
 from flowray.handlers.services import ChatChunk, ChatRequest, HttpRequest, HttpResponse, Payloads, Services
 from flowray.persistence.database.engine import writing
-from flowray.persistence.records import ExecutionRecord
 from flowray.persistence.retention.upkeep import StorageFigures
-from flowray.plan import plan_hash, plan_to_json
-from flowray.runtime.identifiers import new_id
-from flowray.runtime.local import LocalRuntime
 from flowray.settings import Settings
 
 EXECUTIONS = 200
@@ -59,33 +55,28 @@ def _services(settings: Settings, payloads: Payloads) -> Services:
     return replace(build_services(settings, payloads), http=Customers(), chat=Model())
 
 
-async def _measured(definition: Any, inputs: dict[str, Any]) -> tuple[list[StorageFigures], float]:
-    """What each of the executions takes, and by how many bytes the database has grown for each."""
-    with local_runtime(services=_services) as local:
-        plan = compile_document(definition, local.registry.node_types()).plan
-        await _run(local.runtime, plan, inputs, 1)  # the plan's own row, and everything warm
-        before = _pages(local.engine)
-        ids = await _run(local.runtime, plan, inputs, EXECUTIONS)
-        grown = (_pages(local.engine) - before) / EXECUTIONS
-        return [local.storage.reader.upkeep.storage(its_id) for its_id in ids], grown
+@dataclass(frozen=True)
+class Work:
+    """A workflow and what must come of it; ``ran``: the nodes that its route takes, None for all."""
+
+    name: str
+    definition: Any
+    inputs: dict[str, Any]
+    expected: Any
+    ran: tuple[str, ...] | None = None
 
 
-async def _run(runtime: LocalRuntime, plan: Any, inputs: dict[str, Any], count: int) -> list[str]:
-    now = int(time.time() * 1_000)
-    records = [
-        ExecutionRecord(
-            id=new_id(), status="queued", plan_hash=plan_hash(plan), inputs=inputs, created_at=now, updated_at=now
-        )
-        for _ in range(count)
-    ]
-    await runtime.start(records, plan_to_json(plan))
-    for record in records:
-        async for _ in runtime.follow(record.id):
-            pass
-        row = runtime.reader.execution_by_id(record.id)
-        if row is None or row.status != "completed":
-            raise AssertionError(f"{record.id} ended {row and row.status}: {row and row.error}")
-    return [record.id for record in records]
+async def _measured(local: Local, work: Work) -> tuple[list[StorageFigures], float, str]:
+    """What each execution takes, by how many bytes the database has grown for each, and why it does not count."""
+    plan = compile_document(work.definition, local.registry.node_types()).plan
+    await local.run(plan, work.inputs)  # the plan's own row, and everything warm
+    before = _pages(local.engine)
+    records = await local.run(plan, work.inputs, EXECUTIONS)
+    grown = (_pages(local.engine) - before) / EXECUTIONS
+    reader = local.runtime.reader
+    problems = (problem_of(reader, record, work.definition, work.expected, work.ran) for record in records)
+    problem = next(filter(None, problems), "" if len(records) == EXECUTIONS else f"{len(records)} rows")
+    return [reader.upkeep.storage(record.id) for record in records], grown, problem
 
 
 def _pages(engine: Any) -> int:
@@ -95,21 +86,35 @@ def _pages(engine: Any) -> int:
         return pages * int(connection.exec_driver_sql("PRAGMA page_size").scalar_one())
 
 
-def _figures(name: str, taken: list[StorageFigures], grown: float) -> list[Figure]:
+def _figures(name: str, taken: list[StorageFigures], grown: float, problem: str) -> list[Figure]:
     parts = [part for part in StorageFigures.__struct_fields__ if any(getattr(item, part) for item in taken)]
     boundary = "an ended execution's rows, as they are stored"
-    figures = [
-        Figure(f"{name}: {part}", "B", [float(getattr(item, part)) for item in taken], boundary) for part in parts
-    ]
-    figures.append(Figure(f"{name}: total", "B", [float(item.total) for item in taken], boundary))
-    figures.append(Figure(f"{name}: growth of the database", "B", [grown], "pages of SQLite, indexes included"))
-    return figures
+    columns = [(part, [float(getattr(item, part)) for item in taken], boundary) for part in parts]
+    columns.append(("total", [float(item.total) for item in taken], boundary))
+    columns.append(("growth of the database", [grown], "pages of SQLite, indexes included"))
+    return [Figure(f"{name}: {what}", "B", values, where, not problem, problem) for what, values, where in columns]
+
+
+def works() -> tuple[Work, ...]:
+    """Both."""
+    reply = json.loads((EXAMPLES / "support-reply.json").read_text(encoding="utf-8"))
+    answer = {"to": "Ada", "text": "word " * TOKENS, "promise": "within the hour"}
+    route = ("start", "customer", "urgent", "fast", "draft", "reply")
+    return (
+        Work("chain of ten", chain(10), {"n": 1}, {"count": 10}),
+        Work("support reply", reply, REPLY, {"reply": answer}, route),
+    )
 
 
 def main() -> None:
-    """Measure both."""
-    reply = json.loads((EXAMPLES / "support-reply.json").read_text(encoding="utf-8"))
-    figures = []
-    for name, definition, inputs in (("chain of ten", chain(10), {"n": 1}), ("support reply", reply, REPLY)):
-        figures += _figures(name, *asyncio.run(_measured(definition, inputs)))
-    report("Bytes per execution", figures, "storage", {"executions": EXECUTIONS, "tokens": TOKENS})
+    """Measure both, each in a database of its own."""
+    figures, facts = [], {}
+    for work in works():
+        with local_runtime(services=_services) as local:
+            figures += _figures(work.name, *asyncio.run(_measured(local, work)))
+            facts = local.facts()
+    report("Bytes per execution", figures, "storage", {"executions": EXECUTIONS, "tokens": TOKENS, **facts})
+
+
+if __name__ == "__main__":
+    main()

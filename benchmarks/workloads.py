@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from benchmarks import effect_node
@@ -98,15 +100,28 @@ def heavy_chain(length: int) -> Definition:
 
 
 def broken(
-    events: list[dict[str, Any]], nodes: list[dict[str, Any]], definition: Definition, outputs: Any, expected: Any
+    events: Sequence[Mapping[str, Any]],
+    nodes: Sequence[Mapping[str, Any]],
+    definition: Definition,
+    outputs: Any,
+    expected: Any,
+    ran: Collection[str] | None = None,
 ) -> str:
-    """Why a run does not count, or "": every node started and completed once, every row there, the outputs right."""
-    total = len(definition["nodes"])
-    completed = [event["instance"] for event in events if event["type"] == "node.completed"]
-    if len(completed) != total or len(set(completed)) != total:
-        return f"{len(completed)} node.completed events for {total} nodes"
+    """Why a run does not count, or "": every node started and completed once, every row there, the outputs right.
+
+    ``ran``: the nodes that should, where others are skipped.
+    """
+    due = set(definition["nodes"] if ran is None else ran)
+    for kind in ("node.started", "node.completed"):
+        seen = [event["instance"] for event in events if event["type"] == kind]
+        if len(seen) != len(due) or set(seen) != due:
+            return f"{len(seen)} {kind} events of {len(set(seen))} nodes for {len(due)} nodes"
     if [event["seq"] for event in events] != list(range(1, len(events) + 1)):
         return "the events are not contiguous"
-    if len(nodes) != total or any(row["status"] != "completed" for row in nodes):
-        return f"{len(nodes)} node logs for {total} nodes"
+    if events[-1]["type"] != "execution.completed":
+        return f"the last event is {events[-1]['type']}"
+    total = len(definition["nodes"])
+    statuses = Counter(row["status"] for row in nodes)
+    if len(nodes) != total or statuses["completed"] != len(due) or statuses["skipped"] != total - len(due):
+        return f"{len(nodes)} node logs for {total} nodes, {statuses['completed']} of {len(due)} completed"
     return "" if outputs == expected else f"outputs are {outputs!r}, not {expected!r}"

@@ -6,16 +6,17 @@ import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from datetime import datetime
 from types import TracebackType
 from typing import Any
 
 import httpx
 
-from benchmarks.executions import Bench
+from benchmarks.bench import Bench
+from benchmarks.ledger import events_of, node_logs, seconds_of
+from benchmarks.measuring import relaxed
 from benchmarks.peers.environments import UnavailableError
 from benchmarks.peers.scripted import TooSlowError
-from benchmarks.server import flowray_server, info
+from benchmarks.server import started
 from benchmarks.workloads import Definition, chain, fan_out
 
 SHAPES = {"chain": chain, "fan-out": fan_out}
@@ -37,12 +38,15 @@ class Flowray:
 
     def __enter__(self) -> Flowray:
         try:
-            base_url = self._open.enter_context(flowray_server(**self._settings))
+            server = self._open.enter_context(started(**self._settings))
         except (TimeoutError, RuntimeError) as error:
             raise UnavailableError(f"did not start: {error}") from None
-        self._bench = Bench(base_url)
-        self._open.callback(self._bench.http.close)
-        self.facts = dict(info(base_url))
+        self._bench = self._open.enter_context(Bench(server))
+        self.facts = server.facts()
+        problem = relaxed(self.facts["durability_mode"])
+        if problem:
+            self._open.close()
+            raise UnavailableError(f"INVALID: {problem}")
         return self
 
     def __exit__(
@@ -64,15 +68,14 @@ class Flowray:
         except httpx.HTTPError as error:
             raise UnavailableError(f"{type(error).__name__}: {error}"[:160]) from None
         ran = recorded = 0
-        for record in records:
-            events = self._bench.events(record["id"])
-            ran += sum(event["type"] == "node.completed" for event in events) - EDGE_NODES
-            recorded += sum(row["status"] == "completed" for row in self._bench.rows(record["id"])) - EDGE_NODES
+        ledger = self._bench.ledger
+        rows = [row for record in records if (row := ledger.record(record["id"]))]
+        for row in rows:
+            ran += sum(event["type"] == "node.completed" for event in events_of(ledger.reader, row.id)) - EDGE_NODES
+            recorded += sum(log.status == "completed" for log in node_logs(ledger.reader, row.id)) - EDGE_NODES
         outputs = [record["outputs"]["count"] for record in records]
         if not self._over_http:
-            began = min(datetime.fromisoformat(record["created_at"]) for record in records)
-            ended = max(datetime.fromisoformat(record["ended_at"]) for record in records)
-            seconds = (ended - began).total_seconds()
+            seconds = seconds_of(rows)
         return {"seconds": seconds, "outputs": outputs, "steps": ran, "recorded": recorded}
 
     def _by_batch(self, workflow_id: str, request: dict[str, Any], limit_s: float) -> tuple[float, list[Any]]:

@@ -6,7 +6,7 @@ import sys
 from importlib.metadata import distributions
 from pathlib import Path
 
-from benchmarks import token_node
+from benchmarks import token_node, work_node
 from benchmarks.effect_node import NAME, EffectNode, install
 from benchmarks.workloads import effect_chain
 from flowray.compiler.documents import compile_document
@@ -14,13 +14,14 @@ from flowray.handlers.registry import NodeRegistry, default_registry
 from tests.handlers.running import output
 
 
-def test_the_nodes_are_found_by_their_entry_points(tmp_path: Path) -> None:
+def test_the_types_are_found_by_their_entry_points(tmp_path: Path) -> None:
     install(tmp_path)
     (found,) = distributions(path=[str(tmp_path)])
-    assert [(entry.group, entry.name, entry.load()) for entry in found.entry_points] == [
+    assert {(entry.group, entry.name, entry.load()) for entry in found.entry_points} == {
         ("flowray.nodes", NAME, EffectNode),
         ("flowray.nodes", token_node.NAME, token_node.TokenNode),
-    ]
+        ("flowray.nodes", work_node.NAME, work_node.WorkNode),
+    }
     assert str(tmp_path) not in sys.path
 
 
