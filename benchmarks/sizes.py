@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from benchmarks.bench import BATCH_BOUNDARY, Bench, figure_of, rate
-from benchmarks.executions import slow_server
+from benchmarks.executions import slow_url
 from benchmarks.measuring import Figure, Goal, report
 from benchmarks.resident import family, resident_mib, waiting_figures
 from benchmarks.server import server_on
@@ -97,9 +97,9 @@ def main(database: str = "sqlite", quick: bool = False) -> None:
     """All four curves on one warm server."""
     most = 100 if quick else 10_000
     nodes, waits, batches = ([size for size in sizes if size <= most] for sizes in (NODES, WAITING, BATCH))
-    with slow_server() as slow_url, server_on(database) as server, Bench(server) as bench:
+    with slow_url() as url, server_on(database) as server, Bench(server) as bench:
         figures = of_nodes(bench, "chain", chain, nodes)
         figures += of_nodes(bench, "fan-out", fan_out, nodes)
         figures += of_batch(bench, batches)
-        figures += of_waiting(bench, slow_url, waits)
+        figures += of_waiting(bench, url, waits)
         report(f"Cost by size, {database}", figures, f"sizes-{database}", server.facts())
