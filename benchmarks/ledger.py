@@ -22,6 +22,7 @@ from flowray.settings import Settings
 from flowray.values import as_value
 
 _PAGE = 500
+_EVENTS = 1_000
 _POSTGRES_FACTS = ("server_version", "fsync", "synchronous_commit", "full_page_writes")
 
 
@@ -54,10 +55,10 @@ def events_of(reader: Reader, execution_id: str) -> list[dict[str, Any]]:
     """All of one execution."""
     found: list[dict[str, Any]] = []
     while True:
-        page = reader.events.read(execution_id, found[-1]["seq"] if found else 0)
-        if not page:
-            return found
+        page = reader.events.read(execution_id, found[-1]["seq"] if found else 0, _EVENTS)
         found += [{**event.body, "seq": event.seq, "type": event.type, "ts": event.ts} for event in page]
+        if len(page) < _EVENTS:
+            return found
 
 
 def node_logs(reader: Reader, execution_id: str) -> list[NodeLogRecord]:
