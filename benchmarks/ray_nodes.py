@@ -56,7 +56,7 @@ def waiting(bench: Bench, nodes: int, rounds: int) -> Figure:
     """Every slot is taken for a second, several times over."""
     slots = nodes * SLOTS
     definition = working(slots * TURNS, 0, 1_000, SLOT)
-    figure = bench.figure(f"{nodes} nodes of Ray: {slots * TURNS} tasks that wait 1 s", definition, DONE, rounds)
+    figure = bench.figure(f"{_nodes(nodes)}: {slots * TURNS} tasks that wait 1 s", definition, DONE, rounds)
     details = {"nodes": nodes, "work": slots * TURNS}
     return replace(figure, note=figure.note or f"{slots} slots, so {TURNS} s at least", details=details)
 
@@ -68,16 +68,20 @@ def computing(bench: Bench, nodes: int, rounds: int) -> Figure:
     workflow_id = bench.save(definition)
     bench.batch(workflow_id, count, definition, DONE)
     runs = [bench.batch(workflow_id, count, definition, DONE) for _ in range(rounds)]
-    name = f"{nodes} nodes of Ray: batch of {count} x {BURN_MS} ms of computing"
-    note = f"{nodes * CORES} cores for work of {os.cpu_count()} in the machine"
+    name = f"{_nodes(nodes)}: batch of {count} x {BURN_MS} ms of computing"
+    note = f"cores for work: {nodes * CORES} of {os.cpu_count()}"
     figure = replace(figure_of(name, runs), boundary=BATCH_BOUNDARY)
     return replace(figure, note=figure.note or note, details={"nodes": nodes, "work": count})
 
 
 def dispatching(bench: Bench, nodes: int, rounds: int) -> Figure:
     """Tasks without any work: what is left is the way there and back."""
-    name = f"{nodes} nodes of Ray: {IDLE_TASKS} tasks without work"
+    name = f"{_nodes(nodes)}: {IDLE_TASKS} tasks without work"
     return bench.figure(name, working(IDLE_TASKS, 0, 0, SLOT), DONE, rounds)
+
+
+def _nodes(count: int) -> str:
+    return f"{count} node{'' if count == 1 else 's'} of Ray"
 
 
 def gains(figures: Sequence[Figure], what: str, goal: Goal | None) -> list[Figure]:

@@ -60,7 +60,9 @@ def _rows(documents: Sequence[Document | None]) -> Iterable[str]:
     longest = max((document for document in documents if document), key=lambda found: len(found["figures"]))
     for place, figure in enumerate(longest["figures"]):
         goal = _goal(figure)
-        cells = [figure["name"].replace("  ", "&emsp;", 1), f"{goal} {figure['unit']}".strip() if goal else ""]
+        name = figure["name"].replace("  ", "&emsp;", 1)
+        note = f" ({figure['note']})" if figure["note"] and figure["valid"] else ""
+        cells = [name + note, f"{goal} {figure['unit']}".strip() if goal else ""]
         for document in documents:
             cells += _cells(document["figures"][place] if document and place < len(document["figures"]) else None)
         yield _line(cells)
@@ -115,7 +117,7 @@ def _boundaries(documents: Sequence[Document]) -> Iterable[str]:
     yield "Measured from … to:"
     yield ""
     for boundary, names in measured.items():
-        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        shown = "; ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
         yield f"- {boundary} ({shown})"
 
 

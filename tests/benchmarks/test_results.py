@@ -42,7 +42,7 @@ def test_databases_stand_side_by_side_with_engine_and_http() -> None:
     spread = "0.2 s (0.123 … 0.3, n=3)"
     assert rows[3] == f"| chain | ≤ 0.25 s | {spread} ✓ | 0.5 s (0.5 … 0.5, n=1) | {spread} ✗ | \u2013 |"
     assert rows[4] == f"| &emsp;in a second |  | {spread.replace(' s ', ' /s ')} | \u2013 | \u2013 | \u2013 |"
-    assert lines[-1] == "- here to there (chain, in a second)"
+    assert lines[-1] == "- here to there (chain; in a second)"
 
 
 def test_a_broken_run_says_invalid_in_the_table() -> None:
