@@ -93,8 +93,8 @@ def _where(documents: Sequence[Document]) -> Iterable[str]:
     for name, said in DATABASES.items():
         facts = [document["facts"] for document in documents if database_of(document) == name]
         for mode, proxy in dict.fromkeys((fact.get("durability_mode"), fact.get("proxy_mode")) for fact in facts):
-            if mode and proxy:
-                yield f"{said}: {mode}; Serve's {proxy} proxy"
+            if mode:
+                yield f"{said}: {mode}; {f'on Ray, {proxy} proxy of Serve' if proxy else 'in process'}"
 
 
 def machine_line(machine: Mapping[str, Any]) -> str:
@@ -128,19 +128,19 @@ def _line(cells: Sequence[str]) -> str:
 # -- the files -----------------------------------------------------------------------------------------------------
 
 
-def keep(documents: Sequence[Document], folder: Path = RESULTS) -> list[Path]:
-    """Add the reports to this day's and this machine's files, one for each database. A report takes the place of one
-    with its title.
+def keep(documents: Sequence[Document], folder: Path = RESULTS, kind: str = "") -> list[Path]:
+    """Add the reports to this day's and this machine's files, one for each database, or all to one for this ``kind``.
+    A report takes the place of one with its title.
     """
     written = []
-    for name in dict.fromkeys(database_of(document) for document in documents):
-        found = [_slim(document) for document in documents if database_of(document) == name]
+    for name in [kind] if kind else dict.fromkeys(database_of(document) for document in documents):
+        found = [_slim(document) for document in documents if kind or database_of(document) == name]
         machine = found[0]["machine"]
         file = folder / f"{machine['at'][:10]}-{slug(machine)}-{name}.json"
         known = json.loads(file.read_text())["reports"] if file.exists() else []
         reports = {report["title"]: report for report in [*known, *found]}
         folder.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps({"database": name, "reports": list(reports.values())}, indent=1) + "\n")
+        file.write_text(json.dumps({"kind": name, "reports": list(reports.values())}, indent=1) + "\n")
         written.append(file)
     return written
 

@@ -15,6 +15,7 @@ from benchmarks.peers.postgres import Postgres
 from benchmarks.peers.rounds import Plan, Row, Running, run_all
 from benchmarks.peers.scripted import Scripted
 from benchmarks.peers.table import figures, markdown
+from benchmarks.results import keep, local_since
 
 FLOWRAY_DURABLE = "each result, in commits shared by several; pure steps may run ahead of theirs"
 
@@ -74,7 +75,7 @@ def main() -> None:
     chosen = parser.parse_args()
     postgres = Postgres()
     measured = rows(chosen.names, postgres)
-    before = machine()
+    before, began = machine(), time.time()
     try:
         try:
             run_all(measured, Plan(chosen.rounds, chosen.runs, chosen.limit), lambda text: print(text, flush=True))
@@ -84,8 +85,10 @@ def main() -> None:
     finally:
         postgres.stop()
     facts = {"before": before, "postgresql": settings, "rounds": chosen.rounds, "runs": chosen.runs}
-    report("Peers", figures(measured), f"peers-{time.strftime('%Y-%m-%d', time.gmtime())}", facts)
+    report("Peers", figures(measured), "peers", facts)
+    kept = keep(local_since(began), kind="peers")
     print(f"\nload {before['load'][0]:.1f} before, {os.getloadavg()[0]:.1f} after\n\n{markdown(measured)}")
+    print(f"\nkept in {kept[0]}")
 
 
 if __name__ == "__main__":

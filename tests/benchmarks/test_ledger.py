@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,6 +14,7 @@ from sqlalchemy import text
 from benchmarks.bench import Bench, figure_of
 from benchmarks.ledger import Ledger, seconds_of
 from benchmarks.local import Local, local_runtime
+from benchmarks.measuring import relaxed
 from benchmarks.server import Server
 from benchmarks.workloads import chain
 from flowray.compiler.documents import compile_document
@@ -118,3 +120,12 @@ def test_a_batch_is_looked_at_by_its_rows(local: Local) -> None:
     spoil(local, "UPDATE executions SET batch_id = 'b' WHERE status = 'completed' AND id <> :id", records[0].id)
     assert ledger.ended("b") == 2
     assert {row.id for row in ledger.records("b")} == {row.id for row in records[1:]}
+
+
+@pytest.mark.postgres
+def test_a_postgresql_without_fsync_does_not_count(postgres_url: str, tmp_path: Path) -> None:
+    """The tests' own has fsync off, and the mode that a server can see is the default all the same."""
+    with Ledger.of(tmp_path, postgres_url) as ledger:
+        facts = ledger.facts()
+    assert facts["postgresql"]["synchronous_commit"] == "on"
+    assert relaxed(facts["durability_mode"]) == "durability is not the default: PostgreSQL with fsync off"

@@ -39,7 +39,7 @@ def test_a_name_that_there_is_not() -> None:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(measuring, "RESULTS", tmp_path)
     monkeypatch.setattr(results, "RESULTS", tmp_path)
-    monkeypatch.setattr(results.keep, "__defaults__", (tmp_path,))
+    monkeypatch.setattr(results.keep, "__defaults__", (tmp_path, ""))
     return tmp_path
 
 

@@ -34,8 +34,8 @@ def test_databases_stand_side_by_side_with_engine_and_http() -> None:
     post = document("Work, postgresql", "postgresql", figure("chain", median=0.3, goal=goal))
     lines = table([lite, post]).splitlines()
     assert lines[0] == "AMD EPYC, 2 cores, Linux 6, Python 3.11.7, 2026-11-23"
-    assert "SQLite: sqlite is durable; Serve's python proxy" in lines
-    assert "PostgreSQL: postgresql is durable; Serve's python proxy" in lines
+    assert "SQLite: sqlite is durable; on Ray, python proxy of Serve" in lines
+    assert "PostgreSQL: postgresql is durable; on Ray, python proxy of Serve" in lines
     rows = [line for line in lines if line.startswith("|")]
     assert rows[0] == "| work | goal | SQLite | SQLite, over HTTP | PostgreSQL | PostgreSQL, over HTTP |"
     assert rows[2] == "| **Work** |  |  |  |  |  |"
@@ -71,6 +71,12 @@ def test_what_is_kept_is_one_file_for_each_database_and_a_report_takes_the_place
 def test_what_is_too_much_to_keep_is_left_out(tmp_path: Path) -> None:
     keep([document("Work", "sqlite", figure("chain", details={"size": 10, "points": [[1, 2]]}))], tmp_path)
     assert newest("sqlite", tmp_path)[0]["figures"][0]["details"] == {"size": 10}
+
+
+def test_reports_of_another_kind_have_a_file_of_their_own(tmp_path: Path) -> None:
+    (file,) = keep([document("Peers", "sqlite", figure("chain"))], tmp_path, "peers")
+    assert file.name == "2026-11-23-2-cores-amd-epyc-peers.json"
+    assert newest("sqlite", tmp_path) == []
 
 
 def test_without_results_there_are_none(tmp_path: Path) -> None:
