@@ -46,6 +46,12 @@ def test_the_head_has_the_environment_of_a_local_start(config: dict[str, Any]) -
         assert f"{name}={ENVIRONMENT[name]}" in head
 
 
+def test_replicas_run_on_one_loop_wherever_they_are(config: dict[str, Any]) -> None:
+    name = "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD"
+    for commands in (config["head_start_ray_commands"], config["worker_start_ray_commands"]):
+        assert f"{name}={ENVIRONMENT[name]}" in "\n".join(commands)
+
+
 def test_the_dashboard_listens_on_loopback_and_ray_wants_a_token(config: dict[str, Any]) -> None:
     assert "--dashboard-host=127.0.0.1" in "\n".join(config["head_start_ray_commands"])
     for commands in (config["head_start_ray_commands"], config["worker_start_ray_commands"]):
