@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -29,6 +31,7 @@ def child(script: str, *arguments: object) -> Iterator[tuple[str, Ask]]:
         process = subprocess.Popen(
             [sys.executable, script, *map(str, arguments)],
             env=environment(folder), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
+            start_new_session=True,
         )  # fmt: skip
         answers, questions = process.stdout, process.stdin
         assert answers is not None
@@ -49,6 +52,15 @@ def child(script: str, *arguments: object) -> Iterator[tuple[str, Ask]]:
             yield heard(), ask
         finally:
             questions.close()
-            process.wait(END_LIMIT_S)
+            _await_end(process)
             answers.close()
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _await_end(process: subprocess.Popen[str]) -> None:
+    try:
+        process.wait(END_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        # A session of its own: this ends what it has started, and nothing else.
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
