@@ -29,7 +29,7 @@ def main(cores: int, slots: int) -> None:
             cluster.add_node(num_cpus=slots, resources={"bench_core": cores, "bench_slot": slots})
             print("added", flush=True)
     finally:
-        cluster.shutdown()
+        cluster.shutdown()  # type: ignore[no-untyped-call]
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ import httpx
 from benchmarks import effect_node
 from benchmarks.ledger import Ledger
 from benchmarks.peers.postgres import Postgres
-from flowray.cli.instance import free_port
+from flowray.cli.ports import free_port
 
 FLOWRAY = Path(sys.executable).parent / "flowray"
 

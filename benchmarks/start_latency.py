@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks.measuring import Figure, Goal, report
 from benchmarks.resident import MIB, family, proportional_mib, resident_mib
 from benchmarks.server import FLOWRAY, environment, info, stop, wait_for
-from flowray.cli.instance import free_port
+from flowray.cli.ports import free_port
 
 HELLO = Path(__file__).parent / "bare_serve.py"
 
