@@ -85,7 +85,8 @@ def main() -> None:
     finally:
         postgres.stop()
     facts = {"before": before, "postgresql": settings, "rounds": chosen.rounds, "runs": chosen.runs}
-    report("Peers", figures(measured), "peers", facts)
+    title = f"Peers: {', '.join(chosen.names)}" if chosen.names else "Peers"
+    report(title, figures(measured), "peers", facts)
     kept = keep(local_since(began), kind="peers")
     print(f"\nload {before['load'][0]:.1f} before, {os.getloadavg()[0]:.1f} after\n\n{markdown(measured)}")
     print(f"\nkept in {kept[0]}")

@@ -23,6 +23,7 @@ from flowray.persistence.records import ExecutionRecord
 
 STEPS = 3
 COUNT = {"count": STEPS}
+BATCH = "b"
 
 
 @pytest.fixture
@@ -44,9 +45,11 @@ def spoil(local: Local, statement: str, its_id: str) -> None:
 
 
 def answered_by(ledger: Ledger, record: ExecutionRecord) -> Bench:
-    """A bench whose server answers at once that this execution has completed."""
+    """A bench whose server answers at once that this execution has completed, or that it has started the batch."""
 
     def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/batches"):
+            return httpx.Response(202, json={"batch_id": BATCH})
         return httpx.Response(200, json={"id": record.id, "outputs": COUNT, "status": "completed"})
 
     bench = Bench(Server("http://test", 0, ledger))
@@ -120,6 +123,31 @@ def test_a_batch_is_looked_at_by_its_rows(local: Local) -> None:
     spoil(local, "UPDATE executions SET batch_id = 'b' WHERE status = 'completed' AND id <> :id", records[0].id)
     assert ledger.ended("b") == 2
     assert {row.id for row in ledger.records("b")} == {row.id for row in records[1:]}
+
+
+@pytest.mark.parametrize("name", SPOILED)
+def test_one_broken_execution_spoils_its_batch(local: Local, name: str) -> None:
+    """Events, node logs and outputs of every one of them are counted, not of the batch as a whole."""
+    statement, problem = SPOILED[name]
+    records = ran(local, 4)
+    for record in records:
+        spoil(local, f"UPDATE executions SET batch_id = '{BATCH}' WHERE id = :id", record.id)
+    bench = answered_by(Ledger(local.engine), records[0])
+    looked: list[int] = []
+    run = bench.batch("workflow", 4, chain(STEPS), COUNT, looked.append)
+    assert (run.problem, looked) == ("", [4])
+    assert run.engine == seconds_of(records)
+    spoil(local, statement, records[2].id)
+    assert problem in bench.batch("workflow", 4, chain(STEPS), COUNT).problem
+
+
+def test_a_post_that_fails_spoils_those_beside_it(local: Local) -> None:
+    (record,) = ran(local)
+    bench = answered_by(Ledger(local.engine), record)
+    assert bench.one_by_one("workflow", 2, chain(STEPS), COUNT).problem == ""
+    bench.http = httpx.Client(base_url="http://test", transport=httpx.MockTransport(lambda _: httpx.Response(503)))
+    assert bench.one_by_one("workflow", 2, chain(STEPS), COUNT).problem == "0 executions, not 2"
+    assert bench.once("workflow", chain(STEPS), COUNT).problem == "HTTP 503"
 
 
 @pytest.mark.postgres
