@@ -1,8 +1,12 @@
-"""``flowray serve`` behind HAProxy, the other proxy of Ray Serve: the same promises, whoever leaves when (R56)."""
+"""``flowray serve`` behind HAProxy, the other proxy of Ray Serve: the same promises, whoever leaves when (R56).
+
+By request only: it shows statistics and metrics on all interfaces, and tests listen on loopback.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -17,6 +21,10 @@ from tests.integration.test_command_line import GREET, serving
 
 pytestmark = [
     pytest.mark.skipif(not is_installed(), reason="there is no HAProxy: it comes with ray[serve] on Linux"),
+    pytest.mark.skipif(
+        os.environ.get("FLOWRAY_TEST_HAPROXY") != "1",
+        reason="HAProxy listens on all interfaces: FLOWRAY_TEST_HAPROXY=1 where that is no harm",
+    ),
     pytest.mark.timeout(240),
 ]
 
