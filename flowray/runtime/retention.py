@@ -113,7 +113,8 @@ class Retention:
         await self._delete_due(now, report)
         await self._purge(report)
         await self._collect(now - self._policy.grace_ms, report)
-        reached(CrashPoint.COLLECTED)
+        if report.rows:
+            reached(CrashPoint.COLLECTED)
         await self._collect_files(now - self._policy.grace_ms, report, remove=True)
         await self._sweep_values(now - self._policy.grace_ms, report)
         await self._collect_spent(now, report)
@@ -149,7 +150,8 @@ class Retention:
         more = True
         while more:
             result = await self._write(PurgeExecutions(), Purged)
-            reached(CrashPoint.PURGED)
+            if result.rows:
+                reached(CrashPoint.PURGED)
             report.rows += result.rows
             more = result.more
 

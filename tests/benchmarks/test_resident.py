@@ -28,7 +28,10 @@ def test_a_process_that_has_ended_has_no_memory() -> None:
 
 
 def test_no_actors_without_ray() -> None:
-    assert actors(os.getpid()) == 0
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        assert actors(child.pid) == 0
+        assert child.stdin is not None
+        child.stdin.close()
 
 
 def test_growth_is_of_the_most_that_was_seen() -> None:

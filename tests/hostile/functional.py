@@ -108,6 +108,7 @@ LEFT_OUT = {
     "tests/integration/test_crash_points_of_roles.py": _KILLS,
     "tests/integration/test_kills.py": _KILLS,
     "tests/integration/test_lanes_alike.py": "compares logs of lanes, in which retried reads are attempts",
+    "tests/integration/test_near_calls.py": _KILLS,
     "tests/integration/test_postgresql.py": "is one case of those under ON_RAY with PostgreSQL",
     "tests/integration/test_processes.py": "about where processes are, not about what they keep",
     "tests/integration/test_soak.py": _KILLS,
