@@ -6,6 +6,7 @@ ports: whatever else listens there would be in its way.
 
 from __future__ import annotations
 
+import atexit
 import importlib.util
 import shutil
 import tempfile
@@ -30,8 +31,10 @@ def is_installed() -> bool:
 
 
 def own_folder() -> Path:
-    """A new folder for its files that nobody else may enter. Whoever asks for it removes it."""
-    return Path(tempfile.mkdtemp(prefix=PREFIX))
+    """A new folder for its files that nobody else may enter. It goes when this process ends, which outlives its Ray."""
+    folder = tempfile.mkdtemp(prefix=PREFIX)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
 
 
 def environment(folder: Path, ports: HaproxyPorts) -> dict[str, str]:

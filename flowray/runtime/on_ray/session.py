@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
-import weakref
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,9 +75,8 @@ def connect(
     """
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    folder = own_folder() if haproxy is not None and address is None else None
-    if haproxy is not None and folder is not None:
-        for name, value in environment(folder, haproxy).items():
+    if haproxy is not None and address is None:
+        for name, value in environment(own_folder(), haproxy).items():
             os.environ.setdefault(name, value)
     options: dict[str, Any] = {"namespace": namespace, "log_to_driver": False, "logging_level": logging.WARNING}
     if address is None:
@@ -95,15 +92,12 @@ def connect(
     logging.getLogger("ray._private.authentication.authentication_token_setup").setLevel(logging.ERROR)
     context: Any = ray.init(**options)
     url = context.dashboard_url
-    session = RaySession(
+    return RaySession(
         address=context.address_info["address"],
         dashboard_url=f"http://{url}" if url else None,
         session_dir=context.address_info["session_dir"],
         started=address is None,
     )
-    if folder is not None:
-        weakref.finalize(session, shutil.rmtree, folder, ignore_errors=True)
-    return session
 
 
 def disconnect() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,6 +32,14 @@ def test_no_file_of_it_lies_where_another_server_has_its_own() -> None:
     finally:
         first.rmdir()
         second.rmdir()
+
+
+def test_its_folder_goes_with_the_process(tmp_path: Path) -> None:
+    code = "from flowray.runtime.on_ray.haproxy import own_folder; print((own_folder() / 'x').write_text('there'))"
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    ran = subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True)
+    assert ran.stdout == "5\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_its_ports_are_those_that_were_chosen() -> None:
