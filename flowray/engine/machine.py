@@ -334,7 +334,7 @@ def _fill_slots(turn: Turn) -> None:
         turn.emit(
             ev.NodeStarted(
                 ts=turn.ts, instance=instance, node_id=node.id, node_type=node.type, name=node.name, attempt=attempt,
-                tries=tries, lane=node.lane.value, epoch=state.epoch,
+                tries=tries, lane=turn.index.nodes[node.id].lane, epoch=state.epoch,
             )
         )  # fmt: skip
         turn.command(RunNode(instance=instance, node_id=node.id, attempt=attempt, tries=tries))

@@ -44,6 +44,7 @@ class NodeIndex:
     """
 
     node: ExecutableNode
+    lane: str
     outgoing: tuple[PlanEdge, ...]
     exits: tuple[PlanEdge, ...]
     repeats: tuple[PlanEdge, ...]
@@ -220,6 +221,7 @@ class PlanIndex:
             handles = {edge.handle for edge in (*edges, *leaving, *back) if edge.origin in (None, node_id)}
             self.nodes[node_id] = NodeIndex(
                 node=node,
+                lane=node.lane.value,
                 outgoing=edges,
                 exits=leaving,
                 repeats=back,

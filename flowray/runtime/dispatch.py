@@ -93,7 +93,7 @@ def node_task(
         inline_limit_bytes=inline_limit(index, state),
         output_limit_bytes=index.plan.settings.max_node_output_bytes,
         elapsed_ms=max(ts - state.started_at, 0),
-        lane=node.lane.value,
+        lane=known.lane,
         entries=entries,
         resources=node.resources,
         limits=() if command.sentinel else node.limits,

@@ -13,11 +13,11 @@ import msgspec
 from flowray.engine import events as ev
 from flowray.engine.instances import split_instance, waitpoint_key
 from flowray.engine.outputs import progress
-from flowray.engine.plan_index import PlanIndex
+from flowray.engine.plan_index import NodeIndex, PlanIndex
 from flowray.engine.signals import NodeError, Usage
 from flowray.engine.state import ExecutionState
 from flowray.persistence.records import NodeLogRecord
-from flowray.plan import ExecutableNode, PlanSettings
+from flowray.plan import PlanSettings
 from flowray.runtime.waitpoints import waitpoint_id
 from flowray.values import Value, to_wire
 
@@ -196,7 +196,7 @@ class _Told:
 def _log_record(index: PlanIndex, execution_id: str, told: _Told, attempt: int) -> NodeLogRecord:
     """The attempt after its last event, in the place where it began."""
     event = told.last
-    node = index.nodes[event.node_id].node
+    known = index.nodes[event.node_id]
     status, success, ended_at = _outcome(event)
     error = getattr(event, "error", None) or getattr(event, "handled_error", None)
     started_at = event.ts if isinstance(event, ev.NodeStarted) else getattr(event, "started_at", 0) or None
@@ -205,8 +205,8 @@ def _log_record(index: PlanIndex, execution_id: str, told: _Told, attempt: int) 
         id=f"{event.instance}#{attempt}",
         node_id=event.node_id,
         instance=event.instance,
-        type=node.type,
-        name=node.name,
+        type=known.node.type,
+        name=known.node.name,
         status=status,
         attempt=attempt,
         seq=told.seq,
@@ -218,15 +218,15 @@ def _log_record(index: PlanIndex, execution_id: str, told: _Told, attempt: int) 
         error=error_body(error) if error is not None else None,
         usage=usage_body(told.usage) if told.usage is not None else None,
         stream_id=getattr(event, "stream_id", None),
-        lane=_lane(node, event),
+        lane=_lane(known, event),
     )
 
 
-def _lane(node: ExecutableNode, event: Any) -> str:
+def _lane(known: NodeIndex, event: Any) -> str:
     """Where the attempt ran; of one that did not run, why not."""
     if isinstance(event, ev.NodeReused):
         return "pinned" if event.pinned else "reused"
-    return node.lane.value
+    return known.lane
 
 
 def _outcome(event: Any) -> tuple[str, bool | None, int | None]:
