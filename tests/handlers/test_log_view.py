@@ -25,3 +25,9 @@ def test_only_the_beginning_of_a_large_value_is_looked_at() -> None:
     assert view["__preview"].startswith('[{"n":0,"token":"***"},{"n":1,')
     assert "t0ken" not in view["__preview"]
     assert view["__originalSize"] > 100_000
+
+
+def test_a_mask_that_is_longer_than_what_it_hides_counts() -> None:
+    assert log_view({"token": 7}, limit_bytes=15) == {"token": "***"}
+    envelope = {"__truncated": True, "__originalSize": 15, "__preview": '{"token":"***"}'}
+    assert log_view({"token": 7}, limit_bytes=12) == envelope
