@@ -8,7 +8,7 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -49,8 +49,8 @@ logger = logging.getLogger(__name__)
 SHOWN_EXECUTIONS = 200
 """How many executions at a time are shown as tasks of their own in the dashboard; showing one costs about 1 ms."""
 
-SHOW_AFTER_S = 0.05
-"""When they are: behind the answer to the start and the first events, which somebody waits for."""
+SHOW_AFTER_S = 1.0
+"""When those are that have not ended by then: a batch of them is sooner done than shown, and nobody could look."""
 
 
 LOOK_S = 5.0
@@ -176,7 +176,8 @@ class OrchestratorActor(HostedStream):
         finally:
             for execution_id in shown.difference(row.id for row in begun):
                 self._shown.forget(execution_id)
-        asyncio.get_running_loop().call_later(SHOW_AFTER_S, self._show, [row for row in begun if row.id in shown])
+        names_of = {row.id: row.workflow_name or "inline" for row in begun if row.id in shown}
+        asyncio.get_running_loop().call_later(SHOW_AFTER_S, self._show, names_of)
         return results
 
     async def wake(self, execution_ids: Sequence[str]) -> None:
@@ -189,9 +190,9 @@ class OrchestratorActor(HostedStream):
         await self._shown.wait(execution_id)
         return execution_id
 
-    def _show(self, records: Sequence[ExecutionRecord]) -> None:
-        for record in records:
-            self._me.execution.options(name=f"execution:{record.workflow_name or 'inline'}").remote(record.id)
+    def _show(self, names_of: Mapping[str, str]) -> None:
+        for execution_id in self._shown.lasting(names_of):
+            self._me.execution.options(name=f"execution:{names_of[execution_id]}").remote(execution_id)
 
     def _committed(self, execution_id: str, first_seq: int, events: Sequence[ev.AnyEvent]) -> None:
         """Called on the driver's thread for each durable commit."""

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterable
 from concurrent.futures import Future
 
 
 class ShownExecutions:
-    """At most ``limit`` at a time. Thread-safe: those who begin, wait and tell of the end are on different loops."""
+    """At most ``limit`` at a time, and only what lasts: showing one costs more than many of them take altogether.
+
+    Thread-safe: those who begin, wait and tell of the end are on different loops.
+    """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._ends: dict[str, Future[None]] = {}
+        self._called: set[str] = set()
+        self._lock = threading.Lock()
 
     def admit(self, execution_ids: Iterable[str]) -> list[str]:
-        """Those that are to be shown now, and were not. To be called before they start: their end could come first."""
+        """Those that may be shown, and were not. To be called before they start: their end could come first."""
         admitted = []
         for execution_id in execution_ids:
             if len(self._ends) >= self._limit:
@@ -25,12 +31,22 @@ class ShownExecutions:
                 admitted.append(execution_id)
         return admitted
 
+    def lasting(self, execution_ids: Iterable[str]) -> list[str]:
+        """Those that have not ended yet: each of them is called for now, and its end is waited for."""
+        with self._lock:
+            found = [execution_id for execution_id in execution_ids if execution_id in self._ends]
+            self._called.update(found)
+            return found
+
     def forget(self, execution_id: str) -> None:
         """It is not shown after all."""
-        self._ends.pop(execution_id, None)
+        with self._lock:
+            self._ends.pop(execution_id, None)
+            self._called.discard(execution_id)
 
     async def wait(self, execution_id: str) -> None:
         """Return once it has ended; at once if it had before."""
+        self.lasting([execution_id])
         try:
             await asyncio.wrap_future(self._end_of(execution_id))
         finally:
@@ -38,9 +54,14 @@ class ShownExecutions:
 
     def ended(self, execution_id: str) -> None:
         """To be called for every execution, shown or not."""
-        end = self._ends.get(execution_id)
-        if end is not None and not end.done():
-            end.set_result(None)
+        with self._lock:
+            end = self._ends.get(execution_id)
+            if end is None:
+                return
+            if execution_id not in self._called:
+                del self._ends[execution_id]
+            elif not end.done():
+                end.set_result(None)
 
     def _end_of(self, execution_id: str) -> Future[None]:
         found = self._ends.get(execution_id)

@@ -20,9 +20,18 @@ async def test_the_wait_ends_with_the_execution_whoever_tells_of_it() -> None:
 async def test_an_end_before_the_wait_is_not_missed() -> None:
     shown = ShownExecutions(10)
     shown.admit(["a"])
+    assert shown.lasting(["a"]) == ["a"]
     shown.ended("a")
     shown.ended("a")
     await asyncio.wait_for(shown.wait("a"), 60)
+
+
+async def test_what_has_ended_by_then_is_not_called_for_and_keeps_no_place() -> None:
+    shown = ShownExecutions(1)
+    assert shown.admit(["a"]) == ["a"]
+    shown.ended("a")
+    assert shown.lasting(["a"]) == []
+    assert shown.admit(["b"]) == ["b"]
 
 
 async def test_a_wait_that_is_given_up_ends_no_other() -> None:
@@ -39,6 +48,7 @@ async def test_a_start_that_is_repeated_shows_nothing_twice() -> None:
     shown = ShownExecutions(10)
     shown.admit(["a"])
     waiting = asyncio.ensure_future(shown.wait("a"))
+    await asyncio.sleep(0)
     assert shown.admit(["a", "b"]) == ["b"]
     shown.ended("a")
     await asyncio.wait_for(waiting, 60)
@@ -50,8 +60,9 @@ async def test_no_more_than_the_limit_are_shown_at_a_time() -> None:
     assert shown.admit(["c"]) == []
     shown.forget("a")
     assert shown.admit(["c"]) == ["c"]
+    shown.lasting(["b"])
     shown.ended("b")
-    await shown.wait("b")
+    await asyncio.wait_for(shown.wait("b"), 60)
     assert shown.admit(["d"]) == ["d"]
 
 
