@@ -1,4 +1,5 @@
-"""HttpTransport over aiohttp: the one place that sends HTTP for nodes. No retries; those are the engine's.
+"""HttpTransport over aiohttp: the one place that sends HTTP for nodes. Retries are the engine's; only what went out
+on a connection that its server was just giving up goes out again (RFC 9112, section 9.3.1).
 
 Thousands of calls wait side by side in a lane. httpx's pool looks at all of them for each that begins or ends.
 """
@@ -13,6 +14,7 @@ import socket
 import ssl
 import time
 from collections.abc import AsyncGenerator, Iterable
+from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
@@ -30,7 +32,13 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 """Addresses that a gateway turns into the IPv4 address in their last 32 bits (RFC 6052)."""
 
 MAX_REDIRECTS = 10
-KEEPALIVE_S = 30.0
+KEEPALIVE_S = 4.0
+"""How long a connection is kept for the next request. Many servers give them up after five seconds."""
+
+MOST_STALE = 3
+"""So often in a row may a kept connection turn out to be closed."""
+
+_REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
 
 _ENCODED = re.compile(r"(?:[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})*")
 """A URL that can be sent as it is (RFC 3986)."""
@@ -112,7 +120,7 @@ class AiohttpTransport:
         started = time.monotonic()
         try:
             async with asyncio.timeout(request.timeout_ms / 1000):
-                return await self._exchange(request, started)
+                return await self._exchange_on_a_living_connection(request, started)
         except TimeoutError as error:
             reason = f"no complete answer within {request.timeout_ms} ms"
             raise self._failure(request, ErrorCode.PROVIDER_TIMEOUT, reason, retryable=True) from error
@@ -128,17 +136,30 @@ class AiohttpTransport:
             reason = f"{type(error).__name__}: {error}".rstrip(": ")
             raise self._failure(request, ErrorCode.HTTP_ERROR, reason, retryable=True) from error
 
-    async def _exchange(self, request: HttpRequest, started: float) -> HttpResponse:
+    async def _exchange_on_a_living_connection(self, request: HttpRequest, started: float) -> HttpResponse:
+        """A server may close a connection that was kept while the next request is on its way. Who answers nothing has
+        most likely read nothing, and knows what comes twice by its key.
+        """
+        for _ in range(MOST_STALE):
+            sent = _Sent()
+            try:
+                return await self._exchange(request, started, sent)
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+                if not (sent.on_kept_connection and _is_repeatable(request)):
+                    raise
+        return await self._exchange(request, started, _Sent())
+
+    async def _exchange(self, request: HttpRequest, started: float, sent: _Sent) -> HttpResponse:
         # A session for each request: cookies go along with its redirects, and with nothing else.
         async with (
             aiohttp.ClientSession(
                 connector=await self._connections(), connector_owner=False, headers={"User-Agent": "flowray"},
                 skip_auto_headers=("Content-Type",), timeout=_NO_LIMIT, max_line_size=64 * 1024,
-                max_field_size=64 * 1024, requote_redirect_url=False,
+                max_field_size=64 * 1024, requote_redirect_url=False, trace_configs=[_TRACE],
             ) as session,
             session.request(
                 request.method, _url(request), headers=list(request.headers), data=request.content,
-                allow_redirects=request.follow_redirects, max_redirects=MAX_REDIRECTS + 1,
+                allow_redirects=request.follow_redirects, max_redirects=MAX_REDIRECTS + 1, trace_request_ctx=sent,
             ) as response,
         ):  # fmt: skip
             content = await self._read(request, response)
@@ -185,6 +206,32 @@ class AiohttpTransport:
         """Close all connections of this loop."""
         if self._life is not None and self._loop is asyncio.get_running_loop():
             await self._life.aclose()
+
+
+class _Sent:
+    """How a request went out."""
+
+    on_kept_connection = False
+
+
+async def _on_kept(session: aiohttp.ClientSession, context: Any, parameters: Any) -> None:
+    context.trace_request_ctx.on_kept_connection = True
+
+
+async def _on_new(session: aiohttp.ClientSession, context: Any, parameters: Any) -> None:
+    context.trace_request_ctx.on_kept_connection = False
+
+
+_TRACE = aiohttp.TraceConfig()
+_TRACE.on_connection_reuseconn.append(_on_kept)
+_TRACE.on_connection_create_start.append(_on_new)
+
+
+def _is_repeatable(request: HttpRequest) -> bool:
+    """Whether a server that gets it twice does the same as if it got it once."""
+    return request.method.upper() in _REPEATABLE or any(
+        name.lower() == "idempotency-key" for name, _ in request.headers
+    )
 
 
 async def _closing(connector: aiohttp.TCPConnector) -> AsyncGenerator[None, None]:

@@ -93,6 +93,60 @@ def test_an_address_in_the_url_or_in_a_redirect_is_checked_where_its_socket_is_m
     guarded_socket((socket.AF_INET, socket.SOCK_STREAM, 6, "", ("8.8.8.8", 80))).close()
 
 
+class Forgetful:
+    """A server that closes a kept connection when the next request has come, as one does that was just giving it up."""
+
+    def __init__(self) -> None:
+        self.requests: list[str] = []
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for answered in (True, False):
+            self.requests.append((await reader.readuntil(b"\r\n\r\n")).decode().split(" ")[0])
+            if answered:
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+                await writer.drain()
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "is_sent_again"),
+    [("POST", [("Idempotency-Key", "k")], True), ("PUT", [], True), ("POST", [], False), ("PATCH", [], False)],
+)
+async def test_what_meets_a_connection_that_is_given_up_goes_out_again_if_it_may(
+    transport: AiohttpTransport, method: str, headers: Any, is_sent_again: bool
+) -> None:
+    """An effect under faults failed with an error of HTTP, though nothing but the connection had ended."""
+    forgetful = Forgetful()
+    server = await asyncio.start_server(forgetful, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    async with server:
+        request = HttpRequest(method, url, headers=headers)
+        assert (await transport.send(request)).content == b"ok"
+        if is_sent_again:
+            assert (await transport.send(request)).content == b"ok"
+            assert forgetful.requests == [method] * 3
+        else:
+            with pytest.raises(FlowrayError) as caught:
+                await transport.send(request)
+            assert (caught.value.code, caught.value.retryable) == ("HTTP_ERROR", True)
+            assert forgetful.requests == [method] * 2
+
+
+async def test_a_server_that_never_answers_is_not_asked_again(transport: AiohttpTransport) -> None:
+    asked: list[bytes] = []
+
+    async def close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.close()
+
+    server = await asyncio.start_server(close, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    async with server:
+        with pytest.raises(FlowrayError):
+            await transport.send(HttpRequest("POST", url, headers=[("Idempotency-Key", "k")]))
+    assert len(asked) == 1
+
+
 async def test_redirects(transport: AiohttpTransport, http_server: str) -> None:
     response = await transport.send(HttpRequest("GET", f"{http_server}/redirect"))
     assert response.url == f"{http_server}/echo"
