@@ -56,6 +56,17 @@ async def echo(node: NodeInput) -> NodeResult:
     return NodeResult(data=node.instance)
 
 
+def slow_behind(gate: asyncio.Event) -> Run:
+    """The instance ``slow`` waits at the gate, others answer at once."""
+
+    async def run(node: NodeInput) -> NodeResult:
+        if node.instance == "slow":
+            await gate.wait()
+        return NodeResult(data=node.instance)
+
+    return run
+
+
 def kinds(report: Report) -> list[str]:
     return [f"{execution_id}/{stimulus.instance}:{type(stimulus).__name__}" for execution_id, stimulus in report]  # type: ignore[union-attr]
 
@@ -98,13 +109,7 @@ async def test_small_results_travel_together() -> None:
 
 async def test_no_result_waits_for_an_unfinished_one() -> None:
     gate = asyncio.Event()
-
-    async def run(node: NodeInput) -> NodeResult:
-        if node.instance == "slow":
-            await gate.wait()
-        return NodeResult(data=node.instance)
-
-    lane = lane_of(run)
+    lane = lane_of(slow_behind(gate))
     running = asyncio.create_task(lane.run("o1", [task("slow"), task("fast")]))
     stream = lane.reports("o1")
     seen: list[str] = []
@@ -121,13 +126,7 @@ async def test_no_result_waits_for_an_unfinished_one() -> None:
 async def test_that_it_has_started_is_said_with_what_follows_or_soon() -> None:
     """R37: two words of one attempt make one report, and what goes on is seen to have begun."""
     gate = asyncio.Event()
-
-    async def run(node: NodeInput) -> NodeResult:
-        if node.instance == "slow":
-            await gate.wait()
-        return NodeResult(data=node.instance)
-
-    lane = lane_of(run)
+    lane = lane_of(slow_behind(gate))
     stream = lane.reports("o1")
     await lane.run("o1", [task("fast")])
     assert kinds(await anext(stream)) == ["e1/fast:AttemptStarted", "e1/fast:AttemptSucceeded"]
