@@ -58,6 +58,7 @@ def node_task(
         workflow_id=record.workflow_id,
         memory=_memory_place(record, index, node),
         workflow_name=record.workflow_name or index.plan.name,
+        plan_hash=record.plan_hash,
         epoch=state.epoch,
         incarnation=incarnation,
         instance=command.instance,

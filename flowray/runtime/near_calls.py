@@ -149,15 +149,15 @@ class NearCalls:
 
 
 class _Node(msgspec.Struct, frozen=True):
-    """A node of a workflow, whatever execution it is in."""
+    """A node of a plan, whatever execution it is in. Not of a workflow: another version may call somebody else."""
 
-    workflow: str
+    plan_hash: str
     node_type: str
     node_id: str
 
 
 def _node(task: NodeTask) -> _Node:
-    return _Node(task.workflow_id or task.workflow_name, task.node_type, task.node_id)
+    return _Node(task.plan_hash, task.node_type, task.node_id)
 
 
 def _was_short(end: st.AnyStimulus) -> bool:
@@ -165,7 +165,7 @@ def _was_short(end: st.AnyStimulus) -> bool:
 
 
 class _History:
-    """How often in a row nodes were short. Of a node that has not run yet, others of its type in the same workflow
+    """How often in a row nodes were short. Of a node that has not run yet, others of its type in the same plan
     speak: that a long one is taken for short costs nothing but its adoption, should its orchestrator die meanwhile.
     """
 
@@ -187,4 +187,4 @@ class _History:
 
 
 def _of_its_kind(node: _Node) -> _Node:
-    return _Node(node.workflow, node.node_type, "")
+    return _Node(node.plan_hash, node.node_type, "")

@@ -75,7 +75,7 @@ def names(tasks: list[NodeTask]) -> list[str]:
 def test_a_node_that_was_short_again_and_again_runs_here() -> None:
     with desk(echo) as made:
         made.teach()
-        far = [task("b", workflow_name="another"), task("a", node_type="blocking")]
+        far = [task("b", plan_hash="another"), task("a", node_type="blocking")]
         assert made.near.take([task("a"), *far])[1] == far
         for _ in range(2):
             assert made.arrived.acquire(timeout=60)
