@@ -4,7 +4,7 @@ nothing, and asks no server.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from benchmarks.workloads import Definition, broken
 from flowray.bootstrap import open_engine
 from flowray.persistence.database.engine import is_postgresql, reading
 from flowray.persistence.database.tables import executions
-from flowray.persistence.records import ExecutionRecord, NodeLogRecord
+from flowray.persistence.records import ExecutionRecord, NodeLogRecord, Page
 from flowray.persistence.sql.reader import SqlReader
 from flowray.persistence.stores import Reader
 from flowray.settings import Settings
@@ -63,10 +63,15 @@ def events_of(reader: Reader, execution_id: str) -> list[dict[str, Any]]:
 
 def node_logs(reader: Reader, execution_id: str) -> list[NodeLogRecord]:
     """All of one execution."""
-    found: list[NodeLogRecord] = []
+    return _whole(lambda cursor: reader.node_logs(execution_id, limit=_PAGE, cursor=cursor))
+
+
+def _whole(page_at: Callable[[str | None], Page]) -> list[Any]:
+    """What all pages of a listing hold."""
+    found: list[Any] = []
     cursor = None
     while True:
-        page = reader.node_logs(execution_id, limit=_PAGE, cursor=cursor)
+        page = page_at(cursor)
         found += page.data
         cursor = page.next_cursor
         if cursor is None:
@@ -113,14 +118,7 @@ class Ledger:
 
     def records(self, batch_id: str) -> list[ExecutionRecord]:
         """All executions of a batch."""
-        found: list[ExecutionRecord] = []
-        cursor = None
-        while True:
-            page = self.reader.executions(batch_id=batch_id, limit=_PAGE, cursor=cursor)
-            found += page.data
-            cursor = page.next_cursor
-            if cursor is None:
-                return found
+        return _whole(lambda cursor: self.reader.executions(batch_id=batch_id, limit=_PAGE, cursor=cursor))
 
     def record(self, execution_id: str) -> ExecutionRecord | None:
         """One execution."""

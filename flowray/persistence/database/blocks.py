@@ -13,6 +13,8 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Dialect, Insert, Table
 
+from flowray.persistence.database.prepared import bind_processor
+
 LARGEST_BLOCK = 256
 """Rows of one statement. SQLite allows 32,766 values in one; executions, the widest table, have about fifty columns."""
 
@@ -51,7 +53,7 @@ class _Blocks:
         self._head, self._tail = compiled.split(self._row)
         self._texts: dict[int, str] = {}
         self._pick = itemgetter(*(column.name for column in columns))
-        processors = [column.type.dialect_impl(dialect).bind_processor(dialect) for column in columns]
+        processors = [bind_processor(column.type, dialect) for column in columns]
         self._process = [(place, process) for place, process in enumerate(processors) if process is not None]
 
     def text(self, count: int) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, CursorResult, Dialect, Select, Update
+from sqlalchemy.types import TypeEngine
 
 
 class Prepared:
@@ -37,7 +38,7 @@ class _Compiled:
         self.text = str(compiled)
         self._is_positional: bool = compiled.positional
         names: Sequence[str] = compiled.positiontup if compiled.positional else list(compiled.binds)
-        self._binding = [(name, _binds(compiled.binds[name].type, dialect)) for name in names]
+        self._binding = [(name, bind_processor(compiled.binds[name].type, dialect)) for name in names]
 
     def values(self, row: Mapping[str, Any]) -> Any:
         """As the driver takes them: by place, or by name."""
@@ -45,7 +46,7 @@ class _Compiled:
         return tuple([value for _, value in bound]) if self._is_positional else dict(bound)
 
 
-def _binds(kind: Any, dialect: Dialect) -> Callable[[Any], Any] | None:
-    """What turns a value of a type into the driver's."""
+def bind_processor(kind: TypeEngine[Any], dialect: Dialect) -> Callable[[Any], Any] | None:
+    """What turns a value of a type into the driver's; None if it is that already."""
     found: Callable[[Any], Any] | None = kind.dialect_impl(dialect).bind_processor(dialect)
     return found

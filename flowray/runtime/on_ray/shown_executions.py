@@ -46,9 +46,10 @@ class ShownExecutions:
 
     async def wait(self, execution_id: str) -> None:
         """Return once it has ended; at once if it had before."""
+        end = self._end_of(execution_id)
         self.lasting([execution_id])
         try:
-            await asyncio.wrap_future(self._end_of(execution_id))
+            await asyncio.wrap_future(end)
         finally:
             self.forget(execution_id)
 
