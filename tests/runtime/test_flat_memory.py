@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import tracemalloc
 
 from benchmarks.workloads import heavy_chain
@@ -26,6 +28,10 @@ async def test_r36_a_chain_of_large_outputs_does_not_fill_the_memory() -> None:
         finally:
             tracemalloc.stop()
         assert row.outputs == {"last": NODES - 1}
+        # Behind the commit that ends the execution, the driver tells the lane what nobody reads any more.
+        told = threading.Event()
+        desk.runtime._orchestrator.driver.call(desk.runtime._lane.soon, told.set)
+        assert await asyncio.to_thread(told.wait, 60)
         assert desk.runtime._cache.held_bytes <= 2 * OUTPUT_BYTES
         assert held < NEAR_BYTES + 100 * OUTPUT_BYTES, "of the 400 outputs that went by"
         assert peak < NEAR_BYTES + 130 * OUTPUT_BYTES
