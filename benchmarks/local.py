@@ -13,7 +13,8 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from flowray.bootstrap import build_registry, build_services, open_engine, open_storage
+from flowray.bootstrap import build_registry, open_engine, open_storage
+from flowray.bootstrap_services import build_services
 from flowray.handlers.handler import NodeHandler
 from flowray.handlers.registry import NodeRegistry
 from flowray.handlers.services import Payloads, Services

@@ -17,7 +17,7 @@ from benchmarks.ledger import problem_of
 from benchmarks.local import Local, local_runtime
 from benchmarks.measuring import Figure, report
 from benchmarks.workloads import chain
-from flowray.bootstrap import build_services
+from flowray.bootstrap_services import build_services
 from flowray.compiler.documents import compile_document
 from flowray.engine.signals import Usage
 from flowray.handlers.services import ChatChunk, ChatRequest, HttpRequest, HttpResponse, Payloads, Services

@@ -14,7 +14,6 @@ from flowray.api.deployment import ingress_application
 from flowray.api.tokens import PublicTokens
 from flowray.bootstrap import (
     build_registry,
-    build_services,
     callback_options,
     child_limits,
     database_facts,
@@ -24,6 +23,7 @@ from flowray.bootstrap import (
     run_scheduler,
     signing_key,
 )
+from flowray.bootstrap_services import build_services
 from flowray.runtime.on_ray.config import RuntimeConfig
 from flowray.runtime.on_ray.directory import RayDirectory
 from flowray.runtime.on_ray.names import build_hash

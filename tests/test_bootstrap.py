@@ -11,7 +11,7 @@ import pytest
 
 from flowray import bootstrap
 from flowray.errors import ErrorCode, FlowrayError
-from flowray.handlers.services import HttpRequest, Payloads
+from flowray.handlers.services import HttpRequest
 from flowray.persistence.payloads.database import DatabasePayloads
 from flowray.persistence.payloads.directory import DirectoryPayloads
 from flowray.persistence.payloads.fsspec_store import FsspecPayloads
@@ -20,9 +20,7 @@ from flowray.persistence.writes.limits import SaveLimit
 from flowray.persistence.writes.queues import ConfigureQueue
 from flowray.plan import plan_hash, plan_to_json
 from flowray.runtime.callback_bodies import derived_secret
-from flowray.runtime.sandbox.process_sandbox import ProcessSandbox
-from flowray.settings import LimitSettings, ProviderSettings, Settings
-from tests.fakes.services import MemoryPayloads
+from flowray.settings import LimitSettings, Settings
 from tests.runtime.workflows import compiled
 
 
@@ -92,25 +90,6 @@ def test_retention_is_for_ever_unless_a_time_is_set(tmp_path: Path) -> None:
 def test_one_engine_per_database_and_process(tmp_path: Path) -> None:
     settings = settings_in(tmp_path)
     assert bootstrap.open_engine(settings) is bootstrap.open_engine(settings_in(tmp_path))
-
-
-def test_services_hold_the_allow_listed_environment_and_the_configured_providers(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("REGION", "eu")
-    monkeypatch.setenv("LOCAL_KEY", "k")
-    settings = settings_in(
-        tmp_path, env_allow=["REGION"], llm_base_url="http://a/v1", llm_default_model="m",
-        providers={"local": ProviderSettings(base_url="http://b/v1", api_key_env="LOCAL_KEY")},
-    )  # fmt: skip
-    payloads: Payloads = MemoryPayloads()
-    services = bootstrap.build_services(settings, payloads)
-    assert services.env == {"REGION": "eu"}
-    assert services.payloads is payloads
-    assert isinstance(services.sandbox, ProcessSandbox)
-    providers = bootstrap._chat_providers(settings)
-    assert (providers["openai"].base_url, providers["openai"].default_model) == ("http://a/v1", "m")
-    assert (providers["local"].base_url, providers["local"].api_key) == ("http://b/v1", "k")
 
 
 def test_the_signing_key_is_made_once_and_private(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

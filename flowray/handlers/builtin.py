@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from flowray.handlers.conditional import ConditionalHandler
+from flowray.handlers.ai.llm import LlmHandler
+from flowray.handlers.ai.router import RouterHandler
 from flowray.handlers.handler import NodeHandler
-from flowray.handlers.http import HttpHandler
-from flowray.handlers.human_review import HumanReviewHandler
-from flowray.handlers.input import InputHandler
-from flowray.handlers.llm import LlmHandler
-from flowray.handlers.loop import LoopHandler
-from flowray.handlers.loop_control import BreakHandler, ContinueHandler
-from flowray.handlers.note import NoteHandler
-from flowray.handlers.output import OutputHandler
-from flowray.handlers.parallel import ParallelHandler
-from flowray.handlers.pause import PauseHandler
-from flowray.handlers.response import ResponseHandler
-from flowray.handlers.router import RouterHandler
-from flowray.handlers.shared_memory import SharedMemoryHandler
-from flowray.handlers.subworkflow import SubworkflowHandler
-from flowray.handlers.switch import SwitchHandler
-from flowray.handlers.transform.handler import TransformHandler
-from flowray.handlers.trigger import TriggerHandler
-from flowray.handlers.variable import VariableHandler
-from flowray.handlers.variables import VariablesHandler
-from flowray.handlers.wait import WaitHandler
+from flowray.handlers.logic.conditional import ConditionalHandler
+from flowray.handlers.logic.human_review import HumanReviewHandler
+from flowray.handlers.logic.input import InputHandler
+from flowray.handlers.logic.loop import LoopHandler
+from flowray.handlers.logic.loop_control import BreakHandler, ContinueHandler
+from flowray.handlers.logic.note import NoteHandler
+from flowray.handlers.logic.output import OutputHandler
+from flowray.handlers.logic.parallel import ParallelHandler
+from flowray.handlers.logic.pause import PauseHandler
+from flowray.handlers.logic.response import ResponseHandler
+from flowray.handlers.logic.shared_memory import SharedMemoryHandler
+from flowray.handlers.logic.subworkflow import SubworkflowHandler
+from flowray.handlers.logic.switch import SwitchHandler
+from flowray.handlers.logic.transform.handler import TransformHandler
+from flowray.handlers.logic.trigger import TriggerHandler
+from flowray.handlers.logic.variable import VariableHandler
+from flowray.handlers.logic.variables import VariablesHandler
+from flowray.handlers.logic.wait import WaitHandler
+from flowray.handlers.web.http import HttpHandler
 
 _TYPES: tuple[type[NodeHandler], ...] = (
     InputHandler,

@@ -33,10 +33,10 @@ from flowray.errors import FlowrayError
 from flowray.expressions.evaluator import evaluate
 from flowray.expressions.names import MISSING, Names
 from flowray.expressions.template import DEFAULT_OPTIONS, fill, parse_template
-from flowray.handlers.conditional import ConditionalHandler
 from flowray.handlers.handler import NodeHandler, NodeInput
-from flowray.handlers.loop import LoopHandler
-from flowray.handlers.parallel import ParallelHandler
+from flowray.handlers.logic.conditional import ConditionalHandler
+from flowray.handlers.logic.loop import LoopHandler
+from flowray.handlers.logic.parallel import ParallelHandler
 from flowray.handlers.references import fill_config
 from flowray.handlers.registry import default_registry
 from flowray.plan import ExecutionPlan

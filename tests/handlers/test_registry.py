@@ -12,7 +12,7 @@ from flowray.definition.node_type import NodeType, Role
 from flowray.errors import FlowrayError
 from flowray.handlers import registry as registry_module
 from flowray.handlers.handler import NodeInput, NodeResult
-from flowray.handlers.input import InputHandler
+from flowray.handlers.logic.input import InputHandler
 from flowray.handlers.registry import NodeRegistry, default_registry, load_plugin
 from tests.handlers.running import REGISTRY, fail, output
 

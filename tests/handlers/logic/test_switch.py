@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flowray.compiler.handles import resolve_handle
-from flowray.handlers.switch import SwitchHandler, matches
+from flowray.handlers.logic.switch import SwitchHandler, matches
 from tests.handlers.running import fail, succeed
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flowray.engine.signals import Pause, VariableOperation
-from flowray.handlers.human_review import HumanReviewConfig, expected_input
+from flowray.handlers.logic.human_review import HumanReviewConfig, expected_input
 from tests.handlers.running import fail, succeed
 
 

@@ -11,9 +11,9 @@ from flowray.definition.policies import Lane
 from flowray.engine.signals import Signals
 from flowray.errors import ErrorCode
 from flowray.handlers.handler import NodeInput, NodeResult
-from flowray.handlers.http import pairs
 from flowray.handlers.node_config import NodeConfig, config_of, rename
 from flowray.handlers.typed_values import typed
+from flowray.handlers.web.http import pairs
 from flowray.values import Json
 
 DEFAULT_HEADERS = {"Content-Type": "application/json"}

@@ -11,8 +11,8 @@ from pydantic import Field, model_validator
 
 from flowray.definition.node_type import Effects, FieldKind, NodeType, Role
 from flowray.engine.signals import Signals, Usage
+from flowray.handlers.ai.llm import provider_limit
 from flowray.handlers.handler import NodeInput, NodeResult
-from flowray.handlers.llm import provider_limit
 from flowray.handlers.node_config import NodeConfig, config_of, rename, text_of
 from flowray.handlers.rules import NamedCondition, holding_rules
 from flowray.handlers.services import ChatRequest

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flowray.errors import FlowrayError
-from flowray.handlers.transform import operations as ops
+from flowray.handlers.logic.transform import operations as ops
 
 
 def test_paths() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flowray.engine.signals import Usage
-from flowray.handlers.router import Route, RouterHandler, read_choice
+from flowray.handlers.ai.router import Route, RouterHandler, read_choice
 from flowray.handlers.services import ChatChunk
 from tests.fakes.services import ScriptedChat, fake_services
 from tests.handlers.running import fail, succeed

@@ -12,12 +12,12 @@ from flowray.expressions.foreign import jsonata_roots
 from flowray.expressions.names import MISSING
 from flowray.expressions.stored_lists import whole
 from flowray.handlers.handler import NodeInput, NodeResult
+from flowray.handlers.logic.transform import operations as ops
+from flowray.handlers.logic.transform.config import FIELDS, TransformConfig
+from flowray.handlers.logic.transform.xml_values import parse_xml
 from flowray.handlers.node_config import config_of
 from flowray.handlers.references import fill, value_of
 from flowray.handlers.scripts import call_javascript, is_javascript, jsonata_context
-from flowray.handlers.transform import operations as ops
-from flowray.handlers.transform.config import FIELDS, TransformConfig
-from flowray.handlers.transform.xml_values import parse_xml
 from flowray.values import Json
 
 _REFERENCE = re.compile(r"\$\{([^}]+)\}|\{\{(.+?)\}\}")

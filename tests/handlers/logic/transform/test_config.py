@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flowray.handlers.transform.config import TransformConfig
+from flowray.handlers.logic.transform.config import TransformConfig
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flowray.errors import FlowrayError
-from flowray.handlers.transform.xml_values import parse_xml
+from flowray.handlers.logic.transform.xml_values import parse_xml
 
 
 def test_attributes_lists_and_text() -> None:

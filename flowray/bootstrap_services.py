@@ -1,0 +1,55 @@
+"""What handlers reach of the outer world, made of Settings: one Services per process that runs nodes."""
+
+from __future__ import annotations
+
+import asyncio
+
+from flowray.handlers.ai.llm import DEFAULT_PROVIDER
+from flowray.handlers.providers.aiohttp_transport import AiohttpTransport
+from flowray.handlers.providers.lazy_chat import ChatProvider, LazyChatModel
+from flowray.handlers.services import Payloads, Services
+from flowray.runtime.sandbox.process_sandbox import ProcessSandbox
+from flowray.settings import Settings, allowed_environment, secret_from_environment
+
+WARM_UP_MS = 30_000
+
+
+def build_services(settings: Settings, payloads: Payloads) -> Services:
+    """The outer world as handlers see it. Keys are read from the environment here, in the process that uses them."""
+    http = AiohttpTransport(allow_private=settings.allow_private_targets)
+    chat = LazyChatModel(_chat_providers(settings), default=DEFAULT_PROVIDER)
+    sandbox = ProcessSandbox()
+
+    async def warm_up() -> None:
+        """Import the SDK and start the sandbox's worker: half a second that the first node does not wait for."""
+        await asyncio.to_thread(chat.load)
+        await sandbox.jsonata("1", None, {}, WARM_UP_MS)
+
+    async def close() -> None:
+        await http.aclose()
+        await chat.aclose()
+        await sandbox.aclose()
+
+    return Services(
+        http=http,
+        chat=chat,
+        sandbox=sandbox,
+        payloads=payloads,
+        env=allowed_environment(settings.env_allow),
+        warm_up=warm_up,
+        close=close,
+    )
+
+
+def _chat_providers(settings: Settings) -> dict[str, ChatProvider]:
+    providers = {
+        DEFAULT_PROVIDER: ChatProvider(
+            base_url=settings.llm_base_url,
+            api_key=secret_from_environment(settings.llm_api_key_env),
+            default_model=settings.llm_default_model,
+        )
+    }
+    for name, provider in settings.providers.items():
+        key = secret_from_environment(provider.api_key_env) if provider.api_key_env else None
+        providers[name] = ChatProvider(base_url=provider.base_url, api_key=key, default_model=provider.default_model)
+    return providers

@@ -1,0 +1,125 @@
+"""What a node type promises, said as cases against something real; and the proof that the cases notice a handler that
+does nothing: every output it has once given is tried as its only one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any
+
+from flowray.definition.node_type import NodeType
+from flowray.engine.stimuli import AttemptFailed, AttemptSucceeded
+from flowray.handlers.attempt import run_attempt
+from flowray.handlers.handler import NodeInput, NodeResult, system_now_ms
+from flowray.handlers.node_task import NodeTask
+from flowray.handlers.registry import NodeRegistry, default_registry
+from flowray.handlers.services import Services
+
+Result = AttemptSucceeded | AttemptFailed
+Check = Callable[[Any], None]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One run. ``check`` gets the output, or with ``fails`` the NodeError, and raises AssertionError.
+
+    ``task`` sets further fields of the NodeTask, such as ``inputs``, ``outputs`` and ``variables``.
+    """
+
+    name: str
+    config: Mapping[str, Any]
+    check: Check
+    fails: bool = False
+    task: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class World:
+    """What the cases run against, up and reachable. Cases run in order and may build on each other."""
+
+    services: Services
+    cases: Sequence[Case]
+
+
+@dataclass(frozen=True)
+class Contract:
+    """``against``: the real thing, as docs/conformance.md names it. ``world`` starts it, and ends it afterwards.
+
+    ``missing`` says why it cannot be had on this machine, or is None.
+    """
+
+    node_type: str
+    against: str
+    world: Callable[[], AbstractAsyncContextManager[World]]
+    missing: Callable[[], str | None] = lambda: None
+
+
+class Constant:
+    """A handler of a real type that always says the same."""
+
+    def __init__(self, node_type: NodeType, result: NodeResult) -> None:
+        self.node_type = node_type
+        self.result = result
+
+    def can_handle(self, type_name: str) -> bool:
+        return type_name == self.node_type.name or type_name in self.node_type.aliases
+
+    async def execute(self, node: NodeInput) -> NodeResult:
+        return self.result
+
+
+async def play(contract: Contract, case: Case, services: Services, registry: NodeRegistry) -> Result:
+    """One case, as a lane would run it."""
+    task = NodeTask(
+        execution_id="contract", instance="n", node_id="n", node_type=contract.node_type, config=dict(case.config),
+        **case.task,
+    )  # fmt: skip
+    return await run_attempt(task, registry, services, lambda _: None, now_ms=system_now_ms)
+
+
+def judge(case: Case, result: Result) -> None:
+    """Raises AssertionError unless the case is content."""
+    if case.fails:
+        assert isinstance(result, AttemptFailed), f"{case.name}: it should have failed, and gave {result.output!r}"
+        case.check(result.error)
+    else:
+        assert isinstance(result, AttemptSucceeded), f"{case.name}: {result}"
+        case.check(result.output)
+
+
+async def verify(contract: Contract) -> list[Result]:
+    """Play every case with the real handler. Raises AssertionError of the first that is not content."""
+    registry = default_registry(plugins=False)
+    results: list[Result] = []
+    async with contract.world() as world:
+        try:
+            for case in world.cases:
+                results.append(await play(contract, case, world.services, registry))
+                judge(case, results[-1])
+        finally:
+            await world.services.close()
+    return results
+
+
+def blind_to(contract: Contract, cases: Sequence[Case], result: Result) -> bool:
+    """True if no case would notice a handler whose answer is always ``result``."""
+    for case in cases:
+        try:
+            judge(case, result)
+        except AssertionError:
+            return False
+        except Exception:
+            # A check that trips over an answer of another shape has noticed it.
+            return False
+    return True
+
+
+async def cases_of(contract: Contract) -> AsyncIterator[Case]:
+    """The cases alone, of a world that is up only as long as they are looked at."""
+    async with contract.world() as world:
+        try:
+            for case in world.cases:
+                yield case
+        finally:
+            await world.services.close()

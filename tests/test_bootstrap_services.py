@@ -1,0 +1,33 @@
+"""Services made of settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flowray import bootstrap_services
+from flowray.handlers.services import Payloads
+from flowray.runtime.sandbox.process_sandbox import ProcessSandbox
+from flowray.settings import ProviderSettings
+from tests.fakes.services import MemoryPayloads
+from tests.test_bootstrap import settings_in
+
+
+def test_services_hold_the_allow_listed_environment_and_the_configured_providers(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("REGION", "eu")
+    monkeypatch.setenv("LOCAL_KEY", "k")
+    settings = settings_in(
+        tmp_path, env_allow=["REGION"], llm_base_url="http://a/v1", llm_default_model="m",
+        providers={"local": ProviderSettings(base_url="http://b/v1", api_key_env="LOCAL_KEY")},
+    )  # fmt: skip
+    payloads: Payloads = MemoryPayloads()
+    services = bootstrap_services.build_services(settings, payloads)
+    assert services.env == {"REGION": "eu"}
+    assert services.payloads is payloads
+    assert isinstance(services.sandbox, ProcessSandbox)
+    providers = bootstrap_services._chat_providers(settings)
+    assert (providers["openai"].base_url, providers["openai"].default_model) == ("http://a/v1", "m")
+    assert (providers["local"].base_url, providers["local"].api_key) == ("http://b/v1", "k")
