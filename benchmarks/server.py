@@ -91,13 +91,6 @@ def server_on(database: str = "sqlite", **settings: str) -> Iterator[Server]:
 
 
 @contextmanager
-def flowray_server(**settings: str) -> Iterator[str]:
-    """The base URL of a running server."""
-    with started(**settings) as server:
-        yield server.base_url
-
-
-@contextmanager
 def started(**settings: str) -> Iterator[Server]:
     """A server with these settings, in a folder of its own."""
     folder = Path(tempfile.mkdtemp(prefix="fb", dir="/tmp"))
