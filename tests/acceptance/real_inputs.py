@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-PLACEHOLDER = re.compile(r"\{\{(.*?)\}\}|\$\{(.*?)\}", re.DOTALL)
-LIST_FIELDS = ("collection", "items", "iterateOver", "arrayPath", "inputArray", "forEach")
+LIST_FIELDS = ("collection", "items", "iterateOver", "arrayPath", "inputArray", "count")
+LIST_METHODS = frozenset("map filter reduce forEach length some every find slice join sort flatMap includes".split())
+TEXT_METHODS = frozenset("split trim toLowerCase toUpperCase replace match startsWith endsWith toString".split())
+URL = "{world}/at/sample"
+"""Filled in with the address of the local server."""
+
 FILE = {
     "fileName": "notes.txt",
     "fileType": "txt",
     "base64": base64.b64encode(b"Invoice 123\n\nAmount: $10.00\n").decode(),
 }
+URLS = re.compile(r"(url|endpoint|link)$", re.IGNORECASE)
+NUMBERS = re.compile(r"(count|amount|price|rate|years|principal|quantity|score|total|limit|value|x|n|age)$", re.IGNORECASE)
 
 
 def texts(value: Any) -> Iterator[str]:
@@ -34,52 +39,104 @@ def inputs_for(definition: Mapping[str, Any]) -> dict[str, Any]:
     nodes = definition["nodes"]
     said = [text for node in nodes.values() for text in texts(node["config"])]
     lists = {
-        _root(str(node["config"].get(name, ""))) for node in nodes.values() for name in LIST_FIELDS
+        re.sub(r"^[{$\s]+|[}\s]+$", "", str(node["config"].get(name, ""))) for node in nodes.values()
+        for name in LIST_FIELDS if name != "count"
     }  # fmt: skip
     found: dict[str, Any] = {}
-    for node in nodes.values():
+    for node_id, node in nodes.items():
         config = node["config"]
         if node["type"] == "files":
             found[config.get("inputName") or config.get("inputVariable") or "files"] = [FILE]
-        if node["type"] != "input" or config.get("defaultValue") is not None:
+        if node["type"] != "input" or config.get("defaultValue") not in (None, ""):
             continue
         names = {config[key] for key in ("inputName", "inputVariable") if config.get(key)}
-        kind = str(config.get("inputType") or "text")
+        if not names:
+            whole = _sample(node_id, "json", lists, said)
+            found.update({} if "note" in whole or not isinstance(whole, dict) else whole)
         for name in names:
-            found[name] = _sample(name, kind, lists & names, said)
-    return found
+            found[name] = _sample(name, str(config.get("inputType") or "text"), lists, said)
+    made = {name for node in nodes.values() for name in made_by(node)} | set(nodes)
+    missing = {path for path in lists if re.fullmatch(r"[A-Za-z_]\w*", path)} - made
+    return {**{name: [f"{name} one", f"{name} two"] for name in missing}, **found}
 
 
-def _root(text: str) -> str:
-    return re.sub(r"^[{$\s]+|[}\s]+$", "", text).split(".")[0].split("[")[0]
+def made_by(node: Mapping[str, Any]) -> Iterator[str]:
+    """Names under which a node's output, item or variable can be read."""
+    for key in ("outputVariable", "inputVariable", "inputName", "itemVariable", "variableName", "key", "outputName"):
+        if isinstance(node["config"].get(key), str):
+            yield node["config"][key]
 
 
-def _sample(name: str, kind: str, is_list: set[str], said: list[str]) -> Any:
-    if kind == "file":
-        return FILE
-    if kind == "number":
-        return 42
-    if kind == "boolean":
-        return True
-    read = sorted({path for text in said for path in _paths(name, text)})
-    value: Any = _object(read) if read else None
-    if is_list:
-        return [value or f"{name} one", value or f"{name} two"]
-    if value is not None:
-        return value
+def replies_for(definition: Mapping[str, Any]) -> dict[str, str]:
+    """What the model has to answer where its text is looped over: lists, by a part of the prompt."""
+    looped = {
+        match.group(1)
+        for node in definition["nodes"].values()
+        for name in (*LIST_FIELDS, "inputData")
+        for match in re.finditer(r"(\w+)\.text", str(node["config"].get(name, "")))
+        if node["type"] in ("loop", "parallel") or node["config"].get("operation") in ("map", "filter", "reduce")
+    }
+    return {
+        longest_literal(str(node["config"].get("prompt", ""))): '["a first", "a second"]'
+        for node in definition["nodes"].values()
+        if node["type"] == "llm" and node["config"].get("outputVariable") in looped
+    }
+
+
+def longest_literal(prompt: str) -> str:
+    """The longest part of a prompt that no template fills."""
+    return max(re.split(r"\{\{.*?\}\}|\$\{.*?\}", prompt), key=len).strip()
+
+
+def _sample(name: str, kind: str, lists: set[str], said: list[str]) -> Any:
+    simple = {"file": FILE, "number": 42, "boolean": True}.get(kind, _leaf(name) if URLS.search(name) else None)
+    if simple is not None:
+        return simple
+    paths = {path: is_list for text in said for path, is_list in _paths(name, text)}
+    paths |= {path.removeprefix(f"{name}."): True for path in lists if path.startswith(f"{name}.")}
+    elements = {field for text in said for field in _fields_of_elements(name, text)}
+    if name in lists or paths.pop("", False):
+        return _elements(elements) if elements else [f"{name} one", f"{name} two"]
+    if paths:
+        return _object(paths, elements)
     return {"note": f"a sample {name}"} if kind == "json" else f"a sample {name}"
 
 
-def _paths(name: str, text: str) -> Iterator[str]:
-    for match in re.finditer(rf"(?<![\w.'\"-]){re.escape(name)}\.((?:[A-Za-z_]\w*\.?)+)", text):
-        path = match.group(1).rstrip(".")
-        if path.split(".")[0] not in ("length", "map", "filter", "join", "includes", "split", "slice"):
-            yield path
+def _paths(name: str, text: str) -> Iterator[tuple[str, bool]]:
+    """What is read below ``name``, and whether as a list. The empty path is ``name`` itself."""
+    for match in re.finditer(rf"(?<![\w'\"-]){re.escape(name)}((?:\.[A-Za-z_]\w*)+)", text):
+        parts = match.group(1).strip(".").split(".")
+        method = next((i for i, part in enumerate(parts) if part in LIST_METHODS | TEXT_METHODS), len(parts))
+        is_list = method < len(parts) and parts[method] in LIST_METHODS
+        if parts[:method] or is_list:
+            yield ".".join(parts[:method]), is_list
 
 
-def _object(paths: list[str]) -> dict[str, Any]:
+def _fields_of_elements(name: str, text: str) -> Iterator[str]:
+    """Fields that arrow functions over something below ``name`` read of each element."""
+    if name not in text:
+        return
+    for arrow in re.finditer(r"\(?\b([a-zA-Z_]\w*)\)?\s*=>", text):
+        for field in re.finditer(rf"\b{arrow.group(1)}\.([A-Za-z_]\w*)", text):
+            if field.group(1) not in LIST_METHODS | TEXT_METHODS:
+                yield field.group(1)
+
+
+def _elements(fields: set[str]) -> list[Any]:
+    if not fields:
+        return ["one", "two"]
+    return [{field: _leaf(field, number) for field in sorted(fields)} for number in (1, 2)]
+
+
+def _leaf(name: str, number: int = 1) -> Any:
+    if URLS.search(name):
+        return URL
+    return 10 * number if NUMBERS.search(name) else f"a sample {name} {number}"
+
+
+def _object(paths: Mapping[str, bool], elements: set[str]) -> dict[str, Any]:
     made: dict[str, Any] = {}
-    for path in paths:
+    for path, is_list in sorted(paths.items()):
         at = made
         *parents, last = path.split(".")
         for parent in parents:
@@ -87,7 +144,6 @@ def _object(paths: list[str]) -> dict[str, Any]:
             if not isinstance(inner, dict):
                 inner = at[parent] = {}
             at = inner
-        if last in ("length", "map", "filter"):
-            continue
-        at.setdefault(last, f"a sample {last}")
-    return json.loads(json.dumps(made))  # type: ignore[no-any-return]
+        if not isinstance(at.get(last), dict | list):
+            at[last] = _elements(elements) if is_list else _leaf(last)
+    return made

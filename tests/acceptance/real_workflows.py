@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.acceptance.real_inputs import inputs_for
+from tests.acceptance.real_inputs import URL, inputs_for, replies_for
 from tests.corpus import CORPUS
 
 TABLE: dict[str, dict[str, Any]] = json.loads((Path(__file__).parent / "real_workflows.json").read_text("utf-8"))
@@ -21,6 +21,10 @@ TIERS = "ABC"
 A_MOMENT = {"waitType": "duration", "duration": 1, "unit": "ms"}
 HOSTS = re.compile(r"https?://(?!127\.0\.0\.1)([\w.-]+\.[a-z]{2,})(?=[/\"?{]|$)")
 WAITS = ("wait", "delay", "sleep")
+MOCKED = ("test-definition",)
+"""Kinds of files whose nodes were played by mocks: some have configs that no handler was meant to read."""
+
+OPERATIONS = frozenset("map filter reduce sort merge extract custom parseXML parseJSON passthrough".split())
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,7 @@ class RealWorkflow:
     tier: str
     definition: dict[str, Any]
     inputs: dict[str, Any]
+    replies: dict[str, str] = field(default_factory=dict)
     changed: tuple[str, ...] = field(default=())
 
 
@@ -41,11 +46,12 @@ def real_workflows(world: str) -> Iterator[RealWorkflow]:
     for row in json.loads((folder / "index.json").read_text(encoding="utf-8")):
         if row["tier"] in TIERS:
             document = json.loads((folder / "workflows" / row["file"]).read_text(encoding="utf-8"))
-            yield prepared(row["file"], row["tier"], document["definition"], world)
+            yield prepared(row, document["definition"], world)
 
 
-def prepared(file: str, tier: str, definition: dict[str, Any], world: str) -> RealWorkflow:
-    """The definition as it can run here."""
+def prepared(row: Mapping[str, Any], definition: dict[str, Any], world: str) -> RealWorkflow:
+    """The definition as it can run here. ``row`` is its file's in the index."""
+    file, tier = row["file"], row["tier"]
     added = TABLE.get(file, {})
     changed: list[str] = []
     definition = localized(definition, world)
@@ -55,16 +61,37 @@ def prepared(file: str, tier: str, definition: dict[str, Any], world: str) -> Re
             kept = {key: value for key, value in config.items() if key == "outputVariable"}
             node["config"] = {**A_MOMENT, **kept}
             changed.append(f"{node_id}: waits a moment")
+        if node["type"] == "http" and not config.get("url"):
+            config["url"] = localized(URL, world)
+            changed.append(f"{node_id}: a url")
+        if row["kind"] in MOCKED and (completion := _unmocked(node["type"], config)):
+            config.update(completion)
+            changed.append(f"{node_id}: config of a mock completed")
     for node_id, changes in added.get("set", {}).items():
         definition["nodes"][node_id]["config"].update(localized(changes, world))
         changed.append(f"{node_id}: {', '.join(sorted(changes))}")
-    inputs = {**inputs_for(definition), **localized(added.get("inputs", {}), world)}
-    return RealWorkflow(file, tier, definition, inputs, tuple(changed))
+    inputs = localized({**inputs_for(definition), **added.get("inputs", {})}, world)
+    replies = {**replies_for(definition), **added.get("replies", {})}
+    return RealWorkflow(file, tier, definition, inputs, replies, tuple(changed))
+
+
+def _unmocked(node_type: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """What a config lacks that only a mock could do without."""
+    if node_type == "output" and not config.get("outputVariable"):
+        return {"outputName": "result", "value": "done", **config}
+    if node_type == "llm" and not config.get("prompt"):
+        return {"prompt": "Say something."}
+    if node_type == "transform":
+        operation = config.get("operation")
+        if operation not in OPERATIONS or (operation == "custom" and not config.get("expression")):
+            return {"operation": "passthrough", "inputData": "done"}
+    return {}
 
 
 def localized(value: Any, world: str) -> Any:
     """``value`` with every public host replaced by the local server, which gets the host's name in the path."""
     text = HOSTS.sub(lambda match: f"{world}/at/{match.group(1)}", json.dumps(value))
+    text = re.sub(r"\{\{env\.(\w+)_URL\}\}", lambda match: f"{world}/at/{match.group(1).lower()}", text)
     return json.loads(text.replace("{world}", world))
 
 
