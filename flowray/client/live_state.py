@@ -10,7 +10,7 @@ from typing import Any
 ENDED = frozenset({"completed", "failed", "cancelled", "timed_out", "crashed", "expired"})
 
 _STATUS_OF_EVENT = {"started": "running", "resumed": "running", "recovered": "running", "cancelling": None}
-_NODE_STATUS = {"started": "running", "retrying": "waiting"}
+_NODE_STATUS = {"started": "running", "retrying": "waiting", "answered": "ready"}
 _NODE_STATUSES = frozenset({"ready", "running", "waiting", "completed", "failed", "skipped", "cancelled"})
 _MOST_TELLING = ("running", "waiting", "ready", "failed", "cancelled", "completed", "skipped")
 
@@ -95,7 +95,8 @@ class LiveState:
             elif family == "scope":
                 self._scope(what, event)
             elif event["type"] == "stream.reset" and "stream_id" in event:
-                self._stream(event).text = ""
+                stream = self._stream(event)
+                stream.text = stream.text[: event.get("offset", 0)]
 
     def statuses(self) -> dict[str, str]:
         """Node id → status, of the nodes that were heard of."""

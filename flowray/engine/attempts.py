@@ -7,6 +7,7 @@ from typing import NamedTuple
 from flowray.definition.node_type import Role
 from flowray.definition.policies import ErrorStrategy
 from flowray.engine import events as ev
+from flowray.engine import steps
 from flowray.engine import stimuli as st
 from flowray.engine.commands import CancelTimer, ExpireWaitpoint, StartTimer, StopNode
 from flowray.engine.folding import error_output
@@ -16,7 +17,7 @@ from flowray.engine.plan_index import ERROR_HANDLE, SUCCESS_HANDLE
 from flowray.engine.retries import MAX_LOSSES, MAX_UNSTARTED, retry_delay_ms
 from flowray.engine.scope_variables import refusal
 from flowray.engine.shared_memory import SHARED_OPERATIONS
-from flowray.engine.signals import NodeError, Signals, Usage, VariableOperation
+from flowray.engine.signals import Answer, NodeError, Signals, Usage, VariableOperation
 from flowray.engine.state import NodeState
 from flowray.engine.statuses import NodeStatus
 from flowray.engine.turn import Turn
@@ -83,8 +84,18 @@ def succeed(turn: Turn, found: Attempt, result: st.AttemptSucceeded) -> None:
     if refused is not None:
         settle_failure(turn, found, _signed(refused, found))
         return
+    if signals.step is not None:
+        steps.done(turn, found.instance, found.node.id, found.state, signals.step, result)
+        # What it came to is told; a wait that follows tells nothing of it again.
+        result = st.AttemptSucceeded(
+            ts=result.ts, instance=result.instance, attempt=result.attempt, started_at=result.started_at
+        )
     if signals.pause is not None or signals.wait is not None or signals.child is not None:
         _wait(turn, found, result, signals)
+        return
+    if signals.step is not None:
+        _forget_guard(turn, found)
+        turn.emit(ev.NodeReady(ts=turn.ts, instance=found.instance, node_id=found.node.id))
         return
     _complete(
         turn, found, output=result.output, handles=_live_handles(found.node, signals), variables=result.variables,
@@ -100,7 +111,7 @@ def _problem(result: st.AttemptSucceeded) -> str | None:
             return f"has an unknown variable operation {change.op!r}; known are {', '.join(sorted(OPERATIONS))}"
     if isinstance(result.output, dict) and "$flowray" in result.output:
         return "uses the key '$flowray', which is reserved for references to stored values"
-    return None
+    return steps.problem(result.signals) if result.signals.step is not None else None
 
 
 def _live_handles(node: ExecutableNode, signals: Signals) -> tuple[str, ...] | None:
@@ -155,12 +166,16 @@ def _wait(turn: Turn, found: Attempt, result: st.AttemptSucceeded, signals: Sign
             wait_kind=_wait_kind(signals), due_at=due_at, child=signals.child,
             reason=pause.reason if pause is not None else "", started_at=result.started_at,
             output=wait.output if wait is not None else result.output, usage=result.usage, input=result.input,
-            pause=pause, variables=result.variables,
-            waitpoint="" if pause is None else waitpoint_key(found.instance, found.state.tries, pause.name),
+            pause=pause, variables=result.variables, continues=signals.step is not None,
+            waitpoint="" if pause is None else _waitpoint(found, pause.name),
         )
     )  # fmt: skip
     if due_at is not None:
         turn.command(StartTimer(wait_timer(found.instance, found.state), due_at))
+
+
+def _waitpoint(found: Attempt, name: str) -> str:
+    return waitpoint_key(found.instance, found.state.tries, name, found.state.step)
 
 
 def _wait_kind(signals: Signals) -> str:
@@ -183,6 +198,9 @@ def complete_waiting(
     if refused is not None:
         settle_failure(turn, found, _signed(refused, found))
         return
+    if found.state.continues:
+        steps.answered(turn, found.instance, found.node.id, found.state, Answer(output, by=by), usage, variables)
+        return
     handles = _live_handles(found.node, Signals())
     _complete(turn, found, output=output, handles=handles, usage=usage, variables=variables, by=by)
 
@@ -191,13 +209,24 @@ def complete_waiting(
 
 
 def fail_waiting(turn: Turn, found: Attempt, error: NodeError, usage: Usage | None = None) -> None:
-    """What a waiting instance waited for will not come: it fails as if its attempt had said so."""
+    """What a waiting instance waited for will not come: it fails as if its attempt had said so.
+
+    Between two steps it is its next step that decides what to make of it.
+    """
     state = found.state
+    if state.continues:
+        _tell(turn, found, error, usage)
+        return
     failure = st.AttemptFailed(
         ts=turn.ts, instance=found.instance, attempt=state.attempt, error=error, usage=usage,
         started_at=state.started_at,
     )  # fmt: skip
     fail(turn, found, failure)
+
+
+def _tell(turn: Turn, found: Attempt, error: NodeError, usage: Usage | None = None) -> None:
+    answer = Answer(error=_signed(error, found))
+    steps.answered(turn, found.instance, found.node.id, found.state, answer, usage)
 
 
 def fail(turn: Turn, found: Attempt, result: st.AttemptFailed) -> None:
@@ -222,6 +251,9 @@ def fail(turn: Turn, found: Attempt, result: st.AttemptFailed) -> None:
 
 def try_again(turn: Turn, found: Attempt, error: NodeError) -> None:
     """At once, and as a new try, whatever its policy says: the failure was none of its own."""
+    if found.state.continues:
+        _tell(turn, found, error)  # What it had asked for is in the log: it cannot be asked for again by itself.
+        return
     turn.emit(
         ev.NodeRetrying(
             ts=turn.ts, instance=found.instance, node_id=found.node.id, attempt=found.state.attempt,
@@ -265,7 +297,7 @@ def lose(turn: Turn, found: Attempt, reason: str, unstarted: bool = False) -> No
     the same question again. Returns the error of what was lost too often: nothing has happened then.
     """
     node, state = found.node, found.state
-    losses = turn.state.containers[found.instance].losses if found.is_container else state.attempt - state.tries
+    losses = turn.state.containers[found.instance].losses if found.is_container else losses_of(state)
     what, code = f"The process that ran attempt {state.attempt} of {node.id!r} was lost", ErrorCode.NODE_LOST
     if unstarted:
         what, code = f"Attempt {state.attempt} of {node.id!r} did not start", ErrorCode.NODE_TIMEOUT
@@ -287,6 +319,11 @@ def lose(turn: Turn, found: Attempt, reason: str, unstarted: bool = False) -> No
     return None
 
 
+def losses_of(state: NodeState) -> int:
+    """How many attempts of the present step have been lost: each of the others was a try, or did a step."""
+    return state.attempt - state.step_attempts - state.tries
+
+
 def _signed(error: NodeError, found: Attempt) -> NodeError:
     return NodeError(
         message=error.message, code=error.code, node_id=found.node.id, attempt=found.state.attempt,
@@ -301,7 +338,7 @@ def reset_stream(turn: Turn, found: Attempt) -> None:
         turn.emit(
             ev.StreamReset(
                 ts=turn.ts, instance=found.instance, node_id=found.node.id, stream_id=found.state.stream_id,
-                attempt=found.state.attempt,
+                attempt=found.state.attempt, offset=found.state.stream_offset,
             )
         )  # fmt: skip
 

@@ -10,7 +10,7 @@ from flowray.engine import attempts
 from flowray.engine import events as ev
 from flowray.engine import stimuli as st
 from flowray.engine.commands import CancelTimer, StartChild, StopChild
-from flowray.engine.instances import split_instance
+from flowray.engine.instances import split_instance, visit
 from flowray.engine.signals import ChildCall, NodeError
 from flowray.engine.state import ExecutionState, NodeState
 from flowray.engine.statuses import NodeStatus
@@ -30,9 +30,9 @@ TIMER = "child:"
 _CODES = {"cancelled": ErrorCode.EXECUTION_CANCELLED, "timed_out": ErrorCode.EXECUTION_TIMEOUT}
 
 
-def child_key(instance: str, tries: int) -> str:
+def child_key(instance: str, state: NodeState) -> str:
     """Names a child among those of its parent."""
-    return f"{instance}#{tries}"
+    return f"{instance}#{visit(state.tries, state.step)}"
 
 
 def is_own(call: ChildCall | None) -> bool:
@@ -40,16 +40,16 @@ def is_own(call: ChildCall | None) -> bool:
     return call is None or not call.idempotency_key
 
 
-def start(turn: Turn, instance: str, tries: int, call: ChildCall) -> None:
+def start(turn: Turn, instance: str, state: NodeState, call: ChildCall) -> None:
     """Ask for a child, or for the one that is there under its key."""
     deadline_ms = turn.state.deadline_ms if is_own(call) else None
-    turn.command(StartChild(instance, child_key(instance, tries), call, deadline_ms))
+    turn.command(StartChild(instance, child_key(instance, state), call, deadline_ms))
 
 
 def stop(turn: Turn, instance: str, node: NodeState, reason: str) -> None:
     """Cancel the child that an instance waits for, if it waits for one of its own."""
     if node.status is NodeStatus.WAITING and node.wait_kind == WAITS_FOR_CHILD and is_own(node.child):
-        turn.command(StopChild(instance, child_key(instance, node.tries), reason))
+        turn.command(StopChild(instance, child_key(instance, node), reason))
 
 
 def attach_again(turn: Turn) -> None:
@@ -60,7 +60,7 @@ def attach_again(turn: Turn) -> None:
     for instance in turn.state.waiting:
         state = attempts.locate(turn, instance)[1]
         if state.wait_kind == WAITS_FOR_CHILD and state.child is not None and not state.child_id:
-            start(turn, instance, state.tries, state.child)
+            start(turn, instance, state, state.child)
 
 
 def call_again(turn: Turn) -> None:
@@ -74,7 +74,7 @@ def call_again(turn: Turn) -> None:
             continue
         if state.child is not None and not is_own(state.child):
             if state.child_id:
-                start(turn, instance, state.tries, state.child)
+                start(turn, instance, state, state.child)
             continue
         if state.due_at is not None:
             turn.command(CancelTimer(attempts.wait_timer(instance, state)))
@@ -149,7 +149,7 @@ def _waiting(state: ExecutionState, instance: str, key: str) -> NodeState | None
     node = state.node(scope, node_id)
     if node is None or node.status is not NodeStatus.WAITING or node.wait_kind != WAITS_FOR_CHILD:
         return None
-    return node if key == child_key(instance, node.tries) else None
+    return node if key == child_key(instance, node) else None
 
 
 def _note_start(turn: Turn, found: attempts.Attempt, known: st.ChildStarted | st.ChildEnded) -> None:

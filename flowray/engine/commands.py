@@ -16,7 +16,7 @@ class RunNode(msgspec.Struct, frozen=True, gc=False):
 
     ``sentinel``: "" for the node itself; ``open`` to resolve a container's collection, count or first condition;
     ``condition`` to decide on iteration ``round``; ``close`` to aggregate its results; ``collect`` to store those from
-    ``round`` on as a chunk (R16). ``tries`` numbers the idempotency key (R31).
+    ``round`` on as a chunk (R16). ``tries`` and ``step`` number the idempotency key (R31).
     """
 
     instance: str
@@ -25,6 +25,7 @@ class RunNode(msgspec.Struct, frozen=True, gc=False):
     tries: int = 1
     sentinel: str = ""
     round: int = 0
+    step: int = 0
 
 
 class StartTimer(msgspec.Struct, frozen=True):

@@ -122,8 +122,13 @@ def stop_open(turn: Turn, reason: str) -> None:
 def _cancel_node(turn: Turn, instance: str, node_id: str, node: NodeState) -> None:
     if node.pause is not None:
         turn.emit(ev.WaitpointClosed(ts=turn.ts, waitpoint=node.waitpoint, status="cancelled"))
+    attempt, started_at, waits = node.attempt, node.started_at, node.status is NodeStatus.WAITING and node.continues
+    if waits:
+        started_at = node.waiting_since
+    elif node.step and node.status is NodeStatus.READY and attempt == node.step_attempts:
+        attempt, started_at = attempt + 1, 0  # The last one has done its step; what is stopped has not begun.
     event = ev.NodeCancelled(
-        ts=turn.ts, instance=instance, node_id=node_id, attempt=node.attempt, started_at=node.started_at
+        ts=turn.ts, instance=instance, node_id=node_id, attempt=attempt, started_at=started_at, continues=waits
     )
     turn.emit(event)
 

@@ -140,7 +140,10 @@ class NodeReady(NodeEvent, tag="node.ready", frozen=True):
 
 
 class NodeStarted(NodeEvent, tag="node.started", frozen=True):
-    """An attempt begins. ``tries`` grows only after a received failure, ``attempt`` also after a lost outcome (R31)."""
+    """An attempt begins. ``tries`` grows only after a received failure, ``attempt`` also after a lost outcome (R31).
+
+    ``step``: how many steps of the node are done; ``tries`` counts from 1 in each of them.
+    """
 
     node_type: str
     attempt: int
@@ -148,6 +151,7 @@ class NodeStarted(NodeEvent, tag="node.started", frozen=True):
     lane: str = "io"
     epoch: int = 1
     name: str = ""
+    step: int = 0
 
 
 class NodeToken(NodeEvent, tag="node.token", frozen=True):
@@ -189,7 +193,7 @@ class NodeWaiting(NodeEvent, tag="node.waiting", frozen=True):
 
     ``child``: the call of the workflow that it waits for; which version runs tells ``child.started`` (R19).
     ``waitpoint``: the key of the waitpoint at which it waits, ``pause`` what it asks there, with the token (R30).
-    ``variables`` change when it completes.
+    ``variables`` change when it completes. ``continues``: it then goes on with its next step instead of completing.
     """
 
     attempt: int
@@ -204,6 +208,41 @@ class NodeWaiting(NodeEvent, tag="node.waiting", frozen=True):
     waitpoint: str = ""
     pause: Pause | None = None
     variables: tuple[VariableOperation, ...] = ()
+    continues: bool = False
+
+
+class NodeStepped(NodeEvent, tag="node.stepped", frozen=True):
+    """An attempt has done a part of the node's work, the ``step``-th: what follows begins at ``journal``, never before.
+
+    ``name``, ``input`` and ``output`` are for people. ``node.ready`` or ``node.waiting`` follows.
+    """
+
+    attempt: int
+    step: int
+    name: str = ""
+    journal: Value = None
+    output: Value = None
+    variables: tuple[VariableOperation, ...] = ()
+    usage: Usage | None = None
+    stream_id: str | None = None
+    started_at: int = 0
+    input: Value = None
+
+
+class NodeAnswered(NodeEvent, tag="node.answered", frozen=True):
+    """What the node waited for after a step has come to its end, with ``output`` or an ``error``: it goes on.
+
+    ``started_at``: when it began to wait.
+    """
+
+    attempt: int
+    step: int
+    output: Value = None
+    error: NodeError | None = None
+    variables: tuple[VariableOperation, ...] = ()
+    usage: Usage | None = None
+    started_at: int = 0
+    by: str | None = None
 
 
 class WaitpointClosed(Event, tag="waitpoint.closed", frozen=True):
@@ -294,10 +333,11 @@ class NodeSkipped(NodeEvent, tag="node.skipped", frozen=True):
 
 
 class NodeCancelled(NodeEvent, tag="node.cancelled", frozen=True):
-    """Stopped by a cancellation or by a policy."""
+    """Stopped by a cancellation or by a policy. ``continues``: in a wait between two steps, begun at ``started_at``."""
 
     attempt: int = 0
     started_at: int = 0
+    continues: bool = False
 
 
 class NodeDiscarded(NodeEvent, tag="node.discarded", frozen=True):
@@ -355,10 +395,11 @@ class ScopeCompleted(NodeEvent, tag="scope.completed", frozen=True):
 
 
 class StreamReset(NodeEvent, tag="stream.reset", frozen=True):
-    """What a stream delivered so far is void: its attempt was superseded."""
+    """What a stream delivered from ``offset`` on is void: its attempt was superseded."""
 
     stream_id: str
     attempt: int
+    offset: int = 0
 
 
 AnyEvent: TypeAlias = (
@@ -367,7 +408,7 @@ AnyEvent: TypeAlias = (
     | ExecutionTimedOut | ExecutionCrashed | ExecutionRedriven | ExecutionExpired | NodeReady | NodeStarted | NodeToken
     | NodeLog | NodeRetrying | NodeWaiting | NodeCompleted | NodeReused | NodeFailed | NodeSkipped | NodeCancelled
     | NodeDiscarded | ChildStarted | ChildEnded | WaitpointClosed | ScopeOpened | ScopeClosing | ScopeCollected
-    | ScopeStarted | ScopeCompleted | StreamReset
+    | ScopeStarted | ScopeCompleted | StreamReset | NodeStepped | NodeAnswered
 )  # fmt: skip
 
 TERMINAL_EVENTS = frozenset({
@@ -376,7 +417,7 @@ TERMINAL_EVENTS = frozenset({
 })  # fmt: skip
 
 _decoder = msgspec.json.Decoder(list[AnyEvent])
-_VALUE_FIELDS = ("output", "outputs", "input", "items", "item", "result")
+_VALUE_FIELDS = ("output", "outputs", "input", "items", "item", "result", "journal")
 
 
 def event_type(event: Event) -> str:

@@ -11,12 +11,24 @@ from typing import Any
 from flowray.definition.node_type import Role
 from flowray.engine import events as ev
 from flowray.engine.instances import instance_id, parent_of_scope
-from flowray.engine.manifests import LEAST_BYTES, LEAST_READ_BYTES, add_chunk, plan_chunk
-from flowray.engine.plan_index import ASKED, ERROR_HANDLE, GOTO_HANDLE, PlanIndex, asks_each_round
-from flowray.engine.residency import drop_inner, forget_collected, forget_results, keep, keep_result, leave_results
-from flowray.engine.scope_variables import change_variables, isolates, merge_changes, visible_shared, visible_variables
+from flowray.engine.plan_index import ERROR_HANDLE, GOTO_HANDLE, PlanIndex
+from flowray.engine.residency import (
+    forget_results,
+    keep,
+    keep_journal,
+)
+from flowray.engine.scope_folding import (
+    is_last,
+    open_scope,
+    scope_closing,
+    scope_collected,
+    scope_completed,
+    scope_opened,
+    scope_started,
+)
+from flowray.engine.scope_variables import change_variables, merge_changes
 from flowray.engine.settling import fire_exits, release_reads, settle, void_rest
-from flowray.engine.signals import NodeError, Usage
+from flowray.engine.signals import Answer, NodeError, Usage
 from flowray.engine.state import (
     ClosedWaitpoint,
     ContainerState,
@@ -35,7 +47,7 @@ from flowray.engine.statuses import (
     transition,
 )
 from flowray.plan import ROOT
-from flowray.values import Json, Value
+from flowray.values import Json
 
 
 def apply(index: PlanIndex, state: ExecutionState, event: ev.Event) -> None:
@@ -71,7 +83,7 @@ def _started(index: PlanIndex, state: ExecutionState, event: ev.ExecutionStarted
     state.inputs, state.deadline_ms, state.selection = event.inputs, event.deadline_ms, event.selection
     state.variables = dict(index.plan.variables)
     state.readers_left = dict(index.reader_counts)
-    _open_scope(index, state, "", ROOT, 0, None)
+    open_scope(index, state, "", ROOT, 0, None)
 
 
 def _moves(verb: str) -> Callable[[PlanIndex, ExecutionState, Any], None]:
@@ -165,7 +177,7 @@ def _node_started(index: PlanIndex, state: ExecutionState, event: ev.NodeStarted
     _, _, node = _find(state, event)
     node.status = transition(NODE_TRANSITIONS, node.status, "start")
     node.attempt, node.tries, node.started_at, node.stream_id = event.attempt, event.tries, event.ts, None
-    node.epoch = event.epoch
+    node.epoch, node.stream_end = event.epoch, node.stream_offset
     if index.nodes[event.node_id].is_container:
         state.containers[event.instance] = ContainerState(asking=True)
     else:
@@ -174,7 +186,8 @@ def _node_started(index: PlanIndex, state: ExecutionState, event: ev.NodeStarted
 
 
 def _token(index: PlanIndex, state: ExecutionState, event: ev.NodeToken) -> None:
-    _find(state, event)[2].stream_id = event.stream_id
+    node = _find(state, event)[2]
+    node.stream_id, node.stream_end = event.stream_id, event.offset + len(event.text)
 
 
 def _retrying(index: PlanIndex, state: ExecutionState, event: ev.NodeRetrying) -> None:
@@ -200,7 +213,28 @@ def _waiting(index: PlanIndex, state: ExecutionState, event: ev.NodeWaiting) -> 
     node.wait_reason, node.wait_output, node.wait_variables = event.reason, event.output, event.variables
     node.child, node.child_id = event.child, ""
     node.pause, node.waitpoint, node.waiting_since = event.pause, event.waitpoint, event.ts
+    node.continues = event.continues
     _wait(state, event.instance, node, event.wait_kind, event.due_at)
+
+
+def _stepped(index: PlanIndex, state: ExecutionState, event: ev.NodeStepped) -> None:
+    _, scope_id, node = _find(state, event)
+    keep_journal(state, node, event.journal)
+    node.step, node.step_attempts, node.tries, node.answer = event.step, event.attempt, 1, None
+    node.stream_offset = node.stream_end
+    change_variables(state, scope_id, event.variables)
+    _spend(state, event.usage)
+
+
+def _answered(index: PlanIndex, state: ExecutionState, event: ev.NodeAnswered) -> None:
+    _, scope_id, node = _find(state, event)
+    _leave(state, event.instance, node)
+    node.status = transition(NODE_TRANSITIONS, node.status, "ready")
+    node.due_at, node.continues, node.child, node.child_id = None, False, None, ""
+    node.answer = Answer(event.output, event.error, event.by)
+    state.ready.push(event.instance)
+    change_variables(state, scope_id, event.variables)
+    _spend(state, event.usage)
 
 
 def _child_started(index: PlanIndex, state: ExecutionState, event: ev.ChildStarted) -> None:
@@ -301,7 +335,8 @@ def _close(
 ) -> None:
     """What every end of an open instance has in common."""
     _leave(state, event.instance, node)
-    node.child = None
+    node.child = node.answer = None
+    keep_journal(state, node, None)
     container = state.containers.pop(event.instance, None)
     if container is not None:
         scope.exports.update(container.last)
@@ -314,16 +349,11 @@ def _close(
     if scope.open == 0 and scope_id:
         state.finished_scopes.append(scope_id)
     _count(state, scope_id, node)
-    void = state.finishing or node.status is NodeStatus.CANCELLED or _is_last(state, scope_id, event.node_id)
+    void = state.finishing or node.status is NodeStatus.CANCELLED or is_last(state, scope_id, event.node_id)
     node.leads_on = settle(index, state, scope, scope_id, event.node_id, handles, exits, void=void)
     if index.nodes[event.node_id].exits or index.nodes[event.node_id].repeats:
         node.leads_on |= fire_exits(index, state, scope_id, event.node_id, handles)
     release_reads(index, state, scope, scope_id, event.node_id)
-
-
-def _is_last(state: ExecutionState, scope_id: str, node_id: str) -> bool:
-    """The execution is to run until this node."""
-    return state.selection is not None and not scope_id and state.selection.run_until == node_id
 
 
 def _leave(state: ExecutionState, instance: str, node: NodeState) -> None:
@@ -349,98 +379,6 @@ def _count(state: ExecutionState, scope_id: str, node: NodeState) -> None:
     if scope_id == "":
         status = node.status.value
         state.counts[status] = state.counts.get(status, 0) + 1
-
-
-# -- scopes -------------------------------------------------------------------------------------------------------
-
-
-def _open_scope(
-    index: PlanIndex, state: ExecutionState, scope_id: str, plan_scope: str, number: int, item: Value
-) -> None:
-    nodes = {}
-    for node_id in index.scope_nodes[plan_scope]:
-        known = index.nodes[node_id]
-        nodes[node_id] = NodeState(waits=known.waits, live=1 if known.is_start else 0)
-        if known.waits == 0:
-            state.agenda.append((scope_id, node_id))
-    state.scopes[scope_id] = ScopeState(plan_scope=plan_scope, nodes=nodes, index=number, item=item)
-    if scope_id and not nodes:
-        state.finished_scopes.append(scope_id)
-
-
-def _scope_opened(index: PlanIndex, state: ExecutionState, event: ev.ScopeOpened) -> None:
-    container = state.containers[event.instance]
-    container.opened = True
-    plan = index.container(event.node_id)
-    container.asking = asks_each_round(plan) and plan.mode != "doWhile"
-    container.total, container.items, container.losses = event.total, event.items, 0
-    container.capped = event.capped
-
-
-def _scope_closing(index: PlanIndex, state: ExecutionState, event: ev.ScopeClosing) -> None:
-    container = state.containers[event.instance]
-    container.closing = True
-    container.asking = index.container(event.node_id).aggregation in ASKED
-    container.losses = 0
-    if not container.asking:
-        _plan_chunk(index, event.node_id, container)
-
-
-def _scope_started(index: PlanIndex, state: ExecutionState, event: ev.ScopeStarted) -> None:
-    container = state.containers[event.instance]
-    container.asking, container.losses, container.again = False, 0, False
-    container.running += 1
-    container.next_index = event.index + 1
-    _open_scope(index, state, event.scope, event.node_id, event.index, event.item)
-    if isolates(index, event.node_id):
-        around = event.instance.rpartition("/")[0]
-        state.scopes[event.scope].variables = dict(visible_variables(state, around))
-        state.scopes[event.scope].shared = visible_shared(state, around)
-
-
-def _scope_completed(index: PlanIndex, state: ExecutionState, event: ev.ScopeCompleted) -> None:
-    container = state.containers[event.instance]
-    container.running -= 1
-    # A conditional loop either asks for its next condition now, or ends in this very step.
-    container.asking = asks_each_round(index.container(event.node_id))
-    scope = state.scopes.pop(event.scope)
-    keep_result(state, container, scope, event.index, event.result)
-    if scope.changes:
-        container.changes[event.index] = scope.changes
-    if event.error is None and container.first < 0:
-        container.first = event.index
-    parallel = index.nodes[event.node_id].node.role is Role.PARALLEL
-    if (event.index == 0) if parallel else (event.index > container.last_index):
-        container.last_index = event.index
-        container.last = scope.exports
-        for node_id, node in scope.nodes.items():
-            if node.has_output and node_id in index.carried:
-                container.last[node_id] = node.output
-    if event.error is not None and index.container(event.node_id).item_failure == "fail":
-        container.failed = container.failed or event.error
-    if not _is_wanted(index, state, event):
-        leave_results(state, container, event.result)
-    drop_inner(state, container, scope, event.result)
-    _plan_chunk(index, event.node_id, container)
-
-
-def _is_wanted(index: PlanIndex, state: ExecutionState, event: ev.NodeEvent) -> bool:
-    """Whether somebody reads the results of this container: by the plan, or because the execution ends with it."""
-    return event.node_id in index.wanted_results or _is_last(state, event.instance.rpartition("/")[0], event.node_id)
-
-
-def _plan_chunk(index: PlanIndex, node_id: str, container: ContainerState) -> None:
-    if index.container(node_id).aggregation != "first":
-        plan_chunk(container, LEAST_READ_BYTES if node_id in index.read_inside else LEAST_BYTES)
-
-
-def _scope_collected(index: PlanIndex, state: ExecutionState, event: ev.ScopeCollected) -> None:
-    container = state.containers[event.instance]
-    if event.chunk is None:
-        container.failed, container.collecting = container.failed or event.error, 0
-        return
-    forget_collected(state, container, add_chunk(container, event.chunk, event.preview))
-    _plan_chunk(index, event.node_id, container)
 
 
 def instances_of(state: ExecutionState) -> list[tuple[str, str, NodeState]]:
@@ -478,6 +416,8 @@ _FOLDS: dict[type[Any], Callable[[PlanIndex, ExecutionState, Any], None]] = {
     ev.NodeLog: _nothing,
     ev.NodeRetrying: _retrying,
     ev.NodeWaiting: _waiting,
+    ev.NodeStepped: _stepped,
+    ev.NodeAnswered: _answered,
     ev.WaitpointClosed: _waitpoint_closed,
     ev.ChildStarted: _child_started,
     ev.ChildEnded: _nothing,
@@ -487,10 +427,10 @@ _FOLDS: dict[type[Any], Callable[[PlanIndex, ExecutionState, Any], None]] = {
     ev.NodeSkipped: _skipped,
     ev.NodeCancelled: _cancelled,
     ev.NodeDiscarded: _nothing,
-    ev.ScopeOpened: _scope_opened,
-    ev.ScopeClosing: _scope_closing,
-    ev.ScopeCollected: _scope_collected,
-    ev.ScopeStarted: _scope_started,
-    ev.ScopeCompleted: _scope_completed,
+    ev.ScopeOpened: scope_opened,
+    ev.ScopeClosing: scope_closing,
+    ev.ScopeCollected: scope_collected,
+    ev.ScopeStarted: scope_started,
+    ev.ScopeCompleted: scope_completed,
     ev.StreamReset: _nothing,
 }

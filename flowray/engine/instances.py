@@ -35,9 +35,14 @@ def split_instance(instance: str) -> tuple[str, str]:
     return scope, unquote(encoded) if "%" in encoded else encoded
 
 
-def waitpoint_key(instance: str, tries: int, name: str = "") -> str:
+def visit(tries: int, step: int = 0) -> str:
+    """Tells what one instance asks of the outer world apart: a new one for each step and each of its tries (R31)."""
+    return f"{step}.{tries}" if step else str(tries)
+
+
+def waitpoint_key(instance: str, tries: int, name: str = "", step: int = 0) -> str:
     """Names a waitpoint among those of its execution (R30). No instance begins with ``/``, so names cannot collide."""
-    return f"/{name}" if name else f"{instance}#{tries}"
+    return f"/{name}" if name else f"{instance}#{visit(tries, step)}"
 
 
 def parent_of_scope(scope: str) -> tuple[str, int]:

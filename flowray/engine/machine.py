@@ -125,7 +125,7 @@ def _succeeded(turn: Turn, stimulus: st.AttemptSucceeded) -> None:
     else:
         attempts.succeed(turn, found, stimulus)
         if found.state.child is not None:
-            children.start(turn, stimulus.instance, found.state.tries, found.state.child)
+            children.start(turn, stimulus.instance, found.state, found.state.child)
         elif found.state.pause is not None:
             waitpoints.opened(turn, found)
 
@@ -334,10 +334,10 @@ def _fill_slots(turn: Turn) -> None:
         turn.emit(
             ev.NodeStarted(
                 ts=turn.ts, instance=instance, node_id=node.id, node_type=node.type, name=node.name, attempt=attempt,
-                tries=tries, lane=turn.index.nodes[node.id].lane, epoch=state.epoch,
+                tries=tries, lane=turn.index.nodes[node.id].lane, epoch=state.epoch, step=known.step,
             )
         )  # fmt: skip
-        turn.command(RunNode(instance=instance, node_id=node.id, attempt=attempt, tries=tries))
+        turn.command(RunNode(instance, node.id, attempt, tries, step=known.step))
 
 
 def _next_ready(turn: Turn) -> str | None:

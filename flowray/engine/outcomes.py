@@ -18,6 +18,8 @@ from flowray.engine.start_points import Outcome
 from flowray.engine.state import ExecutionState, work_done
 from flowray.values import StoredValue, Value, as_value, to_wire
 
+_CHANGING = (ev.NodeCompleted, ev.NodeReused, ev.NodeFailed, ev.NodeCancelled, ev.NodeStepped, ev.NodeAnswered)
+
 
 @dataclass
 class PastRun:
@@ -66,7 +68,7 @@ class _Reading:
 
     def note(self, event: ev.AnyEvent) -> None:
         """Collect what happens to variables anywhere; keep the end of a root node."""
-        if isinstance(event, ev.NodeCompleted | ev.NodeReused | ev.NodeFailed | ev.NodeCancelled):
+        if isinstance(event, _CHANGING):
             self._note_changes(event)
         if not isinstance(event, ev.NodeEvent) or "/" in event.instance:
             return
@@ -114,7 +116,7 @@ class _Reading:
         )  # fmt: skip
 
     def _note_changes(self, event: ev.NodeEvent) -> None:
-        """What an end does to the execution's own variables. Isolated scopes do it when their container ends (R17)."""
+        """What an event does to the variables of the execution. Isolated scopes do it as their container ends (R17)."""
         scope, node_id = split_instance(event.instance)
         if visible_variables(self.state, scope) is not self.state.variables:
             return

@@ -48,6 +48,13 @@ def drop(state: ExecutionState, gone: Iterable[Value], *held: Iterable[Value]) -
     state.dropped.extend(name for name in ids if name not in kept)
 
 
+def keep_journal(state: ExecutionState, node: NodeState, journal: Value) -> None:
+    """A step of an instance has left what the next one begins with, and nobody reads what the one before had left."""
+    state.resident_bytes += _size(journal) - _size(node.journal)
+    drop(state, (node.journal,))
+    node.journal = journal
+
+
 def forget(state: ExecutionState, node: NodeState) -> None:
     """An instance's output is pruned."""
     state.resident_bytes -= node.bytes

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from flowray.values import Json
+from flowray.values import Json, Value
 
 
 class Pause(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -59,6 +59,18 @@ class ChildCall(msgspec.Struct, frozen=True, omit_defaults=True):
     idempotency_key: str = ""
 
 
+class Step(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A part of the node's work is done and will not be done again: the node goes on, with ``state``, as a new attempt.
+
+    With a pause, a wait or a call beside it, it goes on once that has come to its end, which it is told as its Answer.
+    ``name`` says what was done, ``input`` what it was done with, for the log; what it came to is the result's output.
+    """
+
+    name: str
+    state: Json = None
+    input: Json = None
+
+
 class Signals(msgspec.Struct, frozen=True, omit_defaults=True):
     """Signals of one result. All are optional; an empty set means plain success.
 
@@ -67,7 +79,7 @@ class Signals(msgspec.Struct, frozen=True, omit_defaults=True):
     the error edge lives and all others die although the node did not fail. ``finish``: the execution ends with
     this node's output as its outputs (R9). ``loop_control``: ``break`` or ``continue``; nothing follows the node in its
     round, and after ``break`` no round follows in the loop that it lies directly in. ``child``: the node waits for
-    another workflow, whose outputs become its own.
+    another workflow, whose outputs become its own. ``step``: the node has not ended; goes with the first three only.
     """
 
     pause: Pause | None = None
@@ -78,6 +90,7 @@ class Signals(msgspec.Struct, frozen=True, omit_defaults=True):
     finish: bool = False
     loop_control: str = ""
     child: ChildCall | None = None
+    step: Step | None = None
 
 
 class VariableOperation(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -133,3 +146,14 @@ class NodeError(msgspec.Struct, frozen=True, omit_defaults=True):
     details: dict[str, Any] = {}
     instance: str = ""
     hint: str | None = None
+
+
+class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a node has waited for between two of its steps: what came, or the ``error`` for which nothing will.
+
+    ``output``: a person's answer, a workflow's outputs, None for a time. May be a StoredValue. ``by``: who answered.
+    """
+
+    output: Value = None
+    error: NodeError | None = None
+    by: str | None = None

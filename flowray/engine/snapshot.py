@@ -49,4 +49,7 @@ def snapshot_from_json(data: bytes | str) -> ExecutionState:
         for node in scope.nodes.values():
             node.output = as_value(node.output)
             node.wait_output = as_value(node.wait_output)
+            node.journal = as_value(node.journal)
+            if node.answer is not None:
+                node.answer = msgspec.structs.replace(node.answer, output=as_value(node.answer.output))
     return state

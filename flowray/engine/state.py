@@ -8,7 +8,7 @@ import msgspec
 
 from flowray.engine.ready_queue import ReadyQueue
 from flowray.engine.shared_memory import SharedEntry
-from flowray.engine.signals import ChildCall, NodeError, Pause, Usage, VariableOperation
+from flowray.engine.signals import Answer, ChildCall, NodeError, Pause, Usage, VariableOperation
 from flowray.engine.start_points import Selection
 from flowray.engine.statuses import TERMINAL_EXECUTION, TERMINAL_NODE, ExecutionStatus, NodeStatus
 from flowray.values import Chunk, Value
@@ -24,6 +24,9 @@ class NodeState(msgspec.Struct, omit_defaults=True):
     instance goes on by itself, ms since the epoch. ``bytes`` of the output count as resident. ``child``: the call of
     the workflow that it waits for, ``child_id`` the execution, once that is there. ``epoch``: of the owner that has
     started the attempt. ``wait_output`` and ``wait_variables``: what its result has said before the wait.
+    ``step`` steps are done, in ``step_attempts`` attempts, and left ``journal``; ``continues``: what it waits for is no
+    end, but becomes the ``answer`` that the next step is given. The text of those steps ends at ``stream_offset``, that
+    of the present attempt at ``stream_end``, both in characters.
     """
 
     status: NodeStatus = NodeStatus.PENDING
@@ -50,6 +53,13 @@ class NodeState(msgspec.Struct, omit_defaults=True):
     waiting_since: int = 0
     child_id: str = ""
     epoch: int = 0
+    step: int = 0
+    step_attempts: int = 0
+    journal: Value = None
+    answer: Answer | None = None
+    continues: bool = False
+    stream_offset: int = 0
+    stream_end: int = 0
 
 
 class Hold(msgspec.Struct, omit_defaults=True):

@@ -71,6 +71,7 @@ NODE_TRANSITIONS: dict[N, dict[str, N]] = {
     N.RUNNING: {
         "complete": N.COMPLETED, "fail": N.FAILED, "wait": N.WAITING, "cancel": N.CANCELLED,
         "restart": N.READY,  # its process died; tried again as a new attempt (R38, R39)
+        "ready": N.READY,  # a step is done; the next one is a new attempt
     },
     # Back off, resume, time-out.
     N.WAITING: {

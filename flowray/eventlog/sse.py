@@ -41,6 +41,8 @@ def public_event(recorded: RecordedEvent, execution_id: str) -> dict[str, Any]:
         "type": recorded.type,
     }
     for name, value in recorded.body.items():
+        if name == "journal":
+            continue  # A node's own notes, which its next step reads: as long as all before them, and for nobody else.
         if name.endswith("_at") and isinstance(value, int):
             event[name] = iso_time(value)
         elif name in _VALUES:

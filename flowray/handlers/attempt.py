@@ -32,7 +32,7 @@ from flowray.handlers.read_ahead import touch
 from flowray.handlers.references import fill_config
 from flowray.handlers.registry import NodeRegistry
 from flowray.handlers.services import Services
-from flowray.handlers.task_names import load_names
+from flowray.handlers.task_names import load_names, load_steps
 from flowray.handlers.token_batches import TokenBatches
 from flowray.handlers.workflow_memory import check_shareable
 from flowray.values import (
@@ -107,7 +107,7 @@ class Attempt:
         self.started_at = now_ms()
         self.config: dict[str, Any] = task.config
         self.constant: ConstantConfig | None = None
-        self.batches = TokenBatches(task.instance, task.attempt, task.stream_id, emit, now_ms, loop)
+        self.batches = TokenBatches(task.instance, task.attempt, task.stream_id, emit, now_ms, loop, task.stream_offset)
         self.heard_threads = False
 
     async def run(self) -> AttemptSucceeded | AttemptFailed:
@@ -175,6 +175,7 @@ class Attempt:
             self.config, parsed = dict(self.config), self.constant.parsed
         node = self._node_input(names, options)
         node.parsed = parsed
+        node.journal, node.answer = await load_steps(self.task, self.services)
         while True:
             try:
                 return await self._handled(node)
@@ -221,7 +222,7 @@ class Attempt:
             tries=task.tries, idempotency_key=task.idempotency_key, deadline_ms=task.deadline_ms,
             sentinel=task.sentinel, round=task.round, stream_id=task.stream_id, cancellation=self.cancellation,
             emit_token=self.batches.add, log=self._log_from_anywhere, now_ms=self.now_ms, timeout_ms=task.timeout_ms,
-            fill_options=options, memory=task.memory,
+            fill_options=options, memory=task.memory, step=task.step,
         )  # fmt: skip
 
     def _log_from_anywhere(self, message: str, level: str = "info", **fields: Json) -> None:
@@ -245,7 +246,7 @@ class Attempt:
             error = result.error or NodeError(message="the handler failed without an error", code=ErrorCode.NODE_FAILED)
             return self._failed(error, result.usage)
         output = await self._stored(result.data)
-        signals = await self._stored_call(result.signals)
+        signals = await self._stored_step(await self._stored_call(result.signals))
         await self._settle()
         usage = result.usage or (result.streaming.usage if result.streaming else None)
         return self._succeeded(
@@ -305,6 +306,23 @@ class Attempt:
         key = f"{self.task.instance}#{self.task.attempt}"
         inputs = {name: to_wire(await self._kept(f"{key}/{name}", value, limit)) for name, value in call.inputs.items()}
         return msgspec.structs.replace(signals, child=msgspec.structs.replace(call, inputs=inputs))
+
+    async def _stored_step(self, signals: Signals) -> Signals:
+        """What the next step begins with travels in the log; a large one is stored."""
+        step = signals.step
+        if step is None:
+            return signals
+        if isinstance(step.state, dict) and "$flowray" in step.state:
+            raise FlowrayError(
+                ErrorCode.NODE_FAILED, "the state of a step uses the key '$flowray', which is reserved",
+            )  # fmt: skip
+        encoded, state = self._encoded(step.state), step.state
+        if len(encoded) > self.task.inline_limit_bytes:
+            state = to_wire(await self._put(f"{self.task.instance}#{self.task.attempt}/step", step.state, encoded))
+        else:
+            state = decode_json(encoded)
+        kept = msgspec.structs.replace(step, state=state, input=self._shown(step.input))
+        return msgspec.structs.replace(signals, step=kept)
 
     async def _kept(self, key: str, value: Json, limit: int) -> Value:
         encoded = encode_json(value)

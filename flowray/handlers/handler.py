@@ -16,7 +16,7 @@ from typing import Any, Protocol, runtime_checkable
 from pydantic import BaseModel
 
 from flowray.definition.node_type import NodeType
-from flowray.engine.signals import NodeError, Signals, Usage, VariableOperation
+from flowray.engine.signals import Answer, NodeError, Signals, Usage, VariableOperation
 from flowray.errors import ErrorCode
 from flowray.expressions.names import Names
 from flowray.expressions.template import DEFAULT_OPTIONS, FillOptions
@@ -81,7 +81,8 @@ class NodeInput:
     ``config`` as the node type's config model, once validated. ``now_ms`` is the clock; handlers read no other.
     ``timeout_ms`` bounds the attempt, or None. ``fill_options`` is how templates are read in this dialect, for
     handlers that fill some themselves. ``memory`` says what ``services.memory`` is to be asked for; None for an
-    execution of no stored workflow.
+    execution of no stored workflow. ``step``: how many steps of its own the node has done (``Signals.step``), the last
+    of which has left ``journal``; ``answer``: what it has waited for since.
     """
 
     execution_id: str
@@ -111,6 +112,9 @@ class NodeInput:
     timeout_ms: int | None = None
     fill_options: FillOptions = DEFAULT_OPTIONS
     memory: MemoryPlace | None = None
+    step: int = 0
+    journal: Json = None
+    answer: Answer | None = None
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from flowray.engine.signals import Answer
 from flowray.handlers.services import MemoryPlace
 from flowray.plan import PlanResources
 from flowray.values import INLINE_LIMIT_BYTES, StoredValue, Value, as_value
@@ -31,7 +32,8 @@ class NodeTask(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_onl
     ``output_limit_bytes`` is an error. ``limits`` are the named limits that it runs under, and ``estimated_tokens``
     what it may spend of them. ``memory``: where the entries are that executions of the workflow share, for a
     node that may look them up; None for an execution of no stored workflow. ``entries``: the results, from ``round``
-    on, that the sentinel ``collect`` is to put into one chunk (R16).
+    on, that the sentinel ``collect`` is to put into one chunk (R16). ``step`` steps of the node are done and have left
+    ``journal``; ``answer``: what it has waited for since. Its text so far has ``stream_offset`` characters.
     """
 
     execution_id: str
@@ -53,6 +55,10 @@ class NodeTask(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_onl
     idempotency_key: str = ""
     sentinel: str = ""
     round: int = 0
+    step: int = 0
+    journal: Value = None
+    answer: Answer | None = None
+    stream_offset: int = 0
     start_timeout_ms: int | None = None
     timeout_ms: int | None = None
     deadline_ms: int | None = None
@@ -97,6 +103,7 @@ class NodeTask(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_onl
         # Inputs are large only where a parent has handed them to its child.
         handed = self.inputs.values() if self.payload_owner else ()
         around = (value for values in self.containers.values() for value in values.values())
+        told = (self.journal,) if self.answer is None else (self.journal, self.answer.output)
         return bool(self.entries) or any(
-            isinstance(as_value(value), StoredValue) for value in (*self.outputs.values(), *handed, *around)
+            isinstance(as_value(value), StoredValue) for value in (*self.outputs.values(), *handed, *around, *told)
         )

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
+
+from flowray.engine.signals import Answer
 from flowray.expressions.names import MISSING, Names
 from flowray.expressions.stored_lists import PartlyStored
 from flowray.handlers.node_task import NodeTask
@@ -49,6 +52,21 @@ async def load_names(task: NodeTask, services: Services, now_ms: int) -> Names:
         elapsed_ms=task.elapsed_ms,
         partly_loaded=loader.has_lists,
     )
+
+
+async def load_steps(task: NodeTask, services: Services) -> tuple[Json, Answer | None]:
+    """What the steps of a node have left, and what it has waited for since, loaded. Raises PAYLOAD_MISSING."""
+    if not task.step:
+        return None, None
+    answer = task.answer
+    loader = ValueLoader(services.payloads, task.values_of)
+    parts = {"journal": task.journal, "answer": None if answer is None else answer.output}
+    loader.note(parts)
+    if loader.has_any:
+        await loader.load()
+        parts = loader.filled(parts)
+    told = None if answer is None else msgspec.structs.replace(answer, output=parts["answer"])
+    return parts["journal"], told
 
 
 def _aliases(task: NodeTask, outputs: Mapping[str, Json]) -> dict[str, Json]:

@@ -17,7 +17,7 @@ BATCH_S = 0.02
 class TokenBatches:
     """Batches of one attempt's stream. ``add`` may be called from any thread; the rest from the loop of ``emit``.
 
-    Without a loop nothing is handed over before ``flush``.
+    Without a loop nothing is handed over before ``flush``. ``offset``: of the first character, if the stream goes on.
     """
 
     def __init__(
@@ -28,13 +28,14 @@ class TokenBatches:
         emit: Callable[[TokensProduced], None],
         now_ms: Callable[[], int],
         loop: asyncio.AbstractEventLoop | None,
+        offset: int = 0,
     ) -> None:
         self._instance, self._attempt, self._stream_id = instance, attempt, stream_id
         self._emit, self._now_ms = emit, now_ms
         self._loop = loop
         self._pieces: list[str] = []
         self._tokens = 0
-        self._offset = 0
+        self._begin = self._offset = offset
         self._timer: asyncio.TimerHandle | None = None
         self.heard_threads = False
         self._flushed_at = -math.inf
@@ -42,7 +43,7 @@ class TokenBatches:
     @property
     def streamed(self) -> bool:
         """True once anything was added and handed over."""
-        return self._offset > 0 or bool(self._pieces)
+        return self._offset > self._begin or bool(self._pieces)
 
     def add(self, text: str, tokens: int = 1) -> None:
         """Add a piece of text that stands for ``tokens`` tokens."""

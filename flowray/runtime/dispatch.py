@@ -8,7 +8,7 @@ from typing import Any
 from flowray.definition.node_type import Role
 from flowray.engine.commands import COLLECT, RunNode
 from flowray.engine.context import ContextSlice, context_for
-from flowray.engine.instances import split_instance
+from flowray.engine.instances import split_instance, visit
 from flowray.engine.plan_index import PlanIndex
 from flowray.engine.residency import inline_limit
 from flowray.engine.state import ExecutionState
@@ -30,9 +30,11 @@ _NAMED_KEY = {
 """Nodes whose output is ``{key: value}``: the config fields that give the key, in the order in which handlers ask."""
 
 
-def idempotency_key(execution_id: str, instance: str, tries: int) -> str:
-    """The same for every attempt whose predecessor's outcome is unknown; a new one after a received failure (R31)."""
-    return f"{execution_id}:{instance}:{tries}"
+def idempotency_key(execution_id: str, instance: str, tries: int, step: int = 0) -> str:
+    """The same for every attempt whose predecessor's outcome is unknown; a new one after a received failure, and after
+    a step (R31).
+    """
+    return f"{execution_id}:{instance}:{visit(tries, step)}"
 
 
 def stream_name(instance: str) -> str:
@@ -69,7 +71,7 @@ def node_task(
         config=node.config,
         attempt=command.attempt,
         tries=command.tries,
-        idempotency_key=idempotency_key(record.id, command.instance, command.tries),
+        idempotency_key=idempotency_key(record.id, command.instance, command.tries, command.step),
         sentinel=command.sentinel,
         round=command.round,
         start_timeout_ms=None if command.sentinel else node.start_timeout_ms,
@@ -99,6 +101,7 @@ def node_task(
         resources=node.resources,
         limits=() if command.sentinel else node.limits,
         estimated_tokens=estimated_tokens(node, context) if node.limits and node.spends_tokens else 0,
+        **_so_far(state, command),
     )
 
 
@@ -109,6 +112,16 @@ def _given(index: PlanIndex, state: ExecutionState, command: RunNode) -> tuple[C
     container = state.containers[command.instance]
     entries = (container.results[number] for number in range(container.collected, container.collecting))
     return ContextSlice(), tuple(map(to_wire, entries))
+
+
+def _so_far(state: ExecutionState, command: RunNode) -> dict[str, Any]:
+    """What the steps of the instance have left, if it has done any."""
+    node = state.node(*split_instance(command.instance)) if command.step else None
+    if node is None:
+        return {}
+    return {
+        "step": command.step, "journal": node.journal, "answer": node.answer, "stream_offset": node.stream_offset,
+    }  # fmt: skip
 
 
 def _memory_place(record: ExecutionRecord, index: PlanIndex, node: ExecutableNode) -> MemoryPlace | None:

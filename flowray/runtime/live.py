@@ -244,7 +244,7 @@ class LiveExecution:
         The step that broke may have let go of a child already; a row for one that has ended is left out by the store.
         """
         calls = [
-            StopChild(instance, child_key(instance, node.tries), "the execution that called it crashed")
+            StopChild(instance, child_key(instance, node), "the execution that called it crashed")
             for instance, _, node in instances_of(self.state)
             if (node.child is not None or node.child_id) and is_own(node.child)
         ]

@@ -29,7 +29,7 @@ _ENDINGS = frozenset({
 _MOVING_WAITS = frozenset({
     ev.NodeWaiting, ev.ChildStarted, ev.ExecutionResumed,
     ev.ExecutionRecovered,  # A crash had emptied the list.
-    ev.NodeCompleted, ev.NodeFailed, ev.NodeCancelled,
+    ev.NodeCompleted, ev.NodeFailed, ev.NodeCancelled, ev.NodeAnswered,
 })  # fmt: skip
 """Events after which the execution may wait for something else than before."""
 
@@ -133,7 +133,7 @@ def waiting_for(index: PlanIndex, execution_id: str, state: ExecutionState) -> l
         if node.wait_kind == "retry":
             continue
         pause = node.pause
-        key = node.waitpoint or waitpoint_key(instance, node.tries)
+        key = node.waitpoint or waitpoint_key(instance, node.tries, step=node.step)
         found.append(
             {
                 "waitpoint_id": waitpoint_id(execution_id, key),
@@ -155,35 +155,43 @@ def waiting_for(index: PlanIndex, execution_id: str, state: ExecutionState) -> l
 def node_logs(
     index: PlanIndex, execution_id: str, first_seq: int, events: Iterable[ev.AnyEvent]
 ) -> tuple[NodeLogRecord, ...]:
-    """One record per attempt that these events touch, as it stands after them."""
-    touched: dict[tuple[str, int], _Told] = {}
+    """One record per attempt that these events touch, as it stands after them, and per wait between two steps."""
+    touched: dict[tuple[str, int, bool], _Told] = {}
     event: Any
     for seq, event in enumerate(events, first_seq):
         if type(event) in _LOGGED:
-            attempt = event.instance, getattr(event, "attempt", 0)
+            attempt = event.instance, getattr(event, "attempt", 0), _is_between(event)
             told = touched.get(attempt)
             if told is None:
                 told = touched[attempt] = _Told(seq)
             told.note(event)
-    return tuple(_log_record(index, execution_id, told, attempt) for (_, attempt), told in touched.items())
+    return tuple(
+        _log_record(index, execution_id, told, attempt, waits) for (_, attempt, waits), told in touched.items()
+    )
 
 
 _LOGGED = frozenset({
     ev.NodeStarted, ev.NodeRetrying, ev.NodeWaiting, ev.NodeCompleted, ev.NodeReused, ev.NodeFailed, ev.NodeSkipped,
-    ev.NodeCancelled,
+    ev.NodeCancelled, ev.NodeStepped, ev.NodeAnswered,
 })  # fmt: skip
+
+
+def _is_between(event: Any) -> bool:
+    """Whether it is about a wait between two steps, which has an entry of its own: the attempt before it is over."""
+    return isinstance(event, ev.NodeAnswered) or getattr(event, "continues", False)
 
 
 class _Told:
     """What the events of one commit tell of one attempt: the last of them, and what only an earlier one has said."""
 
-    __slots__ = ("input", "last", "seq", "usage")
+    __slots__ = ("input", "last", "seq", "step", "usage")
 
     def __init__(self, seq: int) -> None:
         self.seq = seq
         self.last: Any = None
         self.input: Value = None
         self.usage: Usage | None = None
+        self.step: ev.NodeStepped | None = None
 
     def note(self, event: Any) -> None:
         self.last = event
@@ -191,22 +199,25 @@ class _Told:
             self.input = shown
         if (usage := getattr(event, "usage", None)) is not None:
             self.usage = usage
+        if isinstance(event, ev.NodeStepped):
+            self.step = event
 
 
-def _log_record(index: PlanIndex, execution_id: str, told: _Told, attempt: int) -> NodeLogRecord:
-    """The attempt after its last event, in the place where it began."""
+def _log_record(index: PlanIndex, execution_id: str, told: _Told, attempt: int, waits: bool) -> NodeLogRecord:
+    """The attempt, or the wait that ``waits`` behind it, after its last event, in the place where it began."""
     event = told.last
     known = index.nodes[event.node_id]
     status, success, ended_at = _outcome(event)
     error = getattr(event, "error", None) or getattr(event, "handled_error", None)
-    started_at = event.ts if isinstance(event, ev.NodeStarted) else getattr(event, "started_at", 0) or None
+    began = isinstance(event, ev.NodeStarted) or (waits and isinstance(event, ev.NodeWaiting))
+    started_at = event.ts if began else getattr(event, "started_at", 0) or None
     return NodeLogRecord(
         execution_id=execution_id,
-        id=f"{event.instance}#{attempt}",
+        id=f"{event.instance}#{attempt}.wait" if waits else f"{event.instance}#{attempt}",
         node_id=event.node_id,
         instance=event.instance,
         type=known.node.type,
-        name=known.node.name,
+        name=_log_name(known, told, waits),
         status=status,
         attempt=attempt,
         seq=told.seq,
@@ -214,12 +225,28 @@ def _log_record(index: PlanIndex, execution_id: str, told: _Told, attempt: int) 
         started_at=started_at,
         ended_at=ended_at,
         input=to_wire(told.input),
-        output=to_wire(event.output) if status == "completed" else None,
+        output=_output(told, status),
         error=error_body(error) if error is not None else None,
         usage=usage_body(told.usage) if told.usage is not None else None,
         stream_id=getattr(event, "stream_id", None),
         lane=_lane(known, event),
     )
+
+
+def _output(told: _Told, status: str) -> Value:
+    if told.step is not None:
+        return to_wire(told.step.output)
+    if status == "completed" or isinstance(told.last, ev.NodeAnswered):
+        return to_wire(told.last.output)
+    return None
+
+
+def _log_name(known: NodeIndex, told: _Told, waits: bool) -> str:
+    """The node's, and what of it: the step that the attempt has done, or that it waits."""
+    name = known.node.name
+    if told.step is not None:
+        return f"{name}: {told.step.name}"
+    return f"{name}: waits" if waits else name
 
 
 def _lane(known: NodeIndex, event: Any) -> str:
@@ -235,6 +262,10 @@ def _outcome(event: Any) -> tuple[str, bool | None, int | None]:
         return "running", None, None
     if isinstance(event, ev.NodeWaiting):
         return "waiting", None, None
+    if isinstance(event, ev.NodeStepped):
+        return "stepped", True, event.ts
+    if isinstance(event, ev.NodeAnswered):
+        return "stepped", event.error is None, event.ts
     if isinstance(event, ev.NodeCompleted):
         return "completed", event.handled_error is None, event.ts
     if isinstance(event, ev.NodeReused):

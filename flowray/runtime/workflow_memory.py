@@ -20,7 +20,7 @@ def memory_changes(record: ExecutionRecord, events: Iterable[ev.AnyEvent]) -> Me
     changes = tuple(
         change
         for event in events
-        if isinstance(event, ev.NodeCompleted)
+        if isinstance(event, ev.NodeCompleted | ev.NodeStepped | ev.NodeAnswered)
         for change in event.variables
         if change.workflow
     )

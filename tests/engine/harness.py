@@ -27,7 +27,7 @@ from flowray.engine.events import encode_events, event_type
 from flowray.engine.machine import new_state, step
 from flowray.engine.plan_index import PlanIndex
 from flowray.engine.replay import replay
-from flowray.engine.signals import NodeError, Pause, Signals, Usage, VariableOperation, Wait
+from flowray.engine.signals import NodeError, Pause, Signals, Step, Usage, VariableOperation, Wait
 from flowray.engine.snapshot import snapshot_from_json, snapshot_to_json
 from flowray.engine.state import ExecutionState, NodeState
 from flowray.engine.statuses import NodeStatus
@@ -73,6 +73,11 @@ def sleeps(until_ms: int, output: Any = None) -> Reply:
 def asks(reason: str = "approve?", **fields: Any) -> Reply:
     """Pause for a person."""
     return Reply(signals=Signals(pause=Pause(reason=reason, **fields)))
+
+
+def steps(name: str, state: Any = None, **signals: Any) -> Reply:
+    """Do a step of several."""
+    return Reply(signals=Signals(step=Step(name=name, state=state), **signals))
 
 
 LOST = Reply(lost=True)

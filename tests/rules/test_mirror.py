@@ -17,6 +17,7 @@ DECLARATIONS = "declarations without behaviour"
 ELSEWHERE: dict[str, tuple[str, str]] = {
     "flowray/runtime/last_words.py": ("with the executions that nobody can take over", "tests/runtime/test_poison.py"),
     "flowray/runtime/performers.py": ("with the lane that has it", "tests/runtime/test_lane.py"),
+    "flowray/engine/scope_folding.py": ("the part of folding that is about scopes", "tests/engine/test_iteration.py"),
     "flowray/__init__.py": ("a list of exports", "tests/rules/test_exports.py"),
     "flowray/api/deployment.py": (ON_RAY, "tests/integration"),
     "flowray/bootstrap_ray.py": (ON_RAY, "tests/integration"),

@@ -15,7 +15,7 @@ from flowray.engine.signals import ChildCall, NodeError, Signals
 from flowray.engine.start_points import Outcome, Selection
 from flowray.engine.statuses import EXECUTION_TRANSITIONS, NODE_TRANSITIONS, transition
 from flowray.plan import PlanRetry
-from tests.engine.harness import LOST, START_MS, Reply, Run, asks, err, items, ok, route, run, sleeps
+from tests.engine.harness import LOST, START_MS, Reply, Run, asks, err, items, ok, route, run, sleeps, steps
 from tests.engine.plans import PlanMaker
 
 NOT_REACHABLE_YET = {
@@ -45,6 +45,7 @@ def play_everything() -> None:
     _stopped()
     _deadlines_and_children()
     _taken_over()
+    assert run(PlanMaker().node("s").build(), {"s": [steps("one"), ok()]}).ended == "completed"
 
 
 def _taken_over() -> None:

@@ -59,7 +59,7 @@ export function applyEvent(state, event) {
   if (family === "execution") applyExecution(state, what, event);
   else if (family === "node") applyNode(state, what, event);
   else if (family === "scope") applyScope(state, what, event);
-  else if (event.type === "stream.reset") Object.assign(streamOf(state, event), { text: "", chars: 0 });
+  else if (event.type === "stream.reset") cutText(streamOf(state, event), event.offset ?? 0);
   return state;
 }
 
@@ -80,7 +80,7 @@ function setStatus(state, status) {
   if (!state.isPaused) state.waitpointId = null;
 }
 
-const NODE_STATUS = { started: "running", retrying: "waiting" };
+const NODE_STATUS = { started: "running", retrying: "waiting", answered: "ready" };
 const NODE_STATUSES = new Set(["ready", "running", "waiting", "completed", "failed", "skipped", "cancelled"]);
 
 function applyNode(state, what, event) {
@@ -135,12 +135,14 @@ function streamOf(state, event) {
 function addText(state, event) {
   const stream = streamOf(state, event);
   // Offsets count Unicode characters, JavaScript's strings UTF-16 units. A batch may overlap what is already there.
-  if (event.offset < stream.chars) {
-    stream.text = Array.from(stream.text).slice(0, event.offset).join("");
-    stream.chars = event.offset;
-  }
+  if (event.offset < stream.chars) cutText(stream, event.offset);
   stream.text += event.text;
   stream.chars += Array.from(event.text).length;
+}
+
+function cutText(stream, offset) {
+  const kept = Array.from(stream.text).slice(0, offset);
+  Object.assign(stream, { text: kept.join(""), chars: kept.length });
 }
 
 /** Take over what GET /v1/executions/{id} says, `seq` being the last event that it includes. */

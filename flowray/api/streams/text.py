@@ -96,7 +96,7 @@ class TextStreamFrames:
             self._end(event, _NODE_ENDINGS[event.type])
             return ""
         body = event.body
-        self._chars = 0 if event.type == "stream.reset" else body.get("offset", 0) + len(body.get("text", ""))
+        self._chars = body.get("offset", 0) + len(body.get("text", ""))
         return f"id: {event.seq}\n" + named_frame(event.type, public_event(event, self._execution_id))
 
     def closing(self) -> str:

@@ -100,7 +100,11 @@ class ExecutionRecord(Record, frozen=True):
 
 
 class NodeLogRecord(Record, frozen=True):
-    """One attempt of one node instance. ``id`` is ``<instance>#<attempt>``, unique within its execution."""
+    """One attempt of one node instance. ``id`` is ``<instance>#<attempt>``, unique within its execution.
+
+    ``status``: ``stepped`` for one that has done a step and that another one follows. A wait between two steps is an
+    entry of its own, ``<instance>#<attempt>.wait``.
+    """
 
     execution_id: str
     id: str
