@@ -7,6 +7,7 @@ import asyncio
 from flowray.handlers.ai.llm import DEFAULT_PROVIDER
 from flowray.handlers.providers.aiohttp_transport import AiohttpTransport
 from flowray.handlers.providers.lazy_chat import ChatProvider, LazyChatModel
+from flowray.handlers.providers.mcp_tools import McpServer, PooledMcpTools
 from flowray.handlers.services import Payloads, Services
 from flowray.runtime.sandbox.process_sandbox import ProcessSandbox
 from flowray.settings import Settings, allowed_environment, secret_from_environment
@@ -19,6 +20,7 @@ def build_services(settings: Settings, payloads: Payloads) -> Services:
     http = AiohttpTransport(allow_private=settings.allow_private_targets)
     chat = LazyChatModel(_chat_providers(settings), default=DEFAULT_PROVIDER)
     sandbox = ProcessSandbox()
+    mcp = PooledMcpTools(_mcp_servers(settings), http)
 
     async def warm_up() -> None:
         """Import the SDK and start the sandbox's worker: half a second that the first node does not wait for."""
@@ -26,6 +28,7 @@ def build_services(settings: Settings, payloads: Payloads) -> Services:
         await sandbox.jsonata("1", None, {}, WARM_UP_MS)
 
     async def close() -> None:
+        await mcp.aclose()
         await http.aclose()
         await chat.aclose()
         await sandbox.aclose()
@@ -34,11 +37,22 @@ def build_services(settings: Settings, payloads: Payloads) -> Services:
         http=http,
         chat=chat,
         sandbox=sandbox,
+        mcp=mcp,
         payloads=payloads,
         env=allowed_environment(settings.env_allow),
         warm_up=warm_up,
         close=close,
     )
+
+
+def _mcp_servers(settings: Settings) -> dict[str, McpServer]:
+    found: dict[str, McpServer] = {}
+    for name, server in settings.mcp_servers.items():
+        token = secret_from_environment(server.token_env) if server.token_env else None
+        headers = {**server.headers, **({"Authorization": f"Bearer {token}"} if token else {})}
+        env = {**server.env, **allowed_environment(server.env_pass)}
+        found[name] = McpServer(name, server.url, headers, server.command, server.args, env, server.cwd)
+    return found
 
 
 def _chat_providers(settings: Settings) -> dict[str, ChatProvider]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from flowray.definition.policies import Lane
@@ -18,6 +18,29 @@ class ProviderSettings(BaseModel):
     base_url: str | None = None
     api_key_env: str | None = None
     default_model: str | None = None
+
+
+class McpServerSettings(BaseModel):
+    """One MCP server: the ``url`` of its streamable HTTP endpoint, or a ``command`` that speaks on stdin and stdout.
+
+    ``token_env`` names the variable whose value is sent as bearer token; ``env_pass`` those that the command may see,
+    beside ``env``. The command runs on every machine that has a lane.
+    """
+
+    url: str | None = Field(None, pattern=r"^https?://")
+    headers: dict[str, str] = Field(default_factory=dict)
+    token_env: str | None = None
+    command: str | None = None
+    args: list[str] = Field(default_factory=list)
+    env: dict[str, str] = Field(default_factory=dict)
+    env_pass: list[str] = Field(default_factory=list)
+    cwd: str | None = None
+
+    @model_validator(mode="after")
+    def _is_reachable_in_one_way(self) -> Self:
+        if (self.url is None) == (self.command is None):
+            raise ValueError("an MCP server has either a url or a command")
+        return self
 
 
 class LimitSettings(BaseModel):
@@ -70,6 +93,7 @@ class Settings(BaseSettings):
     llm_api_key_env: str = "OPENAI_API_KEY"
     llm_default_model: str | None = None
     providers: dict[str, ProviderSettings] = Field(default_factory=dict)
+    mcp_servers: dict[str, McpServerSettings] = Field(default_factory=dict)
     limits: dict[str, LimitSettings] = Field(default_factory=dict)
     callback_attempts: int = Field(12, ge=1)
     callback_first_delay_ms: int = Field(5_000, ge=0)

@@ -93,3 +93,12 @@ def test_limits_are_json_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLOWRAY_LIMITS", '{"openai": {"rpm": 0}}')
     with pytest.raises(ValidationError):
         load_settings()
+
+
+def test_an_mcp_server_is_reached_in_one_way() -> None:
+    servers = {"web": {"url": "http://tools/mcp", "token_env": "TOOLS_TOKEN"}, "box": {"command": "npx", "args": ["x"]}}
+    found = Settings(mcp_servers=servers).mcp_servers  # type: ignore[arg-type]
+    assert (found["web"].token_env, found["box"].args) == ("TOOLS_TOKEN", ["x"])
+    for wrong in ({}, {"url": "http://tools/mcp", "command": "npx"}, {"url": "ftp://tools"}):
+        with pytest.raises(ValidationError):
+            Settings(mcp_servers={"a": wrong})  # type: ignore[dict-item]

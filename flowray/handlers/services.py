@@ -13,6 +13,7 @@ from flowray.engine.shared_memory import SharedEntry
 from flowray.engine.signals import Usage
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.handlers.masking import secret_values
+from flowray.handlers.mcp import McpTools, NoMcpTools
 from flowray.values import Json
 
 
@@ -171,6 +172,7 @@ class Services:
     env: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
     memory: WorkflowMemory = field(default_factory=NoWorkflowMemory)
+    mcp: McpTools = field(default_factory=NoMcpTools)
     warm_up: Callable[[], Awaitable[None]] = _nothing_to_do
     close: Callable[[], Awaitable[None]] = _nothing_to_do
 
