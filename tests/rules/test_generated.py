@@ -11,3 +11,8 @@ from tests.rules.source import DOCS
 @pytest.mark.parametrize("name", PAGES)
 def test_a_generated_page_is_up_to_date(name: str) -> None:
     assert (DOCS / name).read_text(encoding="utf-8") == PAGES[name](), "run: make docs"
+
+
+def test_there_is_no_page_of_a_node_type_that_is_gone() -> None:
+    found = {f"nodes/{page.name}" for page in (DOCS / "nodes").glob("*.md")}
+    assert found - set(PAGES) == set(), "run: make docs"
