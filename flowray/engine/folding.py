@@ -220,7 +220,7 @@ def _waiting(index: PlanIndex, state: ExecutionState, event: ev.NodeWaiting) -> 
 def _stepped(index: PlanIndex, state: ExecutionState, event: ev.NodeStepped) -> None:
     _, scope_id, node = _find(state, event)
     keep_journal(state, node, event.journal)
-    node.step, node.step_attempts, node.tries, node.answer = event.step, event.attempt, 1, None
+    node.step, node.step_attempts, node.tries, node.answer = event.step, event.attempt, 0, None
     node.stream_offset = node.stream_end
     change_variables(state, scope_id, event.variables)
     _spend(state, event.usage)

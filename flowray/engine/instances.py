@@ -36,7 +36,10 @@ def split_instance(instance: str) -> tuple[str, str]:
 
 
 def visit(tries: int, step: int = 0) -> str:
-    """Tells what one instance asks of the outer world apart: a new one for each step and each of its tries (R31)."""
+    """Tells what one instance asks of the outer world apart: a new one for each step and each of its tries (R31).
+
+    What it waits for after a step, before any try of the next one, is that of try 0.
+    """
     return f"{step}.{tries}" if step else str(tries)
 
 

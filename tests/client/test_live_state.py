@@ -103,3 +103,10 @@ def test_nodes_that_were_taken_over_count_as_what_they_were() -> None:
     )
     assert (state.statuses(), state.completed_nodes) == ({"a": "completed", "b": "failed"}, ["a"])
     assert state.handles() == {"a": frozenset({"yes"})}
+
+
+def test_a_reset_takes_back_only_what_follows_its_offset() -> None:
+    state = state_of(token(0, "Dear "), token(5, "Ada 🙂"))
+    reset = {"type": "stream.reset", "node_id": "ask", "stream_id": "llm-ask", "attempt": 2, "offset": 5}
+    state.apply([{"seq": 3, **reset}])
+    assert state.llm_streams[0].text == "Dear "

@@ -134,8 +134,8 @@ def test_a_person_answers_between_two_steps_and_the_node_goes_on() -> None:
     played = run(_plan(), {"a": [_asking(), ok("done")]})
     assert played.state.status.value == "paused"
     [waiting] = played.of_type("node.waiting")
-    assert (waiting.waitpoint, waiting.continues) == ("a#1.1", True)
-    played.send(st.WaitAnswered(ts=played.now, waitpoint="a#1.1", data={"ok": True}, by="ann"))
+    assert (waiting.waitpoint, waiting.continues) == ("a#1.0", True)
+    played.send(st.WaitAnswered(ts=played.now, waitpoint="a#1.0", data={"ok": True}, by="ann"))
     assert played.root()["a"].answer == Answer({"ok": True}, by="ann")
     assert _journal(played) == {"asked": True}
     assert played.play().output_of("a") == "done"
@@ -146,17 +146,17 @@ def test_each_question_has_a_waitpoint_of_its_own() -> None:
     """R30: the id follows from the step and its try."""
     plan = _plan(retry=PlanRetry(max_attempts=3))
     played = run(plan, {"a": [_asking(), err(retryable=True), _asking(), ok()]})
-    played.send(st.WaitAnswered(ts=played.now, waitpoint="a#1.1", data=1))
+    played.send(st.WaitAnswered(ts=played.now, waitpoint="a#1.0", data=1))
     played.play()
-    played.send(st.WaitAnswered(ts=played.now, waitpoint="a#1.1", data=2))  # Of the first one: too late.
+    played.send(st.WaitAnswered(ts=played.now, waitpoint="a#1.0", data=2))  # Of the first one: too late.
     assert played.state.status.value == "paused"
-    played.send(st.WaitAnswered(ts=played.now, waitpoint="a#2.1", data=3))
+    played.send(st.WaitAnswered(ts=played.now, waitpoint="a#2.0", data=3))
     assert (played.play().ended, [e.output for e in played.of_type("node.answered")]) == ("completed", [1, 3])
 
 
 def test_an_answer_stays_until_the_step_that_was_told_it_is_done() -> None:
     played = run(_plan(), {"a": [_asking(), LOST, steps("two", 2), ok()]})
-    played.send(st.WaitAnswered(ts=played.now, waitpoint="a#1.1", data="yes"))
+    played.send(st.WaitAnswered(ts=played.now, waitpoint="a#1.0", data="yes"))
     played.finish("a")
     assert played.root()["a"].answer == Answer("yes")
     played.finish("a")
@@ -192,7 +192,7 @@ def _calling() -> Reply:
 
 def _child_ended(played: Run, status: str, **fields: Any) -> None:
     played.send(
-        st.ChildEnded(ts=played.now, instance="a", key="a#1.1", status=status, child_id="c1", **fields)
+        st.ChildEnded(ts=played.now, instance="a", key="a#1.0", status=status, child_id="c1", **fields)
     )  # fmt: skip
 
 
@@ -200,7 +200,7 @@ def test_a_workflow_is_called_between_two_steps() -> None:
     """R19: its outputs and what it has used are told to the next step."""
     played = run(_plan(), {"a": [_calling(), ok()]})
     [start] = [command for command in played.commands if isinstance(command, StartChild)]
-    assert start.key == "a#1.1"
+    assert start.key == "a#1.0"
     _child_ended(played, "completed", outputs={"x": 1}, usage=Usage(output_tokens=7))
     [told] = played.of_type("node.answered")
     assert (told.output, played.state.usage.output_tokens) == ({"x": 1}, 7)
@@ -238,7 +238,7 @@ def test_an_owner_may_die_anywhere_and_no_step_is_done_twice(moves: int) -> None
     played.crash_and_recover()
     played.play()
     if played.ended is None:
-        played.send(st.WaitAnswered(ts=played.now, waitpoint="a#3.1", data="yes"))
+        played.send(st.WaitAnswered(ts=played.now, waitpoint="a#3.0", data="yes"))
         played.play()
     assert played.ended == "completed"
     assert [event.step for event in played.of_type("node.stepped")] == [1, 2, 3]
@@ -291,7 +291,7 @@ def test_a_step_is_no_end(end: dict[str, Any]) -> None:
 
 def test_an_answer_with_the_reserved_key_is_told_as_an_error() -> None:
     played = run(_plan(), {"a": [_asking(), ok()]})
-    played.send(st.WaitAnswered(ts=played.now, waitpoint="a#1.1", data={"$flowray": "x"}))
+    played.send(st.WaitAnswered(ts=played.now, waitpoint="a#1.0", data={"$flowray": "x"}))
     assert played.of_type("node.answered")[0].error.code == "INVALID_INPUT"
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flowray.engine.events import NodeCompleted, NodeWaiting, encode_events
+from flowray.engine.events import NodeCompleted, NodeStepped, NodeWaiting, encode_events
 from flowray.engine.signals import ChildCall, Usage
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.eventlog.log import RecordedEvent, number_events
@@ -134,3 +134,10 @@ def test_of_the_call_of_a_child_only_the_workflow_is_shown() -> None:
     event = NodeWaiting(ts=1, instance="c", node_id="c", attempt=1, wait_kind="child", child=call)
     (recorded,) = number_events(1, encode_events([event]))
     assert public_event(recorded, "e1")["child"] == {"workflow_id": "w", "version": 2}
+
+
+def test_the_journal_of_a_step_is_for_the_node_alone() -> None:
+    event = NodeStepped(ts=0, instance="a", node_id="a", attempt=1, step=1, name="think", journal={"k": 1}, output="x")
+    [recorded] = number_events(1, encode_events([event]))
+    shown = public_event(recorded, "e1")
+    assert (shown["name"], shown["output"], "journal" in shown) == ("think", "x", False)

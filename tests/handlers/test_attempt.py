@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from flowray.definition.node_type import FieldKind, NodeType, Role
 from flowray.engine.manifests import item_at
-from flowray.engine.signals import VariableOperation
+from flowray.engine.signals import Answer, Signals, Step, VariableOperation
 from flowray.engine.stimuli import AttemptFailed, AttemptStarted, AttemptSucceeded, NodeLogged, Stimulus, TokensProduced
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.handlers import attempt as attempt_module
@@ -469,3 +469,60 @@ async def test_changes_of_variables_are_json_of_their_own() -> None:
     (change,) = (await succeed("scripted", {}, registry=types(lists))).variables
     mine.append(2)
     assert change.value == [1]
+
+
+# -- steps -----------------------------------------------------------------------------------------------------------
+
+
+def _stepping(state: Any, **more: Any) -> NodeRegistry:
+    async def run(node: NodeInput) -> NodeResult:
+        step = Step(name="think", state=state, input={"asked": "hunter2"})
+        return NodeResult(data={"said": "yes"}, signals=Signals(step=step, **more))
+
+    return types(run)
+
+
+async def test_a_step_travels_with_its_state_and_what_of_it_may_be_shown() -> None:
+    services = fake_services(secrets={"pw": "hunter2"})
+    result = await succeed("scripted", {}, registry=_stepping({"n": 1}), services=services)
+    step = result.signals.step
+    assert step is not None
+    assert (step.name, step.state, result.output) == ("think", {"n": 1}, {"said": "yes"})
+    assert "hunter2" not in str(step.input)
+
+
+async def test_a_large_state_is_stored_and_the_next_step_reads_it() -> None:
+    payloads = MemoryPayloads()
+    services = fake_services(payloads=payloads)
+    state = {"messages": ["x" * INLINE_LIMIT_BYTES]}
+    result = await succeed("scripted", {}, registry=_stepping(state), services=services)
+    stored = as_value(result.signals.step.state)  # type: ignore[union-attr]
+    assert isinstance(stored, StoredValue)
+    seen: list[NodeInput] = []
+
+    async def run(node: NodeInput) -> NodeResult:
+        seen.append(node)
+        return NodeResult()
+
+    answer = Answer(output=stored, by="ann")
+    await succeed("scripted", {}, registry=types(run), services=services, step=1, journal=stored, answer=answer)
+    [node] = seen
+    assert (node.step, node.journal, node.answer) == (1, state, Answer(output=state, by="ann"))
+
+
+async def test_the_state_of_a_step_has_the_limits_of_an_output() -> None:
+    error = await fail("scripted", {}, registry=_stepping({"x": object()}))
+    assert "not JSON" in error.message
+    error = await fail("scripted", {}, registry=_stepping({"$flowray": "stored"}))
+    assert (error.code, "reserved" in error.message) == (ErrorCode.NODE_FAILED, True)
+
+
+async def test_the_text_of_a_step_goes_on_where_the_last_one_ended() -> None:
+    async def run(node: NodeInput) -> NodeResult:
+        node.emit_token("more")
+        return NodeResult()
+
+    emitted: list[Stimulus] = []
+    task = {"stream_id": "llm-n1", "stream_offset": 7, "step": 1}
+    await succeed("scripted", {}, registry=types(run), emitted=emitted, **task)
+    assert [event.offset for event in emitted if isinstance(event, TokensProduced)] == [7]

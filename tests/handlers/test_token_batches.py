@@ -91,3 +91,12 @@ def test_a_fast_stream_sends_a_batch_each_20_ms_and_no_token_waits_longer() -> N
     assert [size for _, size in sent] == [1, 20, 20, 20, 20, 19]
     gaps = [after - before for (before, _), (after, _) in pairwise(sent)]
     assert gaps[:4] == [pytest.approx(BATCH_S)] * 4
+
+
+async def test_a_stream_that_goes_on_begins_at_its_offset() -> None:
+    got: list[TokensProduced] = []
+    batches = TokenBatches("n", 2, "s", got.append, lambda: 7, asyncio.get_running_loop(), offset=5)
+    assert not batches.streamed
+    batches.add("ab")
+    batches.flush()
+    assert ([b.offset for b in got], batches.streamed) == ([5], True)

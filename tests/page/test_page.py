@@ -257,3 +257,12 @@ def test_a_pause_names_its_waitpoint(page: Any, address: str, api: CannedApi) ->
         }"""
     )
     assert state == {"isPaused": True, "waitpointId": "w-1"}
+
+
+def test_a_reset_of_a_later_step_keeps_the_text_of_the_steps_before_it(page: Any, address: str, api: CannedApi) -> None:
+    begin(api)
+    chars = len("Dear Ada 🙂")
+    api.say("stream.reset", node="draft", stream_id="llm-draft", attempt=1, offset=chars)
+    page.goto(f"{address}/#/executions/e1")
+    page.locator(".stream .text", has_text="Ada").wait_for()
+    assert page.locator(".stream .text").inner_text() == "Dear Ada 🙂"

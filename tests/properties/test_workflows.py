@@ -33,9 +33,14 @@ seeds = some.integers(0, 2**48)
 orders = some.integers(0, 2**16)
 
 
+def some_workflow(seed: int) -> Workflow:
+    """Of this seed, always the same; some of its nodes work in steps."""
+    return random_workflow(random.Random(seed), "e0", stepping=random.Random(f"{seed} steps"))
+
+
 def workflow_of(seed: int) -> Workflow:
     """A workflow whose outcome does not depend on times."""
-    found = random_workflow(random.Random(seed), "e0")
+    found = some_workflow(seed)
     assume(not found.timed)
     return found
 
@@ -74,7 +79,7 @@ def test_a_node_runs_exactly_when_the_reference_says_so(seed: int, order: int) -
 @deep
 @given(seed=seeds, order=orders)
 def test_no_instance_runs_twice_and_none_ends_twice(seed: int, order: int) -> None:
-    played = WorkflowRun(random_workflow(random.Random(seed), "e0"), by_chance(order), check=False).start().play_on()
+    played = WorkflowRun(some_workflow(seed), by_chance(order), check=False).start().play_on()
     ends = Counter(
         event.instance for event in played.of_type("node.completed", "node.failed", "node.skipped", "node.cancelled")
     )
@@ -94,7 +99,7 @@ def test_no_instance_runs_twice_and_none_ends_twice(seed: int, order: int) -> No
 @given(seed=seeds, order=orders)
 def test_every_edge_of_every_scope_ends_live_or_dead(seed: int, order: int) -> None:
     """R1, R9: void only where something ended the execution, or its container, before its time."""
-    played = WorkflowRun(random_workflow(random.Random(seed), "e0"), by_chance(order), check=False).start().play_on()
+    played = WorkflowRun(some_workflow(seed), by_chance(order), check=False).start().play_on()
     state = ExecutionState()
     for commit in played.log:
         for event in ev.decode_events(commit):
@@ -133,7 +138,7 @@ def test_r29_an_owner_may_die_anywhere(seed: int, order: int, crashes: list[int]
 @deep
 @given(seed=seeds, order=orders)
 def test_restoring_the_snapshot_at_every_point_changes_nothing(seed: int, order: int) -> None:
-    workflow = random_workflow(random.Random(seed), "e0")
+    workflow = some_workflow(seed)
     plain = WorkflowRun(workflow, by_chance(order), check=False).start().play_on()
     restored = WorkflowRun(workflow, by_chance(order), check=False, restores=True).start().play_on()
     assert restored.log == plain.log
@@ -143,7 +148,7 @@ def test_restoring_the_snapshot_at_every_point_changes_nothing(seed: int, order:
 @given(seed=seeds, order=orders)
 def test_the_same_seed_gives_the_same_log(seed: int, order: int) -> None:
     first, second = (
-        WorkflowRun(random_workflow(random.Random(seed), "e0"), by_chance(order), check=False).start().play_on()
+        WorkflowRun(some_workflow(seed), by_chance(order), check=False).start().play_on()
         for _ in range(2)
     )
     assert first.log == second.log
@@ -217,8 +222,8 @@ def without_nonces(value: Any) -> Any:
 def test_l5_a_context_that_holds_nothing_gives_the_same_log(seed: int, policy: str) -> None:
     """L5: everything is spilled at once, and pruned or forgotten at once; the log is that of an unlimited context."""
     keep_last = 0 if policy == "keepLast(0)" else None
-    nothing = spilling(random_workflow(random.Random(seed), "e0"), policy=policy, keep_last=keep_last)
-    unlimited = spilling(random_workflow(random.Random(seed), "e0"), max_total_bytes=10**9, policy="keepAll")
+    nothing = spilling(some_workflow(seed), policy=policy, keep_last=keep_last)
+    unlimited = spilling(some_workflow(seed), max_total_bytes=10**9, policy="keepAll")
     limited = WorkflowRun(nothing, by_name, check=False).start().play_on()
     free = WorkflowRun(unlimited, by_name, check=False).start().play_on()
     assert told(limited) == told(free)
@@ -229,7 +234,7 @@ def test_the_generator_nests_everything_in_everything() -> None:
     """What is drawn is what the properties claim: containers in containers, three deep, with all else inside."""
     seen: Counter[str] = Counter()
     for seed in range(400):
-        workflow = random_workflow(random.Random(seed), "e0")
+        workflow = some_workflow(seed)
         plan = workflow.plan
         for node in plan.nodes.values():
             around, scope = [], node.scope

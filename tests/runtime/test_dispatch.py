@@ -7,6 +7,7 @@ from typing import Any
 from flowray.definition.node_type import Role
 from flowray.definition.policies import Lane
 from flowray.engine import stimuli as st
+from flowray.engine.signals import Answer, Pause, Signals, Step
 from flowray.handlers.node_task import NodeTask
 from flowray.handlers.task_names import load_names
 from flowray.plan import DialectSemantics, ExecutionPlan, PlanResources
@@ -162,3 +163,21 @@ def test_r14_the_lane_stops_only_what_the_engine_has_not_stopped_at_the_deadline
     assert desk.task("a").deadline_ms == START_MS + 500 + DEADLINE_GRACE_MS
     desk.tick(500)
     assert (desk.row().status, desk.executor.stopped) == ("timed_out", [("e1", "a", 1)])
+
+
+def test_a_step_is_given_what_those_before_it_have_left() -> None:
+    def play(task: NodeTask) -> Any:
+        return SILENT if task.step else stepped(task)
+
+    def stepped(task: NodeTask) -> st.AttemptSucceeded:
+        return succeeded(task, signals=Signals(step=Step("one", {"n": 1}), pause=Pause(reason="?", name="go")))
+
+    desk = Desk({"a": play})
+    desk.start(PlanMaker().node("a", streams=True).build())
+    first = desk.task("a")
+    desk.driver.post("e1", st.WaitAnswered(ts=START_MS, waitpoint="/go", data="yes"))
+    desk.settle()
+    second = desk.task("a")
+    assert (first.step, first.journal, first.idempotency_key) == (0, None, "e1:a:1")
+    assert (second.step, second.attempt, second.tries, second.idempotency_key) == (1, 2, 1, "e1:a:1.1")
+    assert (second.journal, second.answer, second.stream_offset) == ({"n": 1}, Answer("yes"), 0)

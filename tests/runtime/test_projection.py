@@ -8,12 +8,12 @@ import pytest
 
 from flowray.definition.policies import OnFailure
 from flowray.engine import stimuli as st
-from flowray.engine.signals import NodeError, Usage
+from flowray.engine.signals import NodeError, Pause, Signals, Step, Usage
 from flowray.engine.start_points import Outcome, Selection
 from flowray.plan import ExecutionPlan, PlanRetry
 from flowray.runtime.projection import error_body, node_logs, row_changes, usage_body, waiting_for
 from flowray.values import StoredValue
-from tests.engine.harness import START_MS, Run, asks, err, items, ok, sleeps
+from tests.engine.harness import START_MS, Reply, Run, asks, err, items, ok, sleeps, steps
 from tests.engine.plans import PlanMaker
 
 
@@ -191,3 +191,37 @@ def test_what_is_taken_over_has_a_row_that_says_so() -> None:
     assert (row["selection"], row["progress"]["percent"]) == (None, 100)
     assert [error["code"] for error in row["handled_errors"]] == ["X"]
     assert "selection" not in changes(played(PlanMaker().node("a").build(), {}))
+
+
+def test_each_step_has_an_entry_of_its_own_and_so_has_a_wait_between_two() -> None:
+    plan = PlanMaker().node("a", name="Agent").build()
+    script = {
+        "a": [
+            Reply(output="called", signals=Signals(step=Step("model", input="q")), usage=Usage(3, 4)),
+            steps("tool", pause=Pause(reason="may I?")),
+            ok("done", usage=Usage(1, 1)),
+        ]
+    }
+    run = played(plan, script)
+    waiting = logs(run)
+    assert (waiting["a#2"].status, waiting["a#2.wait"].status) == ("stepped", "waiting")
+    [row] = waiting_for(run.index, "e1", run.state)
+    assert row["waitpoint_id"] == "e1:a#2.0"
+    run.send(st.WaitAnswered(ts=run.now + 50, instance="a", data={"ok": True}))
+    run.play()
+    found = logs(run)
+    assert [(log.id, log.name, log.status, log.success) for log in found.values()] == [
+        ("a#1", "Agent: model", "stepped", True), ("a#2", "Agent: tool", "stepped", True),
+        ("a#2.wait", "Agent: waits", "stepped", True), ("a#3", "Agent", "completed", True),
+    ]  # fmt: skip
+    assert (found["a#1"].input, found["a#1"].output, found["a#1"].usage) == ("q", "called", usage_body(Usage(3, 4)))
+    wait = found["a#2.wait"]
+    assert (wait.output, (wait.ended_at or 0) - (wait.started_at or 0)) == ({"ok": True}, 50)
+    assert changes(run)["usage"]["input_tokens"] == 4
+
+
+def test_a_cancelled_wait_between_two_steps_leaves_the_step_as_it_was() -> None:
+    run = played(PlanMaker().node("a").build(), {"a": steps("tool", pause=Pause(reason="?"))})
+    run.send(st.CancelRequested(ts=run.now))
+    found = logs(run)
+    assert (found["a#1"].status, found["a#1.wait"].status) == ("stepped", "cancelled")

@@ -13,12 +13,12 @@ import msgspec
 
 from flowray.definition.node_type import Role
 from flowray.engine import stimuli as st
-from flowray.engine.signals import ChildCall, NodeError, Pause, Signals, VariableOperation, Wait
+from flowray.engine.signals import ChildCall, NodeError, Pause, Signals, Step, VariableOperation, Wait
 from flowray.handlers.node_task import NodeTask
 from flowray.values import Chunk, Json, StoredValue, Value, as_value, describe, encode_json, payload_ids, to_wire
 from tests.simulation.ledger import nonces
-from tests.simulation.reference import answer_of, canonical, digest, item, success_handles
-from tests.simulation.workflows import FAILURE_CODE, PAD, Behaviour, Workflow
+from tests.simulation.reference import FAILURE, answer_of, canonical, digest, item, success_handles
+from tests.simulation.workflows import EXPECTED_CODES, FAILURE_CODE, PAD, Behaviour, Workflow
 
 PLAIN = Signals()
 CHUNK_ITEMS = 2
@@ -86,12 +86,43 @@ class Attempts:
             return st.AttemptFailed(ts=now, instance=task.instance, attempt=task.attempt, error=error)
         if task.sentinel:
             return self._success(task, now, self._answer(workflow, task, behaviour))
+        if task.step < len(behaviour.steps):
+            return self._step(task, behaviour, now)
         output = self._output(task, behaviour)
         signals = _signals(workflow, task, kind, behaviour, output, now)
         waits = signals.wait is not None or signals.child is not None
         keeps_inline = waits or workflow.plan.nodes[task.node_id].role is Role.OUTPUT
         kept = output if keeps_inline else self._kept(task, output)
         return self._success(task, now, kept, signals, behaviour.operations(task.instance))
+
+    def _step(self, task: NodeTask, behaviour: Behaviour, now: int) -> st.AttemptSucceeded:
+        """One more step is done: the journal tells of each in which attempt it was, and what it was told before."""
+        nonce = len(self._made) + 1
+        self._made[nonce] = task.key
+        entry = {"n": nonce, "told": self._told(task, behaviour)}
+        state = padded({"steps": [*self.journal(task), entry]}, behaviour)
+        if len(encode_json(state)) > task.inline_limit_bytes:
+            state = to_wire(self._payloads.put(f"{_name(task)}/step", state))
+        wait = behaviour.steps[task.step]
+        waits = _signals_of(wait, task, behaviour, {"v": digest(task.instance, task.step)}, now) if wait else PLAIN
+        signals = msgspec.structs.replace(waits, step=Step(name=f"step {task.step}", state=state))
+        return self._success(task, now, None, signals)
+
+    def journal(self, task: NodeTask) -> list[Any]:
+        """What the steps of an instance have left."""
+        whole: Any = self._payloads.whole(task.journal)
+        return [] if whole is None else whole["steps"]
+
+    def _told(self, task: NodeTask, behaviour: Behaviour) -> Any:
+        """What it has waited for since the last step, in a form that does not depend on time."""
+        answer = task.answer
+        if answer is None:
+            return None
+        if answer.error is not None:
+            return FAILURE if answer.error.code in EXPECTED_CODES else f"!{answer.error.code}"
+        if task.step and behaviour.steps[task.step - 1] == "wait":
+            return "waited"
+        return canonical(self._payloads.whole(answer.output))
 
     def _answer(self, workflow: Workflow, task: NodeTask, behaviour: Behaviour) -> Value:
         """What a sentinel says."""
@@ -139,7 +170,10 @@ class Attempts:
         nonce = len(self._made) + 1
         self._made[nonce] = task.key
         item_ = canonical(self._payloads.whole(around.get("item")))
-        value = digest(task.instance, [canonical(value) for value in read], item_, task.inputs.get("given"))
+        parts = [task.instance, [canonical(value) for value in read], item_, task.inputs.get("given")]
+        if behaviour.steps:
+            parts.append([*(entry["told"] for entry in self.journal(task)), self._told(task, behaviour)])
+        value = digest(*parts)
         output: dict[str, Any] = padded({"v": value, "n": nonce, "r": nonces(read)}, behaviour)
         return output
 
@@ -172,6 +206,13 @@ def _fails(kind: str, behaviour: Behaviour, task: NodeTask) -> bool:
 
 
 def _signals(workflow: Workflow, task: NodeTask, kind: str, behaviour: Behaviour, output: Json, now: int) -> Signals:
+    if kind in ("x", "y", "xy", "none"):
+        handles = success_handles(workflow.plan.nodes[task.node_id], kind) or ()
+        return Signals(selected_routes=handles[:-1])
+    return _signals_of(kind, task, behaviour, output, now)
+
+
+def _signals_of(kind: str, task: NodeTask, behaviour: Behaviour, output: Json, now: int) -> Signals:
     match kind:
         case "call":
             return Signals(child=ChildCall(workflow_id=behaviour.calls, inputs={"given": output["v"]}))
@@ -190,7 +231,4 @@ def _signals(workflow: Workflow, task: NodeTask, kind: str, behaviour: Behaviour
             return Signals(loop_control=kind)
         case "terminal":
             return Signals(is_terminal=True)
-        case "x" | "y" | "xy" | "none":
-            handles = success_handles(workflow.plan.nodes[task.node_id], kind) or ()
-            return Signals(selected_routes=handles[:-1])
     return PLAIN

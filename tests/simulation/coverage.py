@@ -26,7 +26,8 @@ CONSTRUCTS = frozenset({
     "rerun across a crash", "nobody answered", "held", "loop left by exit", "loop left by break",
     "loop left by max_iterations", "finish", "late result discarded", "child completed", "child failed",
     "child cancelled with its caller", "child refused", "child of a child", "child called again by a retry",
-    "call timed out", "child inside a container",
+    "call timed out", "child inside a container", "step", "step across a crash", "step tried again",
+    "answered between steps", "called between steps", "failure told to a step", "stored journal",
 })  # fmt: skip
 """Everything that some seed of a few hundred must reach."""
 
@@ -47,6 +48,7 @@ def _in_log(run: Run, events: list[dict[str, Any]], has_deadline: bool) -> Itera
     index = PlanIndex(run.workflow.plan)
     waiting: dict[str, str] = {}
     closing: set[str] = set()
+    stepping: set[str] = set()
     handling = recovered = False
     if run.workflow.plan.settings.keep_last is not None:
         yield "keepLast"
@@ -54,10 +56,12 @@ def _in_log(run: Run, events: list[dict[str, Any]], has_deadline: bool) -> Itera
         kind, instance = event["type"], event.get("instance", "")
         if kind == "execution.recovered":
             recovered = True
-            yield from {"rerun across a crash"} if run.part is not None else ()
             yield from (f"{what} across a crash" for what in waiting.values())
-            yield from {"END asked again after a crash"} if closing else ()
-            yield from {"error handler across a crash"} if handling else ()
+            across = {
+                "END asked again after a crash": closing, "step across a crash": stepping,
+                "error handler across a crash": handling, "rerun across a crash": run.part is not None,
+            }  # fmt: skip
+            yield from (what for what, is_so in across.items() if is_so)
         elif kind == "execution.handling_error":
             handling = True
             yield "error handler entered"
@@ -69,13 +73,17 @@ def _in_log(run: Run, events: list[dict[str, Any]], has_deadline: bool) -> Itera
             yield "END asked"
         elif kind == "node.waiting":
             waiting[instance] = {"time": "wait", "child": "child"}.get(event.get("wait_kind", "time"), "person")
+        elif kind in ("node.stepped", "node.answered"):
+            yield from _of_step(event, waiting, stepping)
         elif kind == "node.retrying":
             waiting[instance] = "back-off"
+            yield from {"step tried again"} if instance in stepping and not event.get("lost") else ()
         elif kind in ("node.started", "node.completed", "node.failed", "node.cancelled"):
             waiting.pop(instance, None)
         yield from _of_event(index, run, event, closing)
-        if kind in ("node.completed", "node.failed"):
+        if kind in ("node.completed", "node.failed", "node.cancelled"):
             closing.discard(instance)
+            stepping.discard(instance)
 
 
 def _of_event(index: PlanIndex, run: Run, event: dict[str, Any], closing: set[str]) -> Iterator[str]:
@@ -129,6 +137,17 @@ def _of_success(index: PlanIndex, run: Run, event: dict[str, Any]) -> Iterator[s
         yield container.aggregation
         if container.results == "all":
             yield "whole bodies as results"
+
+
+def _of_step(event: dict[str, Any], waiting: dict[str, str], stepping: set[str]) -> Iterator[str]:
+    instance = event["instance"]
+    if event["type"] == "node.stepped":
+        stepping.add(instance)
+        yield "step"
+        yield from {"stored journal"} if "$flowray" in event["journal"] else ()
+    else:
+        yield {"child": "called between steps"}.get(waiting.pop(instance, ""), "answered between steps")
+        yield from {"failure told to a step"} if "error" in event else ()
 
 
 def _of_child(world: World, run: Run) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -85,6 +85,10 @@ class Lanes:
         self.computed += 1
         return [result]
 
+    def journal(self, task: NodeTask) -> list[Any]:
+        """What the steps of an instance have left, as its next one is given it."""
+        return self._results.journal(task)
+
     def _say_started(self, attempt: Attempt) -> None:
         task = attempt.task
         started = st.AttemptStarted(ts=self.world.now, instance=task.instance, attempt=task.attempt)
@@ -96,7 +100,7 @@ class Lanes:
             at += self.world.delay(1, 30)
             tokens = st.TokensProduced(
                 ts=self.world.now + at, instance=task.instance, attempt=task.attempt, stream_id=task.stream_id,
-                offset=number * 2, text="ab", tokens=1,
+                offset=task.stream_offset + number * 2, text="ab", tokens=1,
             )  # fmt: skip
             self.world.later(at, attempt.owner, partial(self._say, attempt, tokens))
         return at

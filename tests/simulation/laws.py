@@ -36,7 +36,7 @@ class Laws:
     def __init__(self, world: World) -> None:
         self._world = world
         self._effects: Counter[tuple[str, str, int]] = Counter()
-        self._tries: dict[tuple[str, str], set[int]] = {}
+        self._tries: dict[tuple[str, str], set[tuple[int, int]]] = {}
         self._answers: dict[str, object] = {}
         self.compared = 0
 
@@ -53,7 +53,10 @@ class Laws:
         self._reads(task)
         known = self._world.ledger.of(task.execution_id)
         name = f"{task.execution_id} {task.instance}#{task.attempt}"
-        if task.sentinel or not self._world.node(task).waits_for_commit:
+        if task.sentinel:
+            return
+        self._steps(task, name)
+        if not self._world.node(task).waits_for_commit:
             return
         epoch = known.started.get((task.instance, task.attempt))
         if epoch is None:
@@ -72,13 +75,24 @@ class Laws:
         self._effects[key] += 1
         if self._effects[key] > 1:
             self._world.violation(f"L2 {name}: one attempt had its effect {self._effects[key]} times")
-        self._tries.setdefault(key[:2], set()).add(task.tries)
+        self._tries.setdefault(key[:2], set()).add((task.step, task.tries))
+
+    def _steps(self, task: NodeTask, name: str) -> None:
+        """A step that is durable is not done again, and what it left is what the next one is given (R23)."""
+        done = self._world.ledger.of(task.execution_id).steps.get(task.instance, [])
+        given = [entry["n"] for entry in self._world.lanes.journal(task)]
+        if len(given) != task.step:
+            self._world.violation(f"R23 {name}: step {task.step} is given the journal of {len(given)} steps")
+        if given[: len(done)] != done:
+            self._world.violation(f"R23 {name}: begins after {given}, although {done} are durable")
+        if task.step > len(done) and self._world.node(task).waits_for_commit:
+            self._world.violation(f"R23 {name}: an effect begins after {given}, of which {done} are durable")
 
     def _reads(self, task: NodeTask) -> None:
         """What an attempt is given: nothing that was pruned (R7), and of the branches beside its own nothing (R17)."""
         world, name = self._world, f"{task.execution_id} {task.instance}#{task.attempt}"
         workflow = world.workflow(task)
-        given = world.lanes.payloads.ids([task.outputs, task.containers, list(task.entries)])
+        given = world.lanes.payloads.ids([task.outputs, task.containers, list(task.entries), task.journal])
         gone = [payload_id for payload_id in world.lanes.pruned.intersection(given) if not self._forgets(payload_id)]
         if gone:
             world.violation(f"R7 {name}: reads {gone}, which were pruned")
@@ -156,9 +170,11 @@ class Laws:
             self._compare(run, folded)
 
     def _tries_of(self, execution_id: str) -> None:
-        retries = self._world.ledger.of(execution_id).retries
+        known = self._world.ledger.of(execution_id)
+        retries = known.retries
         for (its_id, instance), tries in self._tries.items():
-            if its_id == execution_id and len(tries) > 1 + retries.get(instance, 0):
+            possible = 1 + retries.get(instance, 0) + len(known.steps.get(instance, ()))
+            if its_id == execution_id and len(tries) > possible:
                 self._world.violation(f"R31 {its_id} {instance}: tries {tries} after {retries.get(instance)} failures")
 
     def _children(self) -> None:

@@ -41,6 +41,10 @@ class Durable:
         self.clock: Clock | None = None
         self.children: dict[str, str | None] = {}
         """Their ids, and how they are said to have ended."""
+        self.steps: dict[str, list[int]] = {}
+        """The nonces of the steps that each instance has done."""
+        self.texts: dict[str, int] = {}
+        """How long the text of each instance is."""
         self.written = blake2b()
         """Of every commit, in order, as it was when it became durable."""
 
@@ -117,6 +121,8 @@ class Ledger:
             self._note_start(execution_id, known, event)
         elif kind in _ENDS:
             self._note_end(execution_id, known, event)
+        elif kind in ("node.stepped", "node.answered", "node.token", "stream.reset"):
+            self._note_progress(execution_id, known, event)
         elif kind == "node.waiting":
             self._note_output(execution_id, known, event)
         elif kind == "node.retrying" and not event.get("lost"):
@@ -152,6 +158,35 @@ class Ledger:
         if known.finished and not any(instance == key[0] for instance, _ in known.started):
             self._violation(f"R9 {execution_id}: {key} started after the execution was to finish")
         known.started[key] = event.get("epoch", 1)
+
+    def _note_progress(self, execution_id: str, known: Durable, event: dict[str, Any]) -> None:
+        match event["type"]:
+            case "node.stepped":
+                self._note_step(execution_id, known, event)
+            case "node.answered" if "error" in event:
+                known.codes.add(event["error"]["code"])
+            case "node.token":
+                self._note_text(execution_id, known, event)
+            case "stream.reset":
+                known.texts[event["instance"]] = event.get("offset", 0)
+
+    def _note_step(self, execution_id: str, known: Durable, event: dict[str, Any]) -> None:
+        """A step leaves what those before it have left, and one entry of its own (R23)."""
+        name = f"{execution_id} {event['instance']}#{event['attempt']}"
+        done = known.steps.get(event["instance"], [])
+        *before, last = [entry["n"] for entry in self.whole(event["journal"])["steps"]]
+        if before != done or event["step"] != len(done) + 1:
+            self._violation(f"R23 {name}: step {event['step']} follows {before}, although {done} are durable")
+        if self.made[last] != (execution_id, event["instance"], event["attempt"]):
+            self._violation(f"R35 {name}: {self.made[last]} counts as its step")
+        known.steps[event["instance"]] = [*done, last]
+
+    def _note_text(self, execution_id: str, known: Durable, event: dict[str, Any]) -> None:
+        """The text of an instance is whole: each piece begins where the last one ended (R33)."""
+        instance, end = event["instance"], known.texts.get(event["instance"], 0)
+        if event["offset"] != end:
+            self._violation(f"R33 {execution_id} {instance}: text at {event['offset']} follows text up to {end}")
+        known.texts[instance] = event["offset"] + len(event["text"])
 
     def _note_end(self, execution_id: str, known: Durable, event: dict[str, Any]) -> None:
         if event["instance"] in known.ended:

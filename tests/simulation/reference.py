@@ -148,7 +148,12 @@ class Reference:
         kind = behaviour.kind(instance)
         if kind == "fail" or (kind == "flaky" and behaviour.failures >= node.retry.max_attempts):
             return self._failure(node, FAILURE)
-        value = digest(instance, [self._read(frame, name) for name in behaviour.reads], frame.item, self.given)
+        parts = [instance, [self._read(frame, name) for name in behaviour.reads], frame.item, self.given]
+        if behaviour.steps:
+            if self.handling and "ask" in behaviour.steps:
+                return self._failure(node, FAILURE)
+            parts.append(self._told(behaviour, instance))
+        value = digest(*parts)
         if kind == "call":
             value = self._called(behaviour, value)
         elif kind == "ask":
@@ -158,6 +163,16 @@ class Reference:
         frame.left |= kind == "break"
         frame.changed.append(instance)
         return Outcome("completed", value, ALL_BUT_ERROR if kind == "call" else success_handles(node, kind))
+
+    def _told(self, behaviour: Behaviour, instance: str) -> list[Any]:
+        """What each of the steps of an instance is told, and what follows them (decision 0049)."""
+        told: list[Any] = [None]
+        for number, waits in enumerate(behaviour.steps):
+            told.append({"": None, "wait": "waited", "ask": canonical(answer_of(instance))}.get(waits, NOTHING))
+            if told[-1] is NOTHING:
+                output = self._called(behaviour, digest(instance, number))
+                told[-1] = FAILURE if output is NOTHING else output
+        return told
 
     def _called(self, behaviour: Behaviour, given: Any) -> Any:
         """What another workflow comes to (R19), NOTHING if it is not there or fails."""

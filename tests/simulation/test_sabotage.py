@@ -9,11 +9,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from flowray.engine import endings, folding, machine, scope_variables
+from flowray.engine import endings, folding, machine, scope_folding, scope_variables
 from flowray.engine.commands import PruneOutputs
+from flowray.engine.events import NodeStepped
 from flowray.persistence.memory.store import MemoryStore
 from flowray.persistence.writes import AppendEvents, Done, InsertExecution, InsertInbox
-from flowray.runtime import child_starts
+from flowray.runtime import child_starts, dispatch
 from flowray.runtime.children import CHILD, ended
 from flowray.runtime.dispatching import Dispatching
 from flowray.runtime.driver import Driver
@@ -241,7 +242,7 @@ def test_a_deadline_that_is_moved_by_a_recovery_is_noticed(monkeypatch: pytest.M
 
 def test_a_branch_that_sees_what_happens_beside_it_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """R17: branches share their variables."""
-    for module in (folding, scope_variables):
+    for module in (scope_folding, scope_variables):
         monkeypatch.setattr(module, "isolates", lambda index, container_id: False)
     noticed("R17")
 
@@ -292,3 +293,20 @@ def test_a_rerun_that_runs_what_it_was_given_is_noticed(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(MemoryStore, "_insert_execution", forgetful)
     noticed("R54", near=1688)
+
+
+def test_a_step_that_begins_at_the_beginning_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """R23: what the steps of a node have left is not handed to the next one."""
+    monkeypatch.setattr(dispatch, "_so_far", lambda state, command: {})
+    noticed("are durable")
+
+
+def test_steps_that_are_forgotten_by_a_recovery_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """R29: the fold of ``node.stepped`` loses the journal."""
+    original = folding._FOLDS[NodeStepped]
+
+    def forgetting(index: Any, state: Any, event: Any) -> None:
+        original(index, state, msgspec.structs.replace(event, journal=None))
+
+    monkeypatch.setitem(folding._FOLDS, NodeStepped, forgetting)
+    noticed("is given the journal of")

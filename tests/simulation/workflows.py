@@ -41,6 +41,7 @@ class Behaviour:
     condition of a loop over items allows. ``failures``: tries that a flaky node fails. ``large``: outputs or items
     above the least inline limit. ``changes``: what its successes do to variables: ``count``, ``log`` and ``set``.
     ``fails_closing``: its END cannot aggregate. ``calls``: the id of the workflow that it runs, if it is of that kind.
+    ``steps``: what it waits for after each of the steps that it does before all else, "" for nothing.
     """
 
     kinds: tuple[str, ...] = ("ok",)
@@ -54,6 +55,7 @@ class Behaviour:
     changes: tuple[str, ...] = ()
     fails_closing: bool = False
     calls: str = ""
+    steps: tuple[str, ...] = ()
 
     def kind(self, instance: str) -> str:
         """How an instance behaves."""
@@ -102,16 +104,18 @@ class _Draft:
     large: bool = False
     left: int = 14
     callees: dict[str, Workflow] = field(default_factory=dict)
+    stepping: Random | None = None
 
 
-def random_workflow(rng: Random, name: str, depth: int = 0) -> Workflow:
+def random_workflow(rng: Random, name: str, depth: int = 0, stepping: Random | None = None) -> Workflow:
     """A workflow of up to fourteen nodes, containers within containers, and perhaps a path for its failure. It may call
-    smaller ones, under names that begin with its own.
+    smaller ones, under names that begin with its own. ``stepping`` decides which nodes work in steps; without it none
+    does, and all else is as ``rng`` has it.
     """
-    draft = _Draft(rng, PlanMaker(**_settings(rng, depth)), left=14 if not depth else 5)
+    draft = _Draft(rng, PlanMaker(**_settings(rng, depth)), left=14 if not depth else 5, stepping=stepping)
     if depth < MOST_CALLS and rng.random() < 0.2:
         callees = [f"{name}.{number}" for number in range(rng.choice((1, 1, 2)))]
-        draft.callees = {callee: random_workflow(rng, callee, depth + 1) for callee in callees}
+        draft.callees = {callee: random_workflow(rng, callee, depth + 1, stepping) for callee in callees}
     draft.large = rng.random() < 0.25
     draft.maker.variables = {"n": 0, "log": [], "s": None}
     deadline_ms = rng.choice((500, 5_000, 5_000, 60_000)) if not depth and rng.random() < 0.06 else None
@@ -207,8 +211,19 @@ def _add_node(draft: _Draft, node_id: str, scope: str, depth: int, feeders: int)
         fields["on_error"] = ErrorStrategy.FAIL
         behaviour.kinds = tuple("ok" if kind in ("call", "ask") else kind for kind in behaviour.kinds)
     behaviour.reads = _reads(draft, node_id)
+    if draft.stepping is not None and draft.stepping.random() < 0.2:
+        behaviour.steps = _steps(draft, draft.stepping, behaviour)
     draft.behaviours[node_id] = behaviour
     draft.maker.node(node_id, scope=scope, role=role, reads=behaviour.reads, **fields)
+
+
+def _steps(draft: _Draft, stepping: Random, behaviour: Behaviour) -> tuple[str, ...]:
+    waits = ["", "", "", "wait", "ask"]
+    if draft.callees:
+        behaviour.calls = behaviour.calls or stepping.choice((*draft.callees, NOBODY))
+        draft.loose |= behaviour.calls != NOBODY and draft.callees[behaviour.calls].loose
+        waits += ["call", "call"]
+    return tuple(stepping.choice(waits) for _ in range(stepping.choice((1, 1, 2, 3))))
 
 
 def _add_container(draft: _Draft, node_id: str, scope: str, depth: int, feeders: int) -> None:

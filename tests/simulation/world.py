@@ -79,7 +79,9 @@ class World:
         self.queueing = Queueing(self)
         self.ledger.written = lambda: self.queueing.check(self.ledger)
         names = [f"e{number}" for number in range(self.rng.choice((1, 1, 1, 2, 3)))]
-        self.runs = [Run(name, random_workflow(self.rng, name)) for name in names]
+        # Nor have they nodes that work in steps.
+        stepping = None if computes is False else Random(f"{seed} steps")
+        self.runs = [Run(name, random_workflow(self.rng, name, stepping=stepping)) for name in names]
         self._by_id = {run.id: run for run in self.runs}
         self.callees = Callees(run.workflow for run in self.runs)
         self._lives = 0
