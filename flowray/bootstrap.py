@@ -19,6 +19,7 @@ from typing import Any, Literal
 from sqlalchemy import Engine
 
 from flowray.bootstrap_services import build_services
+from flowray.bootstrap_workspaces import open_workspaces
 from flowray.handlers.handler import system_now_ms
 from flowray.handlers.providers.aiohttp_transport import AiohttpTransport
 from flowray.handlers.registry import NodeRegistry, default_registry
@@ -63,7 +64,7 @@ def open_storage(settings: Settings) -> Storage:
     engine = open_engine(settings)
     committer, reader = SqlCommitter(engine), SqlReader(engine)
     listen = None if settings.uses_sqlite else partial(_listen, engine)
-    return Storage(committer, reader, _open_payloads(settings, engine, committer), listen)
+    return Storage(committer, reader, _open_payloads(settings, engine, committer), listen, open_workspaces(settings))
 
 
 def _listen(engine: Engine, heard: Callable[[Sequence[str]], None]) -> Callable[[], None]:
@@ -193,7 +194,7 @@ def local_runtime(settings: Settings, *, in_memory: bool = True) -> LocalRuntime
     return LocalRuntime(
         storage.committer, storage.reader, storage.payloads, build_registry(settings), services,
         database_facts(settings), child_limits=child_limits(settings), callbacks=callback_options(settings),
-        retention=retention_policy(settings),
+        retention=retention_policy(settings), workspaces=storage.workspaces,
     )  # fmt: skip
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
+from flowray.bootstrap_workspaces import open_workspaces, workspace_limits
 from flowray.handlers.ai.llm import DEFAULT_PROVIDER
 from flowray.handlers.providers.aiohttp_transport import AiohttpTransport
 from flowray.handlers.providers.lazy_chat import ChatProvider, LazyChatModel
 from flowray.handlers.providers.mcp_tools import McpServer, PooledMcpTools
+from flowray.handlers.providers.workspaces.read_roots import FolderReadRoots
+from flowray.handlers.providers.workspaces.threaded import ThreadedWorkspace
 from flowray.handlers.services import Payloads, Services
 from flowray.runtime.sandbox.process_sandbox import ProcessSandbox
 from flowray.settings import Settings, allowed_environment, secret_from_environment
@@ -40,6 +44,8 @@ def build_services(settings: Settings, payloads: Payloads) -> Services:
         mcp=mcp,
         payloads=payloads,
         env=allowed_environment(settings.env_allow),
+        files=ThreadedWorkspace(partial(open_workspaces, settings), workspace_limits(settings)),
+        read_roots=FolderReadRoots(settings.read_roots),
         warm_up=warm_up,
         close=close,
     )

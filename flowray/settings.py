@@ -61,6 +61,11 @@ class Settings(BaseSettings):
     sqlite_synchronous: Literal["FULL", "NORMAL"] = "FULL"
     payload_dir: Path | None = None
     payload_url: str | None = Field(None, pattern=r"^[a-z0-9+]+://")
+    workspace_dir: Path | None = None
+    workspace_url: str | None = Field(None, pattern=r"^[a-z0-9+]+://")
+    workspace_file_bytes: int = Field(64 * 1024**2, gt=0)
+    workspace_bytes: int = Field(1024**3, gt=0)
+    read_roots: list[Path] = Field(default_factory=list)
     retention_completed_s: float | None = Field(None, ge=0)
     retention_failed_s: float | None = Field(None, ge=0)
     retention_grace_s: float = Field(24 * 3600, ge=0)
@@ -111,6 +116,18 @@ class Settings(BaseSettings):
     def resolved_payload_dir(self) -> Path:
         """Where large values lie with SQLite; PostgreSQL keeps them in the database."""
         return self.payload_dir or self.state_dir / "payloads"
+
+    @property
+    def resolved_workspace_dir(self) -> Path:
+        """Where files of executions lie, unless in an object store."""
+        return self.workspace_dir or self.state_dir / "workspaces"
+
+    @property
+    def resolved_workspace_url(self) -> str | None:
+        """Where files of executions lie: beside the large values, where these are in an object store."""
+        if self.workspace_url is not None or self.workspace_dir is not None or self.payloads_are_local:
+            return self.workspace_url
+        return self.payload_url and f"{self.payload_url.rstrip('/')}/workspaces"
 
     @property
     def payloads_are_local(self) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from flowray import bootstrap_services
+from flowray.errors import FlowrayError
 from flowray.handlers.services import Payloads
 from flowray.runtime.sandbox.process_sandbox import ProcessSandbox
 from flowray.settings import ProviderSettings
@@ -31,3 +32,16 @@ def test_services_hold_the_allow_listed_environment_and_the_configured_providers
     providers = bootstrap_services._chat_providers(settings)
     assert (providers["openai"].base_url, providers["openai"].default_model) == ("http://a/v1", "m")
     assert (providers["local"].base_url, providers["local"].api_key) == ("http://b/v1", "k")
+
+
+async def test_files_lie_in_the_state_folder_and_only_given_folders_are_read(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_text("a")
+    settings = settings_in(tmp_path, read_roots=[tmp_path / "in"], workspace_file_bytes=5)
+    services = bootstrap_services.build_services(settings, MemoryPayloads())
+    await services.files.write("e1", "out/b.txt", b"b")
+    assert (tmp_path / "state" / "workspaces" / "e1" / "out" / "b.txt").read_bytes() == b"b"
+    with pytest.raises(FlowrayError):
+        await services.files.write("e1", "c.txt", b"123456")
+    assert await services.read_roots.read(str(tmp_path / "in" / "a.txt")) == b"a"
+    assert await services.read_roots.read("/etc/hostname") is None

@@ -102,3 +102,16 @@ def test_an_mcp_server_is_reached_in_one_way() -> None:
     for wrong in ({}, {"url": "http://tools/mcp", "command": "npx"}, {"url": "ftp://tools"}):
         with pytest.raises(ValidationError):
             Settings(mcp_servers={"a": wrong})  # type: ignore[dict-item]
+
+
+def test_files_of_executions_lie_beside_what_else_is_kept(tmp_path: Path) -> None:
+    postgresql = "postgresql+psycopg://u@h/db"
+    settings = Settings(state_dir=tmp_path)
+    assert (settings.resolved_workspace_dir, settings.resolved_workspace_url) == (tmp_path / "workspaces", None)
+    assert Settings(database_url=postgresql).resolved_workspace_url is None
+    assert Settings(payload_url="s3://b/p/").resolved_workspace_url == "s3://b/p/workspaces"
+    shared = Settings(payload_url="s3://b/p", workspace_dir=tmp_path)
+    assert (shared.resolved_workspace_dir, shared.resolved_workspace_url) == (tmp_path, None)
+    assert Settings(workspace_url="s3://c").resolved_workspace_url == "s3://c"
+    with pytest.raises(ValidationError):
+        Settings(workspace_url="/srv/files")

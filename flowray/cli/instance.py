@@ -90,7 +90,8 @@ def start_instance(settings: Settings, report: Report, on_connected: Callable[[]
     instance = Instance(settings, config, session)
     try:
         on_connected()
-        check_reach(settings, hosts())
+        for warning in check_reach(settings, hosts()):
+            report(warning)
         report("starting the workers and the HTTP API")
         _start_processes(settings, config)
     except BaseException:

@@ -8,10 +8,13 @@ from flowray.errors import ErrorCode, FlowrayError
 from flowray.settings import Settings
 
 
-def check_reach(settings: Settings, machines: Collection[str]) -> None:
-    """Raises CONFIGURATION if Ray has several machines but something is kept on one of them only (R34)."""
+def check_reach(settings: Settings, machines: Collection[str]) -> list[str]:
+    """Raises CONFIGURATION if Ray has several machines but something is kept on one of them only (R34).
+
+    Returns warnings: what only some workflows need.
+    """
     if len(machines) < 2:
-        return
+        return []
     if settings.uses_sqlite:
         raise FlowrayError(
             ErrorCode.CONFIGURATION,
@@ -24,3 +27,9 @@ def check_reach(settings: Settings, machines: Collection[str]) -> None:
             f"the payloads in {settings.payload_url} can be read on one machine, and this Ray has {len(machines)}",
             hint="leave FLOWRAY_PAYLOAD_URL out, or set it to an object store such as s3://bucket/prefix",
         )
+    if settings.workspace_dir is None and settings.resolved_workspace_url is None:
+        return [
+            f"files of nodes stay on one of the {len(machines)} machines: set FLOWRAY_WORKSPACE_DIR to a folder "
+            "that all of them share, or FLOWRAY_WORKSPACE_URL to an object store"
+        ]
+    return []

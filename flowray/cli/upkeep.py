@@ -65,7 +65,7 @@ def gc(
     async def commit(writes: Sequence[AnyWrite]) -> list[AnyResult]:
         return await asyncio.to_thread(storage.committer.commit, writes)
 
-    retention = Retention(storage.reader, commit, storage.payloads, retention_policy(settings))
+    retention = Retention(storage.reader, commit, storage.payloads, retention_policy(settings), storage.workspaces)
     report = asyncio.run(retention.preview() if dry_run else retention.run())
     output.document({"dry_run": dry_run, **msgspec.to_builtins(report)})
 

@@ -27,7 +27,10 @@ class AtOnce:
     def __init__(self, registry: NodeRegistry, services: Services, now_ms: Callable[[], int] = system_now_ms) -> None:
         self._registry = registry
         absent: Any = _Absent()
-        self._services = replace(services, http=absent, chat=absent, sandbox=absent, payloads=absent, memory=absent)
+        self._services = replace(
+            services, http=absent, chat=absent, sandbox=absent, payloads=absent, memory=absent, files=absent,
+            read_roots=absent,
+        )  # fmt: skip
         self._now_ms = now_ms
         self._computes: dict[str, bool] = {}
         self._never = Cancellation()

@@ -222,7 +222,7 @@ class Attempt:
             tries=task.tries, idempotency_key=task.idempotency_key, deadline_ms=task.deadline_ms,
             sentinel=task.sentinel, round=task.round, stream_id=task.stream_id, cancellation=self.cancellation,
             emit_token=self.batches.add, log=self._log_from_anywhere, now_ms=self.now_ms, timeout_ms=task.timeout_ms,
-            fill_options=options, memory=task.memory, step=task.step,
+            fill_options=options, memory=task.memory, step=task.step, files_of=task.values_of,
         )  # fmt: skip
 
     def _log_from_anywhere(self, message: str, level: str = "info", **fields: Json) -> None:

@@ -82,7 +82,8 @@ class NodeInput:
     ``timeout_ms`` bounds the attempt, or None. ``fill_options`` is how templates are read in this dialect, for
     handlers that fill some themselves. ``memory`` says what ``services.memory`` is to be asked for; None for an
     execution of no stored workflow. ``step``: how many steps of its own the node has done (``Signals.step``), the last
-    of which has left ``journal``; ``answer``: what it has waited for since.
+    of which has left ``journal``; ``answer``: what it has waited for since. ``files_of``: whose workspace
+    ``services.files`` is to be asked for, that of the execution or of the first that called it.
     """
 
     execution_id: str
@@ -115,6 +116,7 @@ class NodeInput:
     step: int = 0
     journal: Json = None
     answer: Answer | None = None
+    files_of: str = ""
 
 
 @dataclass(frozen=True)

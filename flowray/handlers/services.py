@@ -14,6 +14,7 @@ from flowray.engine.signals import Usage
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.handlers.masking import secret_values
 from flowray.handlers.mcp import McpTools, NoMcpTools
+from flowray.handlers.workspace import NoReadRoots, NoWorkspace, ReadRoots, Workspace
 from flowray.values import Json
 
 
@@ -173,6 +174,8 @@ class Services:
     secrets: Mapping[str, str] = field(default_factory=dict)
     memory: WorkflowMemory = field(default_factory=NoWorkflowMemory)
     mcp: McpTools = field(default_factory=NoMcpTools)
+    files: Workspace = field(default_factory=NoWorkspace)
+    read_roots: ReadRoots = field(default_factory=NoReadRoots)
     warm_up: Callable[[], Awaitable[None]] = _nothing_to_do
     close: Callable[[], Awaitable[None]] = _nothing_to_do
 

@@ -9,7 +9,7 @@ from typing import Protocol
 from flowray.eventlog.log import EventLog
 from flowray.persistence.callbacks.records import CallbackReader
 from flowray.persistence.limits.sharing import LimitReader
-from flowray.persistence.payloads.store import PayloadStore
+from flowray.persistence.payloads.store import OwnedFiles, PayloadStore
 from flowray.persistence.queues.admission import QueueReader
 from flowray.persistence.records import (
     DEFAULT_WORKSPACE,
@@ -254,10 +254,11 @@ class Storage:
     """What one process reads and writes with. ``committer`` is used only where this process may write (R26).
 
     ``listen(heard)`` has ``heard`` called with ids of executions into whose inboxes other servers have put something;
-    None where there are no other servers. It returns how to end that.
+    None where there are no other servers. It returns how to end that. ``workspaces``: the files that nodes have made.
     """
 
     committer: Committer
     reader: Reader
     payloads: PayloadStore
     listen: Callable[[Callable[[Sequence[str]], None]], Callable[[], None]] | None = None
+    workspaces: OwnedFiles | None = None

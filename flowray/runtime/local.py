@@ -22,7 +22,7 @@ from flowray.handlers.node_task import NodeTask
 from flowray.handlers.registry import NodeRegistry
 from flowray.handlers.services import Payloads, Services
 from flowray.persistence.journal import ThreadJournal
-from flowray.persistence.payloads.store import PayloadStore, file_bytes
+from flowray.persistence.payloads.store import OwnedFiles, PayloadStore, file_bytes
 from flowray.persistence.records import ExecutionRecord, InboxRecord
 from flowray.persistence.stores import Committer, Reader
 from flowray.persistence.writes import AnyResult, AnyWrite, InsertInbox
@@ -88,6 +88,7 @@ class LocalRuntime:
         child_limits: ChildLimits | None = None,
         callbacks: CallbackOptions | None = None,
         retention: RetentionPolicy | None = None,
+        workspaces: OwnedFiles | None = None,
     ) -> None:
         self.reader = reader
         self._payloads = payloads
@@ -97,7 +98,7 @@ class LocalRuntime:
         self._fanout = Fanout()
         self._journal = ThreadJournal(committer)
         self._callbacks = None if callbacks is None else CallbackSender(callbacks, self._journal, reader, system_now_ms)
-        self._retention = RetentionThread(self._journal, reader, payloads, retention or NO_RETENTION)
+        self._retention = RetentionThread(self._journal, reader, payloads, retention or NO_RETENTION, workspaces)
         self._changing = threading.Lock()
         self._stopped = False
         self._orchestrator = self._new_orchestrator()

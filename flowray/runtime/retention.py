@@ -19,7 +19,7 @@ import msgspec
 
 from flowray.errors import FlowrayError
 from flowray.persistence.payloads.ids import may_be_collected
-from flowray.persistence.payloads.store import PayloadFiles, PayloadStore
+from flowray.persistence.payloads.store import OwnedFiles, PayloadFiles, PayloadStore
 from flowray.persistence.retention.upkeep import RetentionTimes
 from flowray.persistence.stores import Journal, Reader
 from flowray.persistence.writes import AnyResult, AnyWrite
@@ -86,13 +86,14 @@ NO_RETENTION = RetentionPolicy(every_s=0)
 
 class RetentionReport(msgspec.Struct, kw_only=True):
     """What a round has removed, or would remove. ``executions`` without what they have called; ``rows`` of the
-    database; ``payloads`` with ``bytes`` that nothing referred to, whether their execution was there or not;
-    ``temporary``: files left half written; ``spent``: rows of limits' uses, changes of metadata, callbacks, shared
-    waitpoints and firings that are of no use any more."""
+    database; ``payloads``, and ``files`` of workspaces, with ``bytes`` that nothing referred to, whether their
+    execution was there or not; ``temporary``: files left half written; ``spent``: rows of limits' uses, changes of
+    metadata, callbacks, shared waitpoints and firings that are of no use any more."""
 
     executions: int = 0
     rows: int = 0
     payloads: int = 0
+    files: int = 0
     bytes: int = 0
     plans: int = 0
     owners: int = 0
@@ -103,8 +104,16 @@ class RetentionReport(msgspec.Struct, kw_only=True):
 class Retention:
     """One round at a time. ``commit`` is that of the process that may write."""
 
-    def __init__(self, reader: Reader, commit: Commit, payloads: PayloadStore, policy: RetentionPolicy) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        commit: Commit,
+        payloads: PayloadStore,
+        policy: RetentionPolicy,
+        workspaces: OwnedFiles | None = None,
+    ) -> None:
         self._reader, self._commit, self._payloads, self._policy = reader, commit, payloads, policy
+        self._workspaces = workspaces
 
     async def run(self) -> RetentionReport:
         """Remove all that is due now. Raises FlowrayError DATABASE_UNAVAILABLE; the next round goes on."""
@@ -116,6 +125,7 @@ class Retention:
         if report.rows:
             reached(CrashPoint.COLLECTED)
         await self._collect_files(now - self._policy.grace_ms, report, remove=True)
+        await self._collect_workspaces(now - self._policy.grace_ms, report, remove=True)
         await self._sweep_values(now - self._policy.grace_ms, report)
         await self._collect_spent(now, report)
         return report
@@ -131,6 +141,7 @@ class Retention:
             owners=left.owners, spent=left.spent,
         )  # fmt: skip
         await self._collect_files(before, report, remove=False)
+        await self._collect_workspaces(before, report, remove=False)
         left_over = await asyncio.to_thread(sweeps, self._reader, self._payloads, before, _SHOWN)
         for sweep in (sweep for sweep in left_over if sweep.execution_id not in due):
             report.payloads += len(sweep.rows) + len(sweep.files)
@@ -203,7 +214,18 @@ class Retention:
         if remove:
             report.temporary += await asyncio.to_thread(files.remove_temporary, before)
 
-    def _files(self, files: PayloadFiles, before: int, *, remove: bool) -> Iterator[tuple[int, int]]:
+    async def _collect_workspaces(self, before: int, report: RetentionReport, *, remove: bool) -> None:
+        """Files of executions that are gone, as ``_collect_files`` does it."""
+        files = self._workspaces
+        if files is None:
+            return
+        for removed in await asyncio.to_thread(lambda: list(self._files(files, before, remove=remove))):
+            report.files += removed[0]
+            report.bytes += removed[1]
+        if remove:
+            report.temporary += await asyncio.to_thread(files.remove_temporary, before)
+
+    def _files(self, files: OwnedFiles, before: int, *, remove: bool) -> Iterator[tuple[int, int]]:
         owners = iter(list(files.owners()))
         while some := list(islice(owners, _OWNERS)):
             known = self._reader.upkeep.present(some)
@@ -227,7 +249,12 @@ class Retention:
 
 
 async def retain_forever(
-    reader: Reader, commit: Commit, payloads: PayloadStore, policy: RetentionPolicy, stopped: asyncio.Event
+    reader: Reader,
+    commit: Commit,
+    payloads: PayloadStore,
+    policy: RetentionPolicy,
+    stopped: asyncio.Event,
+    workspaces: OwnedFiles | None = None,
 ) -> None:
     """A round now and then until ``stopped`` is set; a round that fails is logged and the next one tries again."""
     while not stopped.is_set():
@@ -237,7 +264,7 @@ async def retain_forever(
         except TimeoutError:
             pass
         try:
-            report = await Retention(reader, commit, payloads, policy).run()
+            report = await Retention(reader, commit, payloads, policy, workspaces).run()
         except FlowrayError as error:
             logger.warning("flowray: retention will try again: %s", error)
         except Exception:
@@ -250,8 +277,16 @@ async def retain_forever(
 class RetentionThread:
     """Rounds in a thread of their own, for a runtime without a supervisor. Does nothing for a policy without rounds."""
 
-    def __init__(self, journal: Journal, reader: Reader, payloads: PayloadStore, policy: RetentionPolicy) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        reader: Reader,
+        payloads: PayloadStore,
+        policy: RetentionPolicy,
+        workspaces: OwnedFiles | None = None,
+    ) -> None:
         self._journal, self._reader, self._payloads, self._policy = journal, reader, payloads, policy
+        self._workspaces = workspaces
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped: asyncio.Event | None = None
         self._started = threading.Event()
@@ -277,7 +312,9 @@ class RetentionThread:
         self._loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
         self._started.set()
         rounds = asyncio.ensure_future(
-            retain_forever(self._reader, self._write, self._payloads, self._policy, self._stopped)
+            retain_forever(
+                self._reader, self._write, self._payloads, self._policy, self._stopped, self._workspaces
+            )
         )
         await self._stopped.wait()
         rounds.cancel()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from flowray.cli.reach import check_reach
@@ -12,8 +14,8 @@ POSTGRESQL = "postgresql+psycopg://u@h/db"
 
 
 def test_one_machine_reaches_everything() -> None:
-    check_reach(Settings(), ["a"])
-    check_reach(Settings(payload_url="file:///srv"), [])
+    assert check_reach(Settings(), ["a"]) == []
+    assert check_reach(Settings(payload_url="file:///srv"), []) == []
 
 
 @pytest.mark.parametrize(
@@ -32,5 +34,10 @@ def test_r34_several_machines_and_something_local_are_refused(settings: Settings
 
 
 def test_several_machines_with_what_all_of_them_reach() -> None:
-    check_reach(Settings(database_url=POSTGRESQL), {"a", "b"})
-    check_reach(Settings(database_url=POSTGRESQL, payload_url="s3://bucket"), {"a", "b"})
+    assert check_reach(Settings(database_url=POSTGRESQL, payload_url="s3://bucket"), {"a", "b"}) == []
+    assert check_reach(Settings(database_url=POSTGRESQL, workspace_dir=Path("/shared")), {"a", "b"}) == []
+
+
+def test_files_that_stay_on_one_machine_are_a_warning() -> None:
+    (warning,) = check_reach(Settings(database_url=POSTGRESQL), {"a", "b"})
+    assert "FLOWRAY_WORKSPACE_DIR" in warning

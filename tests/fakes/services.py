@@ -13,6 +13,7 @@ from flowray.handlers.handler import NodeInput
 from flowray.handlers.services import ChatChunk, ChatRequest, HttpRequest, HttpResponse, Services
 from flowray.runtime.sandbox.inline_sandbox import InlineSandbox
 from flowray.values import Json, decode_json
+from tests.fakes.workspace import MemoryWorkspace
 
 NOW_MS = 1_750_000_000_000
 """2025-06-15T15:06:40Z."""
@@ -80,6 +81,7 @@ def fake_services(**given: Any) -> Services:
         "chat": ScriptedChat(),
         "sandbox": InlineSandbox(),
         "payloads": MemoryPayloads(),
+        "files": MemoryWorkspace(),
     }
     return Services(**{**parts, **given})
 

@@ -111,6 +111,10 @@ MEANINGS: dict[ErrorCode, tuple[str, str]] = {
         "An execution called more sub-workflows than the limit, those below it included.",
         "Do the work of several in one, or raise `FLOWRAY_MAX_DESCENDANTS`.",
     ),
+    E.FILE_LIMIT_EXCEEDED: (
+        "A file, a document or the workspace of an execution is larger than a limit: bytes, pages, cells, memory.",
+        "The message names the limit. Use a smaller document or a part of it, or raise the limit.",
+    ),
     E.COLLECTION_INVALID: ("What a loop should go over is no list.", "The message shows what it got."),
     E.EXECUTION_TIMEOUT: ("The execution used up its time.", "Raise `settings.timeoutMs` or the deadline."),
     E.EXECUTION_CANCELLED: ("Somebody cancelled the execution.", "`cancel_reason` says why."),

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from flowray.errors import ErrorCode, FlowrayError
+from flowray.handlers.providers.workspaces.directory import DirectoryWorkspaces
 from flowray.persistence.journal import DirectJournal
 from flowray.persistence.memory.store import MemoryStore
 from flowray.persistence.payloads.directory import DirectoryPayloads
@@ -241,3 +242,19 @@ def test_without_rounds_there_is_no_thread() -> None:
     thread.start()
     assert not thread._thread.is_alive()
     thread.stop()
+
+
+async def test_files_of_executions_go_with_them(tmp_path: Path) -> None:
+    world, files = World(), DirectoryWorkspaces(tmp_path)
+    world.ended("old", 8)
+    world.ended("young", 6)
+    for owner, age in (("old", 8), ("young", 6), ("nobody", 8), ("coming", 0)):
+        files.write(owner, ("a", "b.txt"), b"12", overwrite=True)
+        at = (NOW - age * DAY_MS) / 1_000
+        os.utime(tmp_path / owner / "a" / "b.txt", (at, at))
+    retention = Retention(world.store, world.commit, world.payloads, WEEK, files)
+    assert await retention.preview() == RetentionReport(executions=1, files=1, bytes=2)
+    report = await retention.run()
+    assert (report.executions, report.files, report.bytes) == (1, 2, 4)
+    assert sorted(files.owners()) == ["coming", "young"]
+    assert await retention.run() == RetentionReport()

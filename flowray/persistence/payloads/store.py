@@ -22,6 +22,29 @@ class Removed(NamedTuple):
     bytes: int
 
 
+class OwnedFiles(Protocol):
+    """Files outside of the database that belong to an execution, or to the first caller of a family, and go with it.
+
+    Ages are ms since the epoch; what was removed is ``(files, bytes)``.
+    """
+
+    def owners(self) -> Iterator[str]:
+        """All that have files."""
+        ...
+
+    def orphans(self, owner: str, before_ms: int) -> tuple[int, int]:
+        """What ``remove`` would remove."""
+        ...
+
+    def remove(self, owner: str, before_ms: int) -> tuple[int, int]:
+        """Remove what an owner that is gone has left, as far as it was put before ``before_ms``."""
+        ...
+
+    def remove_temporary(self, before_ms: int) -> int:
+        """Remove what writers left half written before ``before_ms``; returns how many."""
+        ...
+
+
 @runtime_checkable
 class PayloadFiles(Protocol):
     """A PayloadStore outside of the database, which cannot see what refers to its blobs: they are looked after here.

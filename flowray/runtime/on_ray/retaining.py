@@ -12,5 +12,7 @@ from flowray.runtime.retention import retain_forever
 async def retain(config: RuntimeConfig) -> None:
     """Rounds of retention for ever."""
     directory = await asyncio.to_thread(RayDirectory, config, {})
-    payloads = (await asyncio.to_thread(config.storage_factory)).payloads
-    await retain_forever(directory.reader, directory.write, payloads, config.retention, asyncio.Event())
+    storage = await asyncio.to_thread(config.storage_factory)
+    await retain_forever(
+        directory.reader, directory.write, storage.payloads, config.retention, asyncio.Event(), storage.workspaces
+    )
