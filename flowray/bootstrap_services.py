@@ -6,6 +6,7 @@ import asyncio
 from functools import partial
 
 from flowray.bootstrap_workspaces import open_workspaces, workspace_limits
+from flowray.bootstrap_integrations import build_integrations
 from flowray.handlers.ai.llm import DEFAULT_PROVIDER
 from flowray.handlers.providers.aiohttp_transport import AiohttpTransport
 from flowray.handlers.providers.lazy_chat import ChatProvider, LazyChatModel
@@ -43,6 +44,7 @@ def build_services(settings: Settings, payloads: Payloads) -> Services:
         sandbox=sandbox,
         mcp=mcp,
         payloads=payloads,
+        integrations=build_integrations(settings, http),
         env=allowed_environment(settings.env_allow),
         files=ThreadedWorkspace(partial(open_workspaces, settings), workspace_limits(settings)),
         read_roots=FolderReadRoots(settings.read_roots),

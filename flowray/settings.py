@@ -103,6 +103,10 @@ class Settings(BaseSettings):
     callback_attempts: int = Field(12, ge=1)
     callback_first_delay_ms: int = Field(5_000, ge=0)
 
+    integrations: Literal["live", "sandbox"] = "live"
+    integrations_dir: Path | None = None
+    sandbox_fixtures_dir: Path | None = None
+
     allow_private_targets: bool = True
     env_allow: list[str] = Field(default_factory=list)
     token_ttl_s: int = Field(24 * 3600, gt=0)

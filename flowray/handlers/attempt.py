@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import traceback
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -25,7 +25,7 @@ from flowray.handlers.chunks import collect, store_list
 from flowray.handlers.constant_configs import ConstantConfig
 from flowray.handlers.handler import Cancellation, NodeHandler, NodeInput, NodeResult, system_now_ms
 from flowray.handlers.log_view import log_view, shortened
-from flowray.handlers.masking import mask_text
+from flowray.handlers.masking import hidden_values, mask_text
 from flowray.handlers.node_config import parse_config
 from flowray.handlers.node_task import NodeTask
 from flowray.handlers.read_ahead import touch
@@ -223,7 +223,12 @@ class Attempt:
             sentinel=task.sentinel, round=task.round, stream_id=task.stream_id, cancellation=self.cancellation,
             emit_token=self.batches.add, log=self._log_from_anywhere, now_ms=self.now_ms, timeout_ms=task.timeout_ms,
             fill_options=options, memory=task.memory, step=task.step, files_of=task.values_of,
+            workspace_id=task.workspace_id, hide=self._hide,
         )  # fmt: skip
+
+    def _hide(self, values: Iterable[str]) -> None:
+        """``NodeInput.hide``: secrets of a connection are known only once the handler asks for it."""
+        self.secrets = hidden_values((*self.secrets, *values))
 
     def _log_from_anywhere(self, message: str, level: str = "info", **fields: Json) -> None:
         """``NodeInput.log``: safe to call from a handler's thread."""

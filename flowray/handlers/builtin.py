@@ -5,6 +5,7 @@ from __future__ import annotations
 from flowray.handlers.ai.llm import LlmHandler
 from flowray.handlers.ai.router import RouterHandler
 from flowray.handlers.handler import NodeHandler
+from flowray.handlers.integrations.integration import IntegrationHandler
 from flowray.handlers.logic.conditional import ConditionalHandler
 from flowray.handlers.logic.human_review import HumanReviewHandler
 from flowray.handlers.logic.input import InputHandler
@@ -46,6 +47,7 @@ _TYPES: tuple[type[NodeHandler], ...] = (
     HumanReviewHandler,
     SubworkflowHandler,
     HttpHandler,
+    IntegrationHandler,
     LlmHandler,
     NoteHandler,
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -20,6 +20,7 @@ from flowray.engine.signals import Answer, NodeError, Signals, Usage, VariableOp
 from flowray.errors import ErrorCode
 from flowray.expressions.names import Names
 from flowray.expressions.template import DEFAULT_OPTIONS, FillOptions
+from flowray.handlers.connections import Connection
 from flowray.handlers.services import MemoryPlace, Services
 from flowray.values import Json
 
@@ -64,6 +65,10 @@ def _ignore_log(message: str, level: str = "info", **fields: Json) -> None:
     """Default of ``log``: nobody listens."""
 
 
+def _hide_nothing(values: Iterable[str]) -> None:
+    """Default of ``hide``: nothing is recorded."""
+
+
 def system_now_ms() -> int:
     """Default of ``now_ms``: the system's clock, ms since the epoch, UTC."""
     return time.time_ns() // 1_000_000
@@ -83,7 +88,9 @@ class NodeInput:
     handlers that fill some themselves. ``memory`` says what ``services.memory`` is to be asked for; None for an
     execution of no stored workflow. ``step``: how many steps of its own the node has done (``Signals.step``), the last
     of which has left ``journal``; ``answer``: what it has waited for since. ``files_of``: whose workspace
-    ``services.files`` is to be asked for, that of the execution or of the first that called it.
+    ``services.files`` is to be asked for, that of the execution or of the first that called it. ``workspace_id``: whose
+    connections it may use. ``hide(values)``: secrets that are to be masked in whatever is recorded of this attempt,
+    beyond those of the lane.
     """
 
     execution_id: str
@@ -117,6 +124,16 @@ class NodeInput:
     journal: Json = None
     answer: Answer | None = None
     files_of: str = ""
+    workspace_id: str = "default"
+    hide: Callable[[Iterable[str]], None] = _hide_nothing
+
+    async def connection(self, name: str) -> Connection:
+        """The workspace's connection of that name, ready to be used. Its secrets are hidden from then on in whatever is
+        recorded of this attempt. Raises as ``Connections.get`` does.
+        """
+        found = await self.services.connections.get(self.workspace_id, name)
+        self.hide(found.secrets.values())
+        return found
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,30 @@ def secret_values(secrets: Mapping[str, str], env: Mapping[str, str]) -> tuple[s
     """The values to hide wherever they occur: all secrets, and variables whose name says so. Longest first."""
     values = set(secrets.values())
     values.update(value for name, value in env.items() if is_sensitive_name(name))
-    return tuple(sorted((value for value in values if len(value) >= _MIN_SECRET_CHARS), key=len, reverse=True))
+    return hidden_values(values)
+
+
+def hidden_values(values: Iterable[str]) -> tuple[str, ...]:
+    """Those of ``values`` that are long enough to be hidden, each once, longest first: one may be part of another."""
+    return tuple(sorted({value for value in values if len(value) >= _MIN_SECRET_CHARS}, key=len, reverse=True))
+
+
+def without_values(value: Json, values: Iterable[str]) -> Json:
+    """A copy of ``value`` in which the given secrets are masked, at any depth, and nothing else is."""
+    known = hidden_values(values)
+    return _replaced(value, known) if known else value
+
+
+def _replaced(value: Json, known: tuple[str, ...]) -> Json:
+    if isinstance(value, str):
+        for secret in known:
+            value = value.replace(secret, MASK)
+        return value
+    if isinstance(value, list):
+        return [_replaced(item, known) for item in value]
+    if isinstance(value, dict):
+        return {key: _replaced(item, known) for key, item in value.items()}
+    return value
 
 
 def mask_text(text: str, values: Iterable[str] = ()) -> str:

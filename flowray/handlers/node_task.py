@@ -25,7 +25,7 @@ class NodeTask(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_onl
     ``incarnation`` tells, within one process, for which taking-up of the execution the attempt runs: its results carry
     it, so that those of a former taking-up are not mistaken for those of an attempt with the same number.
     ``payload_owner``: under whose id its large values are kept, empty for its own: a child shares its first caller's.
-    ``plan_hash`` is that of the plan by which the execution runs.
+    ``workspace_id`` says whose connections it may use. ``plan_hash`` is that of the plan by which the execution runs.
     ``epoch`` is the owner's (R22). ``start_timeout_ms`` counts from its dispatch to its start, ``timeout_ms`` from
     there, ``deadline_ms`` is absolute. ``stream_id`` is empty for a node that does not stream. ``lane`` and
     ``resources`` say where the attempt is to run. An output above ``inline_limit_bytes`` is stored, one above
@@ -43,6 +43,7 @@ class NodeTask(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_onl
     payload_owner: str = ""
     workflow_id: str | None = None
     memory: MemoryPlace | None = None
+    workspace_id: str = "default"
     workflow_name: str = ""
     plan_hash: str = ""
     node_name: str = ""

@@ -12,9 +12,11 @@ import msgspec
 from flowray.engine.shared_memory import SharedEntry
 from flowray.engine.signals import Usage
 from flowray.errors import ErrorCode, FlowrayError
+from flowray.handlers.connections import Connections, NoConnections
 from flowray.handlers.masking import secret_values
 from flowray.handlers.mcp import McpTools, NoMcpTools
 from flowray.handlers.workspace import NoReadRoots, NoWorkspace, ReadRoots, Workspace
+from flowray.handlers.operations import Integrations, NoIntegrations
 from flowray.values import Json
 
 
@@ -176,6 +178,8 @@ class Services:
     mcp: McpTools = field(default_factory=NoMcpTools)
     files: Workspace = field(default_factory=NoWorkspace)
     read_roots: ReadRoots = field(default_factory=NoReadRoots)
+    connections: Connections = field(default_factory=NoConnections)
+    integrations: Integrations = field(default_factory=NoIntegrations)
     warm_up: Callable[[], Awaitable[None]] = _nothing_to_do
     close: Callable[[], Awaitable[None]] = _nothing_to_do
 

@@ -61,6 +61,7 @@ def node_task(
         memory=_memory_place(record, index, node),
         workflow_name=record.workflow_name or index.plan.name,
         plan_hash=record.plan_hash,
+        workspace_id=record.workspace_id,
         epoch=state.epoch,
         incarnation=incarnation,
         instance=command.instance,

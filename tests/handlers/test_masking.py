@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from flowray.handlers.masking import is_sensitive_name, mask, mask_text, secret_values
+from flowray.handlers.masking import (
+    MASK,
+    hidden_values,
+    is_sensitive_name,
+    mask,
+    mask_text,
+    secret_values,
+    without_values,
+)
 
 
 @pytest.mark.parametrize(
@@ -50,3 +58,15 @@ def test_secret_values_are_the_long_ones_longest_first() -> None:
     found = secret_values({"A": "abcd", "B": "abcdef", "C": "ab"}, {"HOME": "/home/x", "MY_TOKEN": "tttt"})
     assert found[0] == "abcdef"
     assert set(found) == {"abcd", "abcdef", "tttt"}
+
+
+def test_values_are_taken_out_of_a_copy_and_nothing_else_is() -> None:
+    value = {"token": "abcd1234", "list": ["x abcd1234 y", 5, None], "password": "short"}
+    assert without_values(value, ["abcd1234", "abc", ""]) == {
+        "token": MASK, "list": [f"x {MASK} y", 5, None], "password": "short",
+    }  # fmt: skip
+    assert without_values(value, []) is value
+
+
+def test_hidden_values_are_long_enough_and_the_longest_is_first() -> None:
+    assert hidden_values(["abcd", "abcdef", "abc", "abcd"]) == ("abcdef", "abcd")

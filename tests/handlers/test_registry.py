@@ -19,7 +19,7 @@ from tests.handlers.running import REGISTRY, fail, output
 TYPES = {
     "input", "trigger", "output", "conditional", "loop", "parallel", "variable", "transform", "wait", "http", "llm",
     "comment", "switch", "router", "break", "continue", "response", "shared-memory", "variables", "pause",
-    "humanReview", "subworkflow",
+    "humanReview", "subworkflow", "integration",
 }  # fmt: skip
 
 

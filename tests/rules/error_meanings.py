@@ -92,6 +92,14 @@ MEANINGS: dict[ErrorCode, tuple[str, str]] = {
         "An operation does not fit the present value or the declared type of a variable or shared memory entry.",
         "Convert the value first (`valueType`), or declare another type.",
     ),
+    E.UNKNOWN_OPERATION: (
+        "An integration names a provider or an operation that nobody provides.",
+        "The message names what is spelled alike; add a manifest or an OpenAPI document for a provider of your own.",
+    ),
+    E.CONNECTION_NOT_FOUND: (
+        "A node names a connection that its workspace does not have.",
+        "flowray connections list shows what there is.",
+    ),
     E.SIGNAL_UNSUPPORTED: ("A handler asked for something that this release cannot do.", "See docs/features.md."),
     E.OUTPUT_TOO_LARGE: ("One value exceeds 64 MiB.", "Store it elsewhere and pass its address."),
     E.CONTEXT_LIMIT_EXCEEDED: (

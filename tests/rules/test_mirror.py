@@ -21,6 +21,8 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "flowray/__init__.py": ("a list of exports", "tests/rules/test_exports.py"),
     "flowray/api/deployment.py": (ON_RAY, "tests/integration"),
     "flowray/bootstrap_ray.py": (ON_RAY, "tests/integration"),
+    "flowray/handlers/operations.py": (DECLARATIONS, "tests/fakes/integrations.py"),
+    "flowray/handlers/connections.py": (DECLARATIONS, "tests/handlers/integrations/test_integration.py"),
     "flowray/handlers/services.py": (DECLARATIONS, "tests/fakes/services.py"),
     "flowray/persistence/memory/reader.py": (STORE_SUITE, "tests/conformance/test_stores.py"),
     "flowray/persistence/records/executions.py": (DECLARATIONS, "tests/conformance/test_stores.py"),

@@ -15,6 +15,7 @@ http         method, url*, headers [{key, value}], queryParams [{key, value}], a
              body, timeoutMs, retryCount, outputVariable
 llm          provider, model, systemPrompt, prompt*, temperature, maxTokens, topP, responseFormat, outputVariable
 wait         waitType (duration, until, webhook), duration (ms), timestamp, timezone, timeoutMs, outputVariable
+integration  provider*, operation*, connection, parameters, timeoutMs, outputVariable
 loop         loopType (forEach, count, while, doWhile), arrayPath (a name or template), count, condition, itemVariable,
              indexVariable, maxIterations, outputVariable
 

@@ -160,6 +160,13 @@ def _loop(config: Config, report: Report) -> Config:
     return config
 
 
+def _integration(config: Config, report: Report) -> Config:
+    _rename(config, report, "provider", "service")
+    _rename(config, report, "operation", "action")
+    _rename(config, report, "connection", "connectionId")
+    return config
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -181,4 +188,6 @@ CONFIGS: dict[str, Callable[[Config, Report], Config]] = {
     "forEach": _loop,
     "while": _loop,
     "repeat": _loop,
+    "integration": _integration,
+    "action": _integration,
 }
