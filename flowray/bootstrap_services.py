@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
-from flowray.bootstrap_workspaces import open_workspaces, workspace_limits
 from flowray.bootstrap_integrations import build_integrations
+from flowray.bootstrap_workspaces import open_workspaces, workspace_limits
 from flowray.handlers.ai.llm import DEFAULT_PROVIDER
 from flowray.handlers.providers.aiohttp_transport import AiohttpTransport
-from flowray.handlers.providers.lazy_chat import ChatProvider, LazyChatModel
+from flowray.handlers.providers.lazy_models import LazyChatModel, LazyClients, LazyModels
 from flowray.handlers.providers.mcp_tools import McpServer, PooledMcpTools
+from flowray.handlers.providers.provider import Provider
 from flowray.handlers.providers.workspaces.read_roots import FolderReadRoots
 from flowray.handlers.providers.workspaces.threaded import ThreadedWorkspace
 from flowray.handlers.services import Payloads, Services
@@ -23,7 +24,8 @@ WARM_UP_MS = 30_000
 def build_services(settings: Settings, payloads: Payloads) -> Services:
     """The outer world as handlers see it. Keys are read from the environment here, in the process that uses them."""
     http = AiohttpTransport(allow_private=settings.allow_private_targets)
-    chat = LazyChatModel(_chat_providers(settings), default=DEFAULT_PROVIDER)
+    clients = LazyClients(_chat_providers(settings), default=DEFAULT_PROVIDER)
+    chat = LazyChatModel(clients)
     sandbox = ProcessSandbox()
     mcp = PooledMcpTools(_mcp_servers(settings), http)
 
@@ -35,7 +37,7 @@ def build_services(settings: Settings, payloads: Payloads) -> Services:
     async def close() -> None:
         await mcp.aclose()
         await http.aclose()
-        await chat.aclose()
+        await clients.aclose()
         await sandbox.aclose()
 
     return Services(
@@ -45,6 +47,7 @@ def build_services(settings: Settings, payloads: Payloads) -> Services:
         mcp=mcp,
         payloads=payloads,
         integrations=build_integrations(settings, http),
+        models=LazyModels(clients),
         env=allowed_environment(settings.env_allow),
         files=ThreadedWorkspace(partial(open_workspaces, settings), workspace_limits(settings)),
         read_roots=FolderReadRoots(settings.read_roots),
@@ -63,9 +66,9 @@ def _mcp_servers(settings: Settings) -> dict[str, McpServer]:
     return found
 
 
-def _chat_providers(settings: Settings) -> dict[str, ChatProvider]:
+def _chat_providers(settings: Settings) -> dict[str, Provider]:
     providers = {
-        DEFAULT_PROVIDER: ChatProvider(
+        DEFAULT_PROVIDER: Provider(
             base_url=settings.llm_base_url,
             api_key=secret_from_environment(settings.llm_api_key_env),
             default_model=settings.llm_default_model,
@@ -73,5 +76,5 @@ def _chat_providers(settings: Settings) -> dict[str, ChatProvider]:
     }
     for name, provider in settings.providers.items():
         key = secret_from_environment(provider.api_key_env) if provider.api_key_env else None
-        providers[name] = ChatProvider(base_url=provider.base_url, api_key=key, default_model=provider.default_model)
+        providers[name] = Provider(base_url=provider.base_url, api_key=key, default_model=provider.default_model)
     return providers

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any, NoReturn
 
 from flowray.engine.commands import COLLECT
@@ -20,6 +20,10 @@ from flowray.handlers.node_task import NodeTask
 from flowray.handlers.registry import NodeRegistry
 from flowray.handlers.services import Services
 
+_KNOWN_HERE = ("env", "secrets", "warm_up", "close")
+_OUTER = tuple(field.name for field in fields(Services) if field.name not in _KNOWN_HERE)
+"""The services that could make an attempt wait."""
+
 
 class AtOnce:
     """Runs attempts on the calling thread. ``services`` are those of the lane that takes what is refused here."""
@@ -27,10 +31,7 @@ class AtOnce:
     def __init__(self, registry: NodeRegistry, services: Services, now_ms: Callable[[], int] = system_now_ms) -> None:
         self._registry = registry
         absent: Any = _Absent()
-        self._services = replace(
-            services, http=absent, chat=absent, sandbox=absent, payloads=absent, memory=absent, files=absent,
-            read_roots=absent,
-        )  # fmt: skip
+        self._services = replace(services, **dict.fromkeys(_OUTER, absent))
         self._now_ms = now_ms
         self._computes: dict[str, bool] = {}
         self._never = Cancellation()

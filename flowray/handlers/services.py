@@ -15,8 +15,9 @@ from flowray.errors import ErrorCode, FlowrayError
 from flowray.handlers.connections import Connections, NoConnections
 from flowray.handlers.masking import secret_values
 from flowray.handlers.mcp import McpTools, NoMcpTools
-from flowray.handlers.workspace import NoReadRoots, NoWorkspace, ReadRoots, Workspace
+from flowray.handlers.model_calls import Models, NoModels
 from flowray.handlers.operations import Integrations, NoIntegrations
+from flowray.handlers.workspace import NoReadRoots, NoWorkspace, ReadRoots, Workspace
 from flowray.values import Json
 
 
@@ -180,6 +181,7 @@ class Services:
     read_roots: ReadRoots = field(default_factory=NoReadRoots)
     connections: Connections = field(default_factory=NoConnections)
     integrations: Integrations = field(default_factory=NoIntegrations)
+    models: Models = field(default_factory=NoModels)
     warm_up: Callable[[], Awaitable[None]] = _nothing_to_do
     close: Callable[[], Awaitable[None]] = _nothing_to_do
 

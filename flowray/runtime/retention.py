@@ -312,9 +312,7 @@ class RetentionThread:
         self._loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
         self._started.set()
         rounds = asyncio.ensure_future(
-            retain_forever(
-                self._reader, self._write, self._payloads, self._policy, self._stopped, self._workspaces
-            )
+            retain_forever(self._reader, self._write, self._payloads, self._policy, self._stopped, self._workspaces)
         )
         await self._stopped.wait()
         rounds.cancel()

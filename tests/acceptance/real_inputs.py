@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 LIST_FIELDS = ("collection", "items", "iterateOver", "arrayPath", "inputArray", "count")
-LIST_METHODS = frozenset("map filter reduce forEach length some every find slice join sort flatMap includes".split())
-TEXT_METHODS = frozenset("split trim toLowerCase toUpperCase replace match startsWith endsWith toString".split())
+LIST_METHODS = frozenset(["map", "filter", "reduce", "forEach", "length", "some", "every", "find", "slice", "join", "sort", "flatMap", "includes"])
+TEXT_METHODS = frozenset(["split", "trim", "toLowerCase", "toUpperCase", "replace", "match", "startsWith", "endsWith", "toString"])
 URL = "{world}/at/sample"
 """Filled in with the address of the local server."""
 

@@ -21,6 +21,7 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
+from flowray.handlers.providers.fake_models import add_model_routes
 from flowray.handlers.providers.fake_replies import (
     count_tokens,
     fit_schema,
@@ -48,6 +49,7 @@ class JournalEntry:
     model: str
     prompt: str
     stream: bool
+    path: str = ""
     status: int = 0
     pieces_sent: int = 0
     completed: bool = False
@@ -118,10 +120,10 @@ class FakeOpenAI:
             listed = texts if isinstance(texts, list) else [texts]
             self.scripts[part] = deque(text if isinstance(text, str) else json.dumps(text) for text in listed)
 
-    def note(self, body: dict[str, Any], headers: Mapping[str, str]) -> JournalEntry:
+    def note(self, body: dict[str, Any], headers: Mapping[str, str], prompt: str, path: str) -> JournalEntry:
         """Open the journal entry of a request. Keys are not kept."""
         entry = JournalEntry(
-            number=next(self._numbers), model=str(body.get("model", "")), prompt=last_user_text(body["messages"]),
+            number=next(self._numbers), model=str(body.get("model", "")), prompt=prompt, path=path,
             stream=bool(body.get("stream")), body=body,
             headers={name: value for name, value in headers.items() if name != "authorization"},
         )  # fmt: skip
@@ -236,6 +238,13 @@ def create_fake_openai() -> FastAPI:
     async def completions(request: Request) -> Response:
         return await _complete(fake, request)
 
+    async def begin(request: Request, body: dict[str, Any], prompt: str) -> Response | None:
+        entry = fake.note(body, request.headers, prompt, request.url.path)
+        fault = await _fault(request, entry)
+        entry.completed = fault is None
+        return fault
+
+    add_model_routes(app, begin)
     return app
 
 
@@ -247,7 +256,19 @@ async def _complete(fake: FakeOpenAI, request: Request) -> Response:
             raise TypeError
     except (ValueError, KeyError, TypeError):
         return _problem(400, "a JSON object with model and messages is required")
-    entry = fake.note(body, request.headers)
+    entry = fake.note(body, request.headers, last_user_text(messages), request.url.path)
+    faults = Faults.of(entry.model, request.headers)
+    fault = await _fault(request, entry)
+    if fault is not None:
+        return fault
+    reply = fake.reply(body, entry.prompt)
+    if entry.stream:
+        return StreamingResponse(_streamed(body, reply, faults, entry), media_type="text/event-stream")
+    return JSONResponse(_whole(reply, faults, entry))
+
+
+async def _fault(request: Request, entry: JournalEntry) -> Response | None:
+    """The answer of a request that is to go wrong before it has one."""
     faults = Faults.of(entry.model, request.headers)
     if faults.delay_ms and not await _still_there(request, faults.delay_ms):
         entry.disconnected = True
@@ -255,10 +276,7 @@ async def _complete(fake: FakeOpenAI, request: Request) -> Response:
     entry.status = faults.status
     if faults.status != 200:
         return _problem(faults.status, f"fake error {faults.status}, as asked", faults.retry_after)
-    reply = fake.reply(body, entry.prompt)
-    if entry.stream:
-        return StreamingResponse(_streamed(body, reply, faults, entry), media_type="text/event-stream")
-    return JSONResponse(_whole(reply, faults, entry))
+    return None
 
 
 async def _still_there(request: Request, delay_ms: int) -> bool:

@@ -12,8 +12,10 @@ import pytest
 from flowray.engine.signals import Usage
 from flowray.errors import FlowrayError
 from flowray.handlers.handler import Cancellation
-from flowray.handlers.providers.chat_models import ChatProvider, OpenAIChatModel
+from flowray.handlers.providers.chat_models import OpenAIChatModel
 from flowray.handlers.providers.fake_openai import FakeOpenAI
+from flowray.handlers.providers.openai_clients import OpenAIClients
+from flowray.handlers.providers.provider import Provider, Providers
 from flowray.handlers.services import ChatChunk, ChatRequest
 from tests.fakes.services import fake_services
 from tests.handlers.running import attempt, fail, output
@@ -24,12 +26,12 @@ Fake = tuple[str, FakeOpenAI]
 @pytest.fixture
 async def chat(fake_openai: Fake) -> AsyncIterator[OpenAIChatModel]:
     providers = {
-        "fake": ChatProvider(f"{fake_openai[0]}/v1", "sk-test", "fake-model"),
-        "bare": ChatProvider("http://x/v1"),
+        "fake": Provider(f"{fake_openai[0]}/v1", "sk-test", "fake-model"),
+        "bare": Provider("http://x/v1"),
     }
-    model = OpenAIChatModel(providers)
-    yield model
-    await model.aclose()
+    clients = OpenAIClients(Providers(providers))
+    yield OpenAIChatModel(clients)
+    await clients.aclose()
 
 
 def ask(prompt: str = "one two three", model: str = "", **more: Any) -> ChatRequest:
@@ -114,11 +116,6 @@ async def test_a_server_without_usage_gets_an_estimate(chat: OpenAIChatModel) ->
     result = await output("llm", {"prompt": "abcd", "model": "fake-no-usage"}, services=fake_services(chat=chat))
     assert result["usage"]["estimated"] is True
     assert result["usage"]["promptTokens"] == 1
-
-
-async def test_a_foreign_base_url_never_gets_a_configured_key(chat: OpenAIChatModel, fake_openai: Fake) -> None:
-    provider = chat._provider(ask(base_url="http://evil/v1"), "fake")
-    assert provider.api_key is None
 
 
 async def until(condition: Any) -> None:
