@@ -6,12 +6,13 @@ import asyncio
 from functools import partial
 
 from flowray.bootstrap_integrations import build_integrations
+from flowray.bootstrap_models import build_prices, build_providers
 from flowray.bootstrap_workspaces import open_workspaces, workspace_limits
-from flowray.handlers.ai.llm import DEFAULT_PROVIDER
+from flowray.handlers.circuit_breaker import CircuitBreakers
+from flowray.handlers.model_calls import DEFAULT_PROVIDER
 from flowray.handlers.providers.aiohttp_transport import AiohttpTransport
 from flowray.handlers.providers.lazy_models import LazyChatModel, LazyClients, LazyModels
 from flowray.handlers.providers.mcp_tools import McpServer, PooledMcpTools
-from flowray.handlers.providers.provider import Provider
 from flowray.handlers.providers.workspaces.read_roots import FolderReadRoots
 from flowray.handlers.providers.workspaces.threaded import ThreadedWorkspace
 from flowray.handlers.services import Payloads, Services
@@ -24,8 +25,9 @@ WARM_UP_MS = 30_000
 def build_services(settings: Settings, payloads: Payloads) -> Services:
     """The outer world as handlers see it. Keys are read from the environment here, in the process that uses them."""
     http = AiohttpTransport(allow_private=settings.allow_private_targets)
-    clients = LazyClients(_chat_providers(settings), default=DEFAULT_PROVIDER)
+    clients = LazyClients(build_providers(settings), default=DEFAULT_PROVIDER)
     chat = LazyChatModel(clients)
+    breakers, prices = CircuitBreakers(), build_prices(settings)
     sandbox = ProcessSandbox()
     mcp = PooledMcpTools(_mcp_servers(settings), http)
 
@@ -47,7 +49,9 @@ def build_services(settings: Settings, payloads: Payloads) -> Services:
         mcp=mcp,
         payloads=payloads,
         integrations=build_integrations(settings, http),
-        models=LazyModels(clients),
+        models=LazyModels(clients, breakers, prices),
+        breakers=breakers,
+        prices=prices,
         env=allowed_environment(settings.env_allow),
         files=ThreadedWorkspace(partial(open_workspaces, settings), workspace_limits(settings)),
         read_roots=FolderReadRoots(settings.read_roots),
@@ -64,17 +68,3 @@ def _mcp_servers(settings: Settings) -> dict[str, McpServer]:
         env = {**server.env, **allowed_environment(server.env_pass)}
         found[name] = McpServer(name, server.url, headers, server.command, server.args, env, server.cwd)
     return found
-
-
-def _chat_providers(settings: Settings) -> dict[str, Provider]:
-    providers = {
-        DEFAULT_PROVIDER: Provider(
-            base_url=settings.llm_base_url,
-            api_key=secret_from_environment(settings.llm_api_key_env),
-            default_model=settings.llm_default_model,
-        )
-    }
-    for name, provider in settings.providers.items():
-        key = secret_from_environment(provider.api_key_env) if provider.api_key_env else None
-        providers[name] = Provider(base_url=provider.base_url, api_key=key, default_model=provider.default_model)
-    return providers

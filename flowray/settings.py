@@ -13,11 +13,31 @@ from flowray.definition.policies import Lane
 
 
 class ProviderSettings(BaseModel):
-    """One OpenAI-compatible endpoint. ``api_key_env`` names the variable that holds the key, never the key itself."""
+    """One OpenAI-compatible endpoint. ``api_key_env`` names the variable that holds the key, never the key itself.
+
+    What is not said is as in the ``preset``, which is that of the provider's name unless another is named; its key goes
+    only to its own address. ``models``: those that serve nodes which name none, by kind. ``free``: it costs nothing.
+    """
 
     base_url: str | None = None
     api_key_env: str | None = None
     default_model: str | None = None
+    preset: str | None = None
+    models: dict[Literal["chat", "embedding", "image", "speech", "transcription", "video"], str] = {}
+    free: bool = False
+
+
+class PriceSettings(BaseModel):
+    """US dollars: per million tokens (input, output, cached_input), image, minute of audio, second of video, and
+    million characters of spoken text."""
+
+    input: float | None = Field(None, ge=0)
+    output: float | None = Field(None, ge=0)
+    cached_input: float | None = Field(None, ge=0)
+    image: float | None = Field(None, ge=0)
+    minute: float | None = Field(None, ge=0)
+    second: float | None = Field(None, ge=0)
+    characters: float | None = Field(None, ge=0)
 
 
 class McpServerSettings(BaseModel):
@@ -99,6 +119,7 @@ class Settings(BaseSettings):
     llm_default_model: str | None = None
     providers: dict[str, ProviderSettings] = Field(default_factory=dict)
     mcp_servers: dict[str, McpServerSettings] = Field(default_factory=dict)
+    prices: dict[str, PriceSettings] = Field(default_factory=dict)
     limits: dict[str, LimitSettings] = Field(default_factory=dict)
     callback_attempts: int = Field(12, ge=1)
     callback_first_delay_ms: int = Field(5_000, ge=0)

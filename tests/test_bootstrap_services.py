@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flowray import bootstrap_services
+from flowray import bootstrap_models, bootstrap_services
 from flowray.errors import FlowrayError
 from flowray.handlers.services import Payloads
 from flowray.runtime.sandbox.process_sandbox import ProcessSandbox
@@ -29,7 +29,7 @@ def test_services_hold_the_allow_listed_environment_and_the_configured_providers
     assert services.env == {"REGION": "eu"}
     assert services.payloads is payloads
     assert isinstance(services.sandbox, ProcessSandbox)
-    providers = bootstrap_services._chat_providers(settings)
+    providers = bootstrap_models.build_providers(settings)
     assert (providers["openai"].base_url, providers["openai"].default_model) == ("http://a/v1", "m")
     assert (providers["local"].base_url, providers["local"].api_key) == ("http://b/v1", "k")
 

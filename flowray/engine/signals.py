@@ -109,7 +109,10 @@ class VariableOperation(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Tokens of one or more language-model calls. ``cost`` in ``currency``; ``estimated``: not the provider's count."""
+    """Tokens of one or more language-model calls. ``cost`` in ``currency``; ``estimated``: not the provider's count.
+
+    ``cached_tokens`` are part of the input, ``thinking_tokens`` of the output.
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -117,6 +120,8 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
     cost: float | None = None
     currency: str | None = None
     estimated: bool = False
+    cached_tokens: int = 0
+    thinking_tokens: int = 0
 
     def plus(self, other: Usage) -> Usage:
         """The sum of both; the model is kept only if it is the same."""
@@ -128,6 +133,8 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
             cost=cost,
             currency=self.currency or other.currency,
             estimated=self.estimated or other.estimated,
+            cached_tokens=self.cached_tokens + other.cached_tokens,
+            thinking_tokens=self.thinking_tokens + other.thinking_tokens,
         )
 
 

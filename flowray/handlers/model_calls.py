@@ -10,6 +10,9 @@ from typing import Any, Protocol
 from flowray.engine.signals import Usage
 from flowray.errors import ErrorCode, FlowrayError
 
+DEFAULT_PROVIDER = "openai"
+"""Who is asked where a node names no provider."""
+
 MODEL_TIMEOUT_MS = 600_000
 """How long a call may take unless its node says otherwise."""
 

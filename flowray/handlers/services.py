@@ -12,11 +12,13 @@ import msgspec
 from flowray.engine.shared_memory import SharedEntry
 from flowray.engine.signals import Usage
 from flowray.errors import ErrorCode, FlowrayError
+from flowray.handlers.circuit_breaker import CircuitBreakers
 from flowray.handlers.connections import Connections, NoConnections
 from flowray.handlers.masking import secret_values
 from flowray.handlers.mcp import McpTools, NoMcpTools
 from flowray.handlers.model_calls import Models, NoModels
 from flowray.handlers.operations import Integrations, NoIntegrations
+from flowray.handlers.prices import Prices
 from flowray.handlers.workspace import NoReadRoots, NoWorkspace, ReadRoots, Workspace
 from flowray.values import Json
 
@@ -79,7 +81,8 @@ class ChatRequest:
 class ChatChunk:
     """A piece of a streamed completion. Text pieces first; the last chunk carries ``finish_reason`` and ``usage``.
 
-    ``provider`` is the name of the endpoint that answered, where the request left it open.
+    ``thinking`` is what the model says to itself, before or between pieces. ``provider`` is the name of the endpoint
+    that answered, where the request left it open.
     """
 
     text: str = ""
@@ -88,6 +91,7 @@ class ChatChunk:
     tool_calls: Sequence[Mapping[str, Any]] = ()
     model: str | None = None
     provider: str | None = None
+    thinking: str = ""
 
 
 class ChatModel(Protocol):
@@ -182,6 +186,8 @@ class Services:
     connections: Connections = field(default_factory=NoConnections)
     integrations: Integrations = field(default_factory=NoIntegrations)
     models: Models = field(default_factory=NoModels)
+    breakers: CircuitBreakers = field(default_factory=CircuitBreakers)
+    prices: Prices = field(default_factory=Prices)
     warm_up: Callable[[], Awaitable[None]] = _nothing_to_do
     close: Callable[[], Awaitable[None]] = _nothing_to_do
 

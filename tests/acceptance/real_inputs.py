@@ -8,8 +8,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 LIST_FIELDS = ("collection", "items", "iterateOver", "arrayPath", "inputArray", "count")
-LIST_METHODS = frozenset(["map", "filter", "reduce", "forEach", "length", "some", "every", "find", "slice", "join", "sort", "flatMap", "includes"])
-TEXT_METHODS = frozenset(["split", "trim", "toLowerCase", "toUpperCase", "replace", "match", "startsWith", "endsWith", "toString"])
+LIST_METHODS = frozenset(
+    {"map", "filter", "reduce", "forEach", "length", "some", "every", "find", "slice", "join", "sort", "flatMap"}
+)
+TEXT_METHODS = frozenset(
+    {"split", "trim", "toLowerCase", "toUpperCase", "replace", "match", "startsWith", "endsWith", "toString"}
+)
 URL = "{world}/at/sample"
 """Filled in with the address of the local server."""
 
@@ -19,7 +23,9 @@ FILE = {
     "base64": base64.b64encode(b"Invoice 123\n\nAmount: $10.00\n").decode(),
 }
 URLS = re.compile(r"(url|endpoint|link)$", re.IGNORECASE)
-NUMBERS = re.compile(r"(count|amount|price|rate|years|principal|quantity|score|total|limit|value|x|n|age)$", re.IGNORECASE)
+NUMBERS = re.compile(
+    r"(count|amount|price|rate|years|principal|quantity|score|total|limit|value|x|n|age)$", re.IGNORECASE
+)
 
 
 def texts(value: Any) -> Iterator[str]:

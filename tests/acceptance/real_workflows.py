@@ -24,7 +24,9 @@ WAITS = ("wait", "delay", "sleep")
 MOCKED = ("test-definition",)
 """Kinds of files whose nodes were played by mocks: some have configs that no handler was meant to read."""
 
-OPERATIONS = frozenset(["map", "filter", "reduce", "sort", "merge", "extract", "custom", "parseXML", "parseJSON", "passthrough"])
+OPERATIONS = frozenset(
+    {"map", "filter", "reduce", "sort", "merge", "extract", "custom", "parseXML", "parseJSON", "passthrough"}
+)
 
 
 @dataclass(frozen=True)

@@ -148,8 +148,7 @@ def test_restoring_the_snapshot_at_every_point_changes_nothing(seed: int, order:
 @given(seed=seeds, order=orders)
 def test_the_same_seed_gives_the_same_log(seed: int, order: int) -> None:
     first, second = (
-        WorkflowRun(some_workflow(seed), by_chance(order), check=False).start().play_on()
-        for _ in range(2)
+        WorkflowRun(some_workflow(seed), by_chance(order), check=False).start().play_on() for _ in range(2)
     )
     assert first.log == second.log
 

@@ -86,6 +86,10 @@ MEANINGS: dict[ErrorCode, tuple[str, str]] = {
     E.PROVIDER_AUTH: ("A provider refuses the key.", "Set the variable that the message names."),
     E.PROVIDER_REJECTED: ("A provider refuses the request.", "The message is the provider's."),
     E.PROVIDER_ERROR: ("A provider failed.", "Passing: a retry may help."),
+    E.PROVIDER_CIRCUIT_OPEN: (
+        "A provider failed five times in a row and is not asked for 30 s.",
+        "See its last errors; name `fallbacks`, or a retry that waits.",
+    ),
     E.STREAM_INTERRUPTED: ("A stream broke off before its end.", "Follow the execution again from its last event."),
     E.WAITPOINT_TIMEOUT: ("Nobody answered in time.", "Add an error edge, or a longer time-out."),
     E.VARIABLE_MISMATCH: (
@@ -122,6 +126,10 @@ MEANINGS: dict[ErrorCode, tuple[str, str]] = {
     E.FILE_LIMIT_EXCEEDED: (
         "A file, a document or the workspace of an execution is larger than a limit: bytes, pages, cells, memory.",
         "The message names the limit. Use a smaller document or a part of it, or raise the limit.",
+    ),
+    E.BUDGET_EXCEEDED: (
+        "An execution used more tokens or money than its `maxTokens` or `maxCost`.",
+        "`details` has both sums; allow more, or ask a smaller model.",
     ),
     E.COLLECTION_INVALID: ("What a loop should go over is no list.", "The message shows what it got."),
     E.EXECUTION_TIMEOUT: ("The execution used up its time.", "Raise `settings.timeoutMs` or the deadline."),

@@ -177,7 +177,6 @@ async def test_e65_a_timeout_names_the_limit_and_stops_one_branch_only() -> None
     assert (done.row.status, done.outputs) == ("failed", {"result": "done"})
 
 
-@pytest.mark.xfail(strict=True, reason="Nodes: a circuit breaker per provider")
 async def test_e66_a_provider_that_fails_five_times_is_left_alone() -> None:
     """Five failures in a row open the circuit: the sixth call is refused without asking the provider."""
     chat = ScriptedChat(error=FlowrayError(ErrorCode.PROVIDER_ERROR, "down", retryable=True))

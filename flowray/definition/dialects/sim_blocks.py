@@ -30,6 +30,7 @@ RETRIED = [
         ErrorCode.NODE_LOST, ErrorCode.HTTP_ERROR, ErrorCode.HTTP_STATUS, ErrorCode.PROVIDER_UNREACHABLE,
         ErrorCode.PROVIDER_TIMEOUT, ErrorCode.PROVIDER_RATE_LIMITED, ErrorCode.PROVIDER_AUTH,
         ErrorCode.PROVIDER_REJECTED, ErrorCode.PROVIDER_ERROR, ErrorCode.STREAM_INTERRUPTED,
+        ErrorCode.PROVIDER_CIRCUIT_OPEN,
     )
 ]  # fmt: skip
 """SIM tries again after every error of a handler, whatever it was."""

@@ -2,62 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import aclosing
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from flowray.definition.node_type import Effects, FieldKind, NodeType
-from flowray.engine.signals import Usage
-from flowray.errors import ErrorCode, FlowrayError
-from flowray.handlers.conversation_window import CHARS_PER_TOKEN, fit_window, one_each
+from flowray.errors import FlowrayError
+from flowray.handlers.ai.asking import ASKING_SPELLINGS, AskingConfig, provider_limit
+from flowray.handlers.ai.completion import Completion, complete, usage_view
+from flowray.handlers.ai.image_inputs import image_parts
+from flowray.handlers.ai.structured import json_answer, schema_of
+from flowray.handlers.ai.thinking import thinking_fields
+from flowray.handlers.conversation_window import fit_window, one_each
 from flowray.handlers.handler import NodeInput, NodeResult, Streaming
-from flowray.handlers.node_config import NodeConfig, config_of, rename, text_of
-from flowray.handlers.services import ChatChunk, ChatRequest
-from flowray.values import Json, decode_json, encode_json
-
-DEFAULT_PROVIDER = "openai"
-"""Who is asked where a node names no provider."""
+from flowray.handlers.model_calls import DEFAULT_PROVIDER
+from flowray.handlers.node_config import config_of, rename, text_of
+from flowray.handlers.services import ChatRequest
+from flowray.values import Json
 
 WINDOW_MESSAGES = 10
 WINDOW_TOKENS = 4_000
 """Sizes of the sliding windows where the author gives none, as in SIM."""
 
+THINKING_BUDGET = 4_096
+"""As in FlowMaestro."""
 
-class LlmConfig(NodeConfig):
+
+class LlmConfig(AskingConfig):
     """A prompt, or messages in OpenAI's shape, for a model of a provider."""
 
-    provider: str | None = Field(None, description="Name of a configured provider; the default one without it.")
-    model: str | None = Field(None, description="Model name; the provider's default without it.")
-    prompt: Any = None
-    system_prompt: Any = None
-    messages: list[dict[str, Any]] | None = None
+    prompt: Any = Field(None, description="What the user says: text, or a list of parts in OpenAI's shape.")
+    system_prompt: Any = Field(None, description="Instructions, before everything else.")
+    messages: list[dict[str, Any]] | None = Field(None, description="Messages in OpenAI's shape, before the prompt.")
     history: list[dict[str, Any]] | None = Field(None, description="The conversation so far, before messages.")
+    images: Any = Field(None, description="Pictures beside the prompt: an address or data URL, or a list of them.")
+    image_detail: Literal["auto", "low", "high"] | None = Field(None, description="How closely pictures are looked at.")
     memory_type: Literal["none", "conversation", "sliding_window", "sliding_window_tokens"] = Field(
         "conversation", description="How much of history and messages is sent: none of the history, all, or a window."
     )
     sliding_window_size: int = Field(WINDOW_MESSAGES, gt=0, description="Messages in a sliding_window.")
     sliding_window_tokens: int = Field(WINDOW_TOKENS, gt=0, description="Tokens in a sliding_window_tokens, estimated.")
-    temperature: float | None = Field(None, ge=0, le=2)
-    max_tokens: int | None = Field(None, gt=0)
-    top_p: float | None = Field(None, ge=0, le=1)
-    stop: list[str] | str | None = None
+    temperature: float | None = Field(None, ge=0, le=2, description="0 for the likeliest words, 2 for the oddest.")
+    max_tokens: int | None = Field(None, gt=0, description="Longest answer, in tokens.")
+    top_p: float | None = Field(None, ge=0, le=1, description="Share of the likeliest words to choose from.")
+    stop: list[str] | str | None = Field(None, description="Texts at which the answer ends.")
     response_format: Any = Field(None, description="json_object, or OpenAI's response_format object.")
     output_schema: dict[str, Any] | None = Field(None, description="JSON Schema that the answer must follow.")
-    tools: list[dict[str, Any]] | None = None
-    tool_choice: Any = None
-    base_url: str | None = None
-    api_key: str | None = None
-    timeout_ms: int = Field(600_000, gt=0)
+    tools: list[dict[str, Any]] | None = Field(
+        None, description="Functions that the model may call, in OpenAI's shape."
+    )
+    tool_choice: Any = Field(None, description="auto, none, required, or the function that it must call.")
+    enable_thinking: bool = Field(False, description="Whether the model thinks before it answers.")
+    thinking_budget: int = Field(THINKING_BUDGET, ge=1_024, le=32_768, description="Tokens for thinking.")
+    extra: dict[str, Any] = Field(default_factory=dict, description="Further fields of the request, as they are.")
 
     @model_validator(mode="before")
     @classmethod
     def _spellings(cls, values: Any) -> Any:
         given = rename(
             values, prompt=("userPrompt", "input"), systemPrompt=("system", "instructions"), messages=("chatHistory",),
-            history=("conversation", "conversationHistory"),
-            outputSchema=("jsonSchema", "schema"), baseUrl=("baseURL", "endpoint"), stop=("stopSequences",),
+            history=("conversation", "conversationHistory"), images=("image", "imageUrl", "imageUrls", "imageInput"),
+            outputSchema=("jsonSchema", "schema"), stop=("stopSequences",), extra=("extraBody",), **ASKING_SPELLINGS,
         )  # fmt: skip
         return {key: value for key, value in given.items() if value is not None} if isinstance(given, dict) else given
 
@@ -76,14 +81,23 @@ def build_messages(config: LlmConfig) -> list[dict[str, Any]]:
     if config.memory_type != "none":
         messages.extend(config.history or [])
     messages.extend(config.messages or [])
-    if config.prompt not in (None, ""):
-        content = config.prompt if isinstance(config.prompt, list) else text_of(config.prompt)
-        messages.append({"role": "user", "content": content})
+    pictures = image_parts(config.images, config.image_detail)
+    if pictures or config.prompt not in (None, ""):
+        messages.append({"role": "user", "content": _content(config.prompt, pictures)})
     if config.memory_type == "sliding_window":
         return fit_window(messages, config.sliding_window_size, one_each).messages
     if config.memory_type == "sliding_window_tokens":
         return fit_window(messages, config.sliding_window_tokens).messages
     return messages
+
+
+def _content(prompt: Any, pictures: list[dict[str, Any]]) -> Any:
+    if isinstance(prompt, list):
+        return [*prompt, *pictures]
+    text = text_of(prompt)
+    if not pictures:
+        return text
+    return [*([{"type": "text", "text": text}] if text else []), *pictures]
 
 
 def build_request(config: LlmConfig) -> ChatRequest:
@@ -94,37 +108,26 @@ def build_request(config: LlmConfig) -> ChatRequest:
         response_format = {"type": "json_schema", "json_schema": schema}
     elif isinstance(response_format, str):
         response_format = None if response_format == "text" else {"type": "json_object"}
+    body = dict(config.extra)
+    if config.enable_thinking:
+        body = {**thinking_fields(config.provider or DEFAULT_PROVIDER, config.thinking_budget), **body}
     return ChatRequest(
         model=config.model or "", messages=build_messages(config), provider=config.provider or "",
         temperature=config.temperature, max_tokens=config.max_tokens, top_p=config.top_p,
         response_format=response_format, tools=config.tools, tool_choice=config.tool_choice,
         stop=[config.stop] if isinstance(config.stop, str) else config.stop,
         base_url=config.base_url, api_key=config.api_key, timeout_ms=config.timeout_ms,
+        extra={"extra_body": body} if body else {},
     )  # fmt: skip
-
-
-def estimated_usage(request: ChatRequest, text: str, model: str) -> Usage:
-    """Usage by length, for servers that report none."""
-    prompt_chars = sum(len(text_of(message.get("content"))) for message in request.messages)
-    return Usage(
-        input_tokens=-(-prompt_chars // CHARS_PER_TOKEN), output_tokens=-(-len(text) // CHARS_PER_TOKEN), model=model,
-        estimated=True,
-    )  # fmt: skip
-
-
-def provider_limit(config: Mapping[str, Any]) -> str | None:
-    """Nodes that ask a provider are under the limit of its name; an endpoint of a node's own has no name."""
-    provider = config.get("provider")
-    if isinstance(provider, str) and provider:
-        return provider
-    own = any(config.get(name) for name in ("baseUrl", "base_url", "baseURL", "endpoint"))
-    return None if own else DEFAULT_PROVIDER
 
 
 class LlmHandler:
-    """Output: ``{text, usage, model, provider, finishReason}``; ``toolCalls`` if any.
+    """Output: ``{text, usage, model, provider, finishReason}``; ``thinking`` and ``toolCalls`` if any; ``fallback``:
+    how many models had failed before.
 
-    A JSON answer is ``data``, and the fields of a JSON object stand beside it where none of these has the name.
+    ``usage``: ``{promptTokens, completionTokens, totalTokens, thinkingTokens?, cachedTokens?, cost?, estimated?}``, the
+    cost in US dollars. A JSON answer is ``data``, and the fields of a JSON object stand beside it where none of these
+    has the name.
     """
 
     node_type = NodeType(
@@ -135,7 +138,9 @@ class LlmHandler:
         effects=Effects.READ,
         streams=True,
         default_limit=provider_limit,
-        fields=dict.fromkeys(("provider", "outputSchema", "jsonSchema", "responseFormat", "tools"), FieldKind.LITERAL),
+        fields=dict.fromkeys(
+            ("provider", "outputSchema", "jsonSchema", "responseFormat", "tools", "fallbacks"), FieldKind.LITERAL
+        ),
     )
 
     def can_handle(self, type_name: str) -> bool:
@@ -143,62 +148,37 @@ class LlmHandler:
         return type_name == self.node_type.name
 
     async def execute(self, node: NodeInput) -> NodeResult:
-        """Raises PROVIDER_* and STREAM_INTERRUPTED as the provider does; NODE_FAILED for an answer that is no JSON."""
+        """Raises PROVIDER_* and STREAM_INTERRUPTED as the provider does; fails with NODE_FAILED if the answer is no
+        JSON, or not what the schema says.
+        """
         config = config_of(node, LlmConfig)
         request = build_request(config)
-        pieces: list[str] = []
-        tool_calls: list[Any] = []
-        last = ChatChunk()
-        # Closing the stream closes the connection, also when this attempt is cancelled in the middle of it.
-        async with aclosing(node.services.chat.stream(request)) as stream:  # type: ignore[type-var]
-            async for chunk in stream:
-                if chunk.text:
-                    pieces.append(chunk.text)
-                    node.emit_token(chunk.text)
-                tool_calls.extend(chunk.tool_calls)
-                last = _last(last, chunk)
-        text = "".join(pieces)
-        model = last.model or request.model
-        usage = last.usage or estimated_usage(request, text, model)
-        output: dict[str, Json] = {
-            "text": text, "usage": usage_view(usage), "model": model, "provider": last.provider or request.provider,
-            "finishReason": last.finish_reason,
-        }  # fmt: skip
-        if tool_calls:
-            output["toolCalls"] = tool_calls
-        if request.response_format is not None and not tool_calls:
-            answer = _json_answer(text, usage)
+        answer = await complete(node, request, fallbacks=config.fallbacks, on_text=node.emit_token)
+        output = answer_view(answer)
+        if request.response_format is not None and not answer.tool_calls:
+            try:
+                data = json_answer(answer.text, schema_of(request.response_format))
+            except FlowrayError as error:
+                # What was answered was paid for, whatever it is.
+                return NodeResult.failure(
+                    error.code, error.message, retryable=error.retryable, details=error.details, hint=error.hint,
+                    usage=answer.usage,
+                )  # fmt: skip
             # Real definitions read the fields beside the text: {{outline.title}} and {{outline.text}}.
-            output = {**(answer if isinstance(answer, dict) else {}), **output, "data": answer}
-        return NodeResult(data=output, usage=usage, streaming=Streaming(node.stream_id, usage))
+            output = {**(data if isinstance(data, dict) else {}), **output, "data": data}
+        return NodeResult(data=output, usage=answer.usage, streaming=Streaming(node.stream_id, answer.usage))
 
 
-def _last(known: ChatChunk, chunk: ChatChunk) -> ChatChunk:
-    """What the chunks so far say of the whole answer."""
-    return ChatChunk(
-        finish_reason=chunk.finish_reason or known.finish_reason, usage=chunk.usage or known.usage,
-        model=chunk.model or known.model, provider=chunk.provider or known.provider,
-    )  # fmt: skip
-
-
-def usage_view(usage: Usage) -> dict[str, Json]:
-    """Usage as workflows read it, in FlowMaestro's spelling."""
-    view: dict[str, Json] = {
-        "promptTokens": usage.input_tokens, "completionTokens": usage.output_tokens,
-        "totalTokens": usage.input_tokens + usage.output_tokens,
+def answer_view(answer: Completion) -> dict[str, Json]:
+    """A completion as workflows read it, in FlowMaestro's spelling."""
+    output: dict[str, Json] = {
+        "text": answer.text, "usage": usage_view(answer.usage), "model": answer.model, "provider": answer.provider,
+        "finishReason": answer.finish_reason,
     }  # fmt: skip
-    if usage.estimated:
-        view["estimated"] = True
-    return view
-
-
-def _json_answer(text: str, usage: Usage) -> Json:
-    try:
-        return decode_json(text)
-    except ValueError as error:
-        raise FlowrayError(
-            ErrorCode.NODE_FAILED,
-            f"the model was asked for JSON and answered text that is none: {text[:120]!r}",
-            details={"answer": text[:2_000], "usage": decode_json(encode_json(usage))},
-            retryable=True,
-        ) from error
+    if answer.thinking:
+        output["thinking"] = answer.thinking
+    if answer.tool_calls:
+        output["toolCalls"] = [dict(call) for call in answer.tool_calls]
+    if answer.fallback:
+        output["fallback"] = answer.fallback
+    return output

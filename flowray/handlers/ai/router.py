@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import Field, model_validator
 
 from flowray.definition.node_type import Effects, FieldKind, NodeType, Role
-from flowray.engine.signals import Signals, Usage
-from flowray.handlers.ai.llm import provider_limit
+from flowray.engine.signals import Signals
+from flowray.handlers.ai.asking import ASKING_SPELLINGS, AskingConfig, provider_limit
+from flowray.handlers.ai.completion import complete
 from flowray.handlers.handler import NodeInput, NodeResult
 from flowray.handlers.node_config import NodeConfig, config_of, rename, text_of
 from flowray.handlers.rules import NamedCondition, holding_rules
@@ -44,19 +44,15 @@ class Route(NodeConfig):
     description: str | None = None
 
 
-class RouterConfig(NodeConfig):
+class RouterConfig(AskingConfig):
     """Routes for a model to choose from, or named ``conditions`` with a ``defaultOutput``."""
 
     routes: list[Route] = Field(default_factory=list, description="What the model may choose.")
     default_route: str | None = Field(None, description="Taken if the reply names no route; else the first route.")
     prompt: Any = Field(None, description="What is to be classified.")
-    system_prompt: Any = None
-    provider: str | None = None
-    model: str | None = None
-    temperature: float = Field(0.0, ge=0, le=2)
-    max_tokens: int = Field(MAX_REPLY_TOKENS, gt=0)
-    base_url: str | None = None
-    api_key: str | None = None
+    system_prompt: Any = Field(None, description="Instructions before those that list the routes.")
+    temperature: float = Field(0.0, ge=0, le=2, description="0 for the likeliest choice.")
+    max_tokens: int = Field(MAX_REPLY_TOKENS, gt=0, description="Longest reply, in tokens.")
     conditions: list[NamedCondition] | None = Field(None, description="Rules, each with the handle it selects.")
     default_output: str | None = Field(None, description="Handle where no rule holds.")
     evaluation_mode: str = Field("first", description="first: the first rule that holds; all: every one.")
@@ -64,7 +60,7 @@ class RouterConfig(NodeConfig):
     @model_validator(mode="before")
     @classmethod
     def _spellings(cls, values: Any) -> Any:
-        given = rename(values, prompt=("input", "userPrompt"), systemPrompt=("system",), baseUrl=("baseURL",))
+        given = rename(values, prompt=("input", "userPrompt"), systemPrompt=("system",), **ASKING_SPELLINGS)
         if not isinstance(given, dict):
             return given
         if isinstance(given.get("routes"), list):
@@ -114,7 +110,8 @@ class RouterHandler:
         default_limit=lambda config: None if config.get("conditions") else provider_limit(config),
         fields={
             "conditions": FieldKind.EXPRESSION, "defaultOutput": FieldKind.LITERAL, "defaultRoute": FieldKind.LITERAL,
-            "evaluationMode": FieldKind.LITERAL, "provider": FieldKind.LITERAL, "routerType": FieldKind.LITERAL,
+            "evaluationMode": FieldKind.LITERAL, "fallbacks": FieldKind.LITERAL, "provider": FieldKind.LITERAL,
+            "routerType": FieldKind.LITERAL,
         },
     )  # fmt: skip
 
@@ -143,22 +140,14 @@ async def _by_rules(node: NodeInput, config: RouterConfig, rules: list[NamedCond
 
 async def _by_model(node: NodeInput, config: RouterConfig) -> NodeResult:
     request = _request(config)
-    pieces: list[str] = []
-    usage: Usage | None = None
-    model, provider = request.model, request.provider
-    # Closing the stream closes the connection, also when this attempt is cancelled in the middle of it.
-    async with aclosing(node.services.chat.stream(request)) as stream:  # type: ignore[type-var]
-        async for chunk in stream:
-            pieces.append(chunk.text)
-            usage = chunk.usage or usage
-            model, provider = chunk.model or model, chunk.provider or provider
-    choice = read_choice("".join(pieces), config.routes, config.default_route)
+    answer = await complete(node, request, fallbacks=config.fallbacks)
+    choice = read_choice(answer.text, config.routes, config.default_route)
     label = next((route.label for route in config.routes if route.value == choice.route), None)
     data: dict[str, Json] = {
         "selectedRoute": choice.route, "routeLabel": label or choice.route, "confidence": choice.confidence,
-        "reasoning": choice.reasoning, "model": model, "provider": provider,
+        "reasoning": choice.reasoning, "model": answer.model, "provider": answer.provider,
     }  # fmt: skip
-    return NodeResult(data=data, signals=Signals(selected_routes=choice.handles), usage=usage)
+    return NodeResult(data=data, signals=Signals(selected_routes=choice.handles), usage=answer.usage)
 
 
 def _request(config: RouterConfig) -> ChatRequest:
@@ -175,6 +164,7 @@ def _request(config: RouterConfig) -> ChatRequest:
     return ChatRequest(
         model=config.model or "", provider=config.provider or "", messages=messages, temperature=config.temperature,
         max_tokens=config.max_tokens, base_url=config.base_url, api_key=config.api_key,
+        timeout_ms=config.timeout_ms,
     )  # fmt: skip
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
 import openai
 
 from flowray.engine.signals import Usage
+from flowray.handlers.prices import CURRENCY
 from flowray.handlers.providers.openai_clients import OpenAIClients, interrupted, translate
 from flowray.handlers.services import ChatChunk, ChatRequest
+
+_THINKING = re.compile(r"(?:o\d|gpt-5)(?:[-.]|$)")
 
 
 class OpenAIChatModel:
@@ -32,9 +36,9 @@ class OpenAIChatModel:
             stream = await self._clients.client(found.provider).chat.completions.create(**arguments(request, model))
             try:
                 async for chunk in stream:
-                    text = answer.add(chunk)
-                    if text:
-                        yield ChatChunk(text=text, model=answer.model, provider=name)
+                    text, thinking = answer.add(chunk)
+                    if text or thinking:
+                        yield ChatChunk(text=text, thinking=thinking, model=answer.model, provider=name)
             finally:
                 await stream.close()
         except openai.OpenAIError as error:
@@ -44,8 +48,10 @@ class OpenAIChatModel:
 
 def arguments(request: ChatRequest, model: str) -> dict[str, Any]:
     """The SDK's arguments; what is None stays out, because not every server knows every field."""
+    # OpenAI's models that think refuse the older name, other servers do not know the newer one.
+    longest = "max_completion_tokens" if _THINKING.match(model) else "max_tokens"
     optional = {
-        "temperature": request.temperature, "max_tokens": request.max_tokens, "top_p": request.top_p,
+        "temperature": request.temperature, longest: request.max_tokens, "top_p": request.top_p,
         "response_format": request.response_format, "tools": request.tools, "tool_choice": request.tool_choice,
         "stop": list(request.stop) if request.stop else None,
     }  # fmt: skip
@@ -67,23 +73,22 @@ class _Answer:
         self._finish: str | None = None
         self._calls: dict[int, dict[str, Any]] = {}
 
-    def add(self, chunk: Any) -> str:
-        """Take one chunk in; returns its text."""
+    def add(self, chunk: Any) -> tuple[str, str]:
+        """Take one chunk in; returns its text, and what the model thinks in it."""
         self.began = True
         self.model = chunk.model or self.model
         if chunk.usage is not None:
-            self._usage = Usage(
-                input_tokens=chunk.usage.prompt_tokens or 0,
-                output_tokens=chunk.usage.completion_tokens or 0,
-                model=self.model,
-            )
-        text = ""
+            self._usage = reported_usage(chunk.usage, self.model)
+        text = thinking = ""
         for choice in chunk.choices[:1]:
             self._finish = choice.finish_reason or self._finish
             text = choice.delta.content or ""
+            # No part of OpenAI's API: DeepSeek, xAI, vLLM and llama.cpp say reasoning_content, others reasoning.
+            thought = getattr(choice.delta, "reasoning_content", None) or getattr(choice.delta, "reasoning", None)
+            thinking = thought if isinstance(thought, str) else ""
             for part in choice.delta.tool_calls or []:
                 self._add_call(part)
-        return text
+        return text, thinking
 
     def _add_call(self, part: Any) -> None:
         call = self._calls.setdefault(
@@ -102,3 +107,16 @@ class _Answer:
             finish_reason=self._finish, usage=self._usage, model=self.model, provider=self.provider,
             tool_calls=tuple(call for _, call in sorted(self._calls.items())),
         )  # fmt: skip
+
+
+def reported_usage(reported: Any, model: str) -> Usage:
+    """The provider's own count. OpenRouter and a few others add what it cost, in US dollars."""
+    asked, answered = reported.prompt_tokens_details, reported.completion_tokens_details
+    cost = getattr(reported, "cost", None)
+    known = isinstance(cost, int | float) and not isinstance(cost, bool)
+    return Usage(
+        input_tokens=reported.prompt_tokens or 0, output_tokens=reported.completion_tokens or 0, model=model,
+        cost=float(cost) if known and cost is not None else None, currency=CURRENCY if known else None,
+        cached_tokens=(asked and asked.cached_tokens) or getattr(reported, "prompt_cache_hit_tokens", None) or 0,
+        thinking_tokens=(answered and answered.reasoning_tokens) or 0,
+    )  # fmt: skip

@@ -32,7 +32,10 @@ from flowray.handlers.providers.fake_replies import (
     tool_call,
 )
 
-MODELS = ("fake-model", "fake-429", "fake-500", "fake-401", "fake-slow", "fake-cut", "fake-stuck", "fake-no-usage")
+MODELS = (
+    "fake-model", "fake-429", "fake-500", "fake-401", "fake-slow", "fake-cut", "fake-stuck", "fake-no-usage",
+    "fake-thinking",
+)  # fmt: skip
 JOURNAL_LENGTH = 1_000
 CREATED = 1_700_000_000
 """``created`` of every answer: a clock would make answers differ."""
@@ -91,14 +94,17 @@ class _Reply:
     text: str
     calls: tuple[dict[str, Any], ...]
     prompt_tokens: int
+    thinking: str = ""
 
     @property
-    def usage(self) -> dict[str, int]:
+    def usage(self) -> dict[str, Any]:
         said = self.text + "".join(call["function"]["arguments"] for call in self.calls)
-        answered = count_tokens(said)
+        thought = count_tokens(self.thinking)
+        answered = count_tokens(said) + thought
+        details = {"completion_tokens_details": {"reasoning_tokens": thought}} if thought else {}
         return {
             "prompt_tokens": self.prompt_tokens, "completion_tokens": answered,
-            "total_tokens": self.prompt_tokens + answered,
+            "total_tokens": self.prompt_tokens + answered, **details,
         }  # fmt: skip
 
     @property
@@ -145,7 +151,9 @@ class FakeOpenAI:
             schema = wanted.get("json_schema", {}).get("schema", {})
             return _Reply(json.dumps(fit_schema(schema, prompt)), (), prompt_tokens)
         text = reply_text(messages)
-        return _Reply(json.dumps({"answer": text}) if wanted.get("type") == "json_object" else text, (), prompt_tokens)
+        thinking = f"Let me think about: {prompt[:40]}" if "-thinking" in str(body.get("model")) else ""
+        said = json.dumps({"answer": text}) if wanted.get("type") == "json_object" else text
+        return _Reply(said, (), prompt_tokens, thinking)
 
     def _scripted(self, prompt: str) -> str | None:
         for part, texts in self.scripts.items():
@@ -165,6 +173,8 @@ async def _streamed(body: dict[str, Any], reply: _Reply, faults: Faults, entry: 
 
     try:
         yield event({"role": "assistant", "content": ""})
+        if reply.thinking:
+            yield event({"reasoning_content": reply.thinking})
         for number, piece in enumerate(pieces(reply.text)):
             if faults.cut_after is not None and number >= faults.cut_after:
                 raise ConnectionResetError("cut off as asked")
@@ -186,6 +196,8 @@ async def _streamed(body: dict[str, Any], reply: _Reply, faults: Faults, entry: 
 
 def _whole(reply: _Reply, faults: Faults, entry: JournalEntry) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": reply.text or None}
+    if reply.thinking:
+        message["reasoning_content"] = reply.thinking
     if reply.calls:
         message["tool_calls"] = list(reply.calls)
     answer: dict[str, Any] = {

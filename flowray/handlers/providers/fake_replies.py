@@ -37,7 +37,15 @@ def reply_text(messages: Sequence[Mapping[str, Any]]) -> str:
     mark = hashlib.sha256(f"{system}\n{prompt}".encode()).hexdigest()[:8]
     words = prompt.split()
     gist = " ".join(words[:24]) + (" …" if len(words) > 24 else "")
-    return f"You asked: {gist} ({len(words)} words, reply {mark})"
+    shown = "".join(f", a picture {seen}" for seen in pictures(messages))
+    return f"You asked: {gist} ({len(words)} words{shown}, reply {mark})"
+
+
+def pictures(messages: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A mark for each picture among the messages, which follows from its address or data."""
+    parts = [part for message in messages if isinstance(message.get("content"), list) for part in message["content"]]
+    urls = [part["image_url"]["url"] for part in parts if isinstance(part, Mapping) and "image_url" in part]
+    return [hashlib.sha256(url.encode()).hexdigest()[:8] for url in urls]
 
 
 def pieces(text: str) -> list[str]:

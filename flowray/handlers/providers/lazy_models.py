@@ -6,6 +6,7 @@ import importlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
+from flowray.handlers.circuit_breaker import CircuitBreakers
 from flowray.handlers.model_calls import (
     Embeddings,
     ImageRequest,
@@ -19,6 +20,7 @@ from flowray.handlers.model_calls import (
     Video,
     VideoRequest,
 )
+from flowray.handlers.prices import Prices
 from flowray.handlers.providers.provider import Provider, Providers
 from flowray.handlers.services import ChatChunk, ChatModel, ChatRequest
 
@@ -66,15 +68,15 @@ class LazyChatModel:
 class LazyModels:
     """Models that become the OpenAI SDK's at their first call."""
 
-    def __init__(self, clients: LazyClients) -> None:
-        self._clients = clients
+    def __init__(self, clients: LazyClients, breakers: CircuitBreakers, prices: Prices) -> None:
+        self._clients, self._breakers, self._prices = clients, breakers, prices
         self._models: Models | None = None
 
     def load(self) -> Models:
         """Import the SDK now."""
         if self._models is None:
             module = importlib.import_module(f"{_PACKAGE}.openai_models")
-            self._models = module.OpenAIModels(self._clients.load())
+            self._models = module.OpenAIModels(self._clients.load(), self._breakers, self._prices)
         return self._models
 
     async def embed(

@@ -38,11 +38,18 @@ class Provider:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Whom a request goes to: the provider, the name under which it is known, and the model."""
+    """Whom a request goes to: the provider, the name under which it is known, the model, and whether the address is
+    one that the node brought."""
 
     name: str
     provider: Provider
     model: str
+    own_address: bool = False
+
+    @property
+    def circuit(self) -> str:
+        """Whose failures count together: those of an address, where the node brings its own."""
+        return self.provider.base_url or self.name if self.own_address else self.name
 
 
 class Providers:
@@ -68,7 +75,7 @@ class Providers:
                 f"no model named, and provider {known_as!r} has no default model for {kind}",
                 hint="name a model in the node, or set a default model of the provider",
             )
-        return Endpoint(known_as, provider, chosen)
+        return Endpoint(known_as, provider, chosen, bool(base_url))
 
     def _known(self, name: str, api_key: str | None) -> Provider:
         known = self._providers.get(name)

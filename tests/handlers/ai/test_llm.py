@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from flowray.engine.signals import Usage
-from flowray.engine.stimuli import Stimulus, TokensProduced
+from flowray.engine.stimuli import AttemptFailed, Stimulus, TokensProduced
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.handlers.handler import Cancellation
 from flowray.handlers.services import ChatChunk, ChatRequest
 from tests.fakes.services import ScriptedChat, fake_services
-from tests.handlers.running import fail, output, succeed
+from tests.handlers.running import attempt, fail, output, succeed
 
 LAST = ChatChunk(finish_reason="stop", usage=Usage(7, 2, "m"), model="m", provider="p")
 
@@ -120,3 +120,37 @@ async def test_history_is_cut_to_the_window(config: dict[str, Any], sent: list[s
     asked = {"prompt": "now", "systemPrompt": "sys", **config}
     await output("llm", asked, services=fake_services(chat=model), inputs={"past": past})
     assert [message["content"] for message in model.asked[0].messages] == sent
+
+
+async def test_pictures_stand_beside_the_prompt() -> None:
+    model = chat("a lamp")
+    await output(
+        "llm", {"prompt": "What is it?", "imageUrl": "{{pic}}", "imageDetail": "low"},
+        services=fake_services(chat=model), inputs={"pic": "https://h/a.png"},
+    )  # fmt: skip
+    picture = {"type": "image_url", "image_url": {"url": "https://h/a.png", "detail": "low"}}
+    assert model.asked[0].messages == [{"role": "user", "content": [{"type": "text", "text": "What is it?"}, picture]}]
+
+
+async def test_an_answer_that_does_not_fit_its_schema_fails_and_is_paid_for() -> None:
+    schema = {"type": "object", "required": ["n"], "properties": {"n": {"type": "integer"}}}
+    result = await attempt(
+        "llm", {"prompt": "x", "outputSchema": schema}, services=fake_services(chat=chat('{"n": "one"}'))
+    )
+    assert isinstance(result, AttemptFailed)
+    assert (result.error.code, result.error.retryable) == ("NODE_FAILED", True)
+    assert "/n: 'one' is not of type 'integer'" in result.error.message
+    assert result.usage == Usage(7, 2, "m")
+
+
+async def test_fallbacks_thinking_and_further_fields() -> None:
+    model = chat("ok", last=ChatChunk(finish_reason="stop", usage=Usage(1, 1), thinking="hm"))
+    config = {
+        "prompt": "x", "provider": "anthropic", "enableThinking": True, "thinkingBudget": 2048,
+        "extra": {"seed": 7}, "fallbacks": ["other", {"provider": "groq"}],
+    }  # fmt: skip
+    result = await output("llm", config, services=fake_services(chat=model))
+    assert result["thinking"] == "hm"
+    assert model.asked[0].extra == {"extra_body": {"thinking": {"type": "enabled", "budget_tokens": 2048}, "seed": 7}}
+    error = await fail("llm", {"prompt": "x", "thinkingBudget": 12}, services=fake_services(chat=model))
+    assert error.code == "INVALID_NODE_CONFIG"

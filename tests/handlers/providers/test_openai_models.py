@@ -9,6 +9,7 @@ import pytest
 
 from flowray.engine.signals import Usage
 from flowray.errors import FlowrayError
+from flowray.handlers.circuit_breaker import CircuitBreakers
 from flowray.handlers.model_calls import (
     ImageRequest,
     Medium,
@@ -17,6 +18,7 @@ from flowray.handlers.model_calls import (
     TranscriptionRequest,
     VideoRequest,
 )
+from flowray.handlers.prices import Price, Prices
 from flowray.handlers.providers.fake_openai import FakeOpenAI
 from flowray.handlers.providers.openai_clients import OpenAIClients
 from flowray.handlers.providers.openai_models import OpenAIModels
@@ -29,7 +31,7 @@ Fake = tuple[str, FakeOpenAI]
 async def models(fake_openai: Fake) -> AsyncIterator[OpenAIModels]:
     kinds: Any = dict.fromkeys(("embedding", "image", "speech", "transcription", "video"), "fake-model")
     clients = OpenAIClients(Providers({"fake": Provider(f"{fake_openai[0]}/v1", "sk-test", models=kinds)}))
-    yield OpenAIModels(clients, poll_s=0.0)
+    yield OpenAIModels(clients, CircuitBreakers(), Prices({"fake-model": Price(input=1.0, output=1.0)}), poll_s=0.0)
     await clients.aclose()
 
 
@@ -39,7 +41,7 @@ async def test_embeddings_come_in_batches_and_in_order(models: OpenAIModels, fak
     assert (len(found.vectors), found.dimensions, found.model, found.provider) == (3, 64, "fake-model", "fake")
     near, far = (sum(a * b for a, b in zip(found.vectors[0], other, strict=True)) for other in found.vectors[:0:-1])
     assert near > far + 0.2
-    assert found.usage == Usage(2 + 4 + 5, 0, "fake-model")
+    assert found.usage == Usage(2 + 4 + 5, 0, "fake-model", cost=0.000011, currency="USD")
     assert [entry.body["input"] for entry in fake_openai[1].journal] == [texts[:2], texts[2:]]
     assert (await models.embed([])).vectors == ()
 
@@ -61,7 +63,7 @@ async def test_images_as_bytes_by_address_and_edited(models: OpenAIModels) -> No
     assert first[16:24] == b"\x00\x00\x00\x10\x00\x00\x00\x08"
     assert first != second
     assert (made.images[0].media_type, made.revised_prompts[0]) == ("image/png", "A picture of: a red lamp")
-    assert made.usage == Usage(3, 200, "fake-model")
+    assert made.usage == Usage(3, 200, "fake-model", cost=0.000203, currency="USD")
     linked = await models.generate_images(ImageRequest("a lamp", options={"response_format": "url"}))
     assert linked.images[0].content is None
     assert linked.images[0].url is not None

@@ -1,0 +1,44 @@
+"""Config fields that all node types share which ask a chat model: whom to ask, and who stands in. Asks nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import Field, field_validator
+
+from flowray.handlers.ai.completion import Fallback
+from flowray.handlers.model_calls import DEFAULT_PROVIDER, MODEL_TIMEOUT_MS
+from flowray.handlers.node_config import NodeConfig
+
+ASKING_SPELLINGS: dict[str, tuple[str, ...]] = {"baseUrl": ("baseURL", "endpoint")}
+
+
+class AskingConfig(NodeConfig):
+    """Whom to ask."""
+
+    provider: str | None = Field(None, description="Name of a configured provider; the default one without it.")
+    model: str | None = Field(None, description="Model name; the provider's default without it.")
+    fallbacks: list[Fallback] = Field(
+        default_factory=list,
+        description="Asked in turn while nothing of an answer has come: {provider, model} each, or the name of another "
+        "model of the same provider.",
+    )
+    base_url: str | None = Field(None, description="Address of an OpenAI-compatible server, instead of a provider.")
+    api_key: str | None = Field(None, description="Key for that address, usually {{secrets.NAME}}.")
+    timeout_ms: int = Field(MODEL_TIMEOUT_MS, gt=0, description="Longest time without a piece of the answer, in ms.")
+
+    @field_validator("fallbacks", mode="before")
+    @classmethod
+    def _named(cls, values: Any) -> Any:
+        listed = values if isinstance(values, list) else [values]
+        return [{"model": value} if isinstance(value, str) else value for value in listed if value]
+
+
+def provider_limit(config: Mapping[str, Any]) -> str | None:
+    """Nodes that ask a provider are under the limit of its name; an endpoint of a node's own has no name."""
+    provider = config.get("provider")
+    if isinstance(provider, str) and provider:
+        return provider
+    own = any(config.get(name) for name in ("baseUrl", "base_url", "baseURL", "endpoint"))
+    return None if own else DEFAULT_PROVIDER
