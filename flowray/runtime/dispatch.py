@@ -83,8 +83,7 @@ def node_task(
         keep_unresolved=index.plan.dialect.keep_unresolved,
         flatten=index.plan.dialect.flatten_outputs,
         inputs=context.inputs,
-        # The engine changes its variables in place; the lane may read this task in another thread.
-        variables=dict(context.variables),
+        variables=dict(context.variables),  # changed in place here, while a lane reads the task in another thread
         shared=context.shared,
         outputs=context.outputs,
         aliases=context.aliases,
