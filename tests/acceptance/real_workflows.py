@@ -15,8 +15,10 @@ from tests.acceptance.real_inputs import URL, inputs_for, replies_for
 from tests.corpus import CORPUS
 
 TABLE: dict[str, dict[str, Any]] = json.loads((Path(__file__).parent / "real_workflows.json").read_text("utf-8"))
-"""By file: ``inputs`` (over those that are made), ``set`` (of node configs), ``replies`` (of the model), ``reason``."""
+"""By file: ``inputs`` (over those that are made), ``set`` (of node configs), ``replies`` (of the model), and why it
+``cannot`` complete."""
 
+RESULTS = Path(__file__).parent / "real_results.json"
 TIERS = "ABC"
 A_MOMENT = {"waitType": "duration", "duration": 1, "unit": "ms"}
 HOSTS = re.compile(r"https?://(?!127\.0\.0\.1)([\w.-]+\.[a-z]{2,})(?=[/\"?{]|$)")
@@ -39,6 +41,16 @@ class RealWorkflow:
     inputs: dict[str, Any]
     replies: dict[str, str] = field(default_factory=dict)
     changed: tuple[str, ...] = field(default=())
+
+
+Summary = dict[str, Any]
+"""What became of one: ``tier``, ``status``, nodes ``executed``, ``skipped``, ``failed`` (codes), and ``changed``."""
+
+
+def kept() -> dict[str, Summary]:
+    """What became of each, by file, the last time that ``real_results`` ran them."""
+    found: dict[str, Summary] = json.loads(RESULTS.read_text(encoding="utf-8"))
+    return found
 
 
 def real_workflows(world: str) -> Iterator[RealWorkflow]:

@@ -10,11 +10,14 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from flowray.handlers.registry import default_registry
+from tests.acceptance.real_workflows import TABLE, Summary, kept
 from tests.conformance import inferred_loops
 from tests.conformance.corpus_player import MOST_COMBINATIONS
 from tests.conformance.corpus_runs import FileRuns, corpus_runs, sim_runs
 from tests.conformance.shapes import Outcome, outcomes
 from tests.conformance.test_builder_records import DEVIATIONS, judge_records
+from tests.contracts.test_contracts import NO_CONTRACT, contracts
 from tests.corpus import CORPUS
 
 TARGET = Path(__file__).resolve().parents[2] / "docs" / "conformance.md"
@@ -117,7 +120,67 @@ def builder_records() -> str:
     )
 
 
-SECTIONS: list[Callable[[], str]] = [real_definitions, executed_definitions, builder_records]
+def real_workflows() -> str:
+    """What became of the workflows of tiers A, B and C on Ray, with real handlers."""
+    found = kept()
+    tiers = sorted({one["tier"] for one in found.values()})
+    counts = [
+        [f"**{tier}**", *_result_counts([one for one in found.values() if one["tier"] == tier])] for tier in tiers
+    ]
+    counts.append(["**all**", *_result_counts(list(found.values()))])
+    rows = [
+        [
+            file.removesuffix(".json"), one["tier"], one["status"], len(one["executed"]), len(one["skipped"]),
+            ", ".join(f"{node} {code}".strip() for node, code in sorted(one["failed"].items())), len(one["changed"]),
+        ]
+        for file, one in sorted(found.items())
+    ]  # fmt: skip
+    reasons = [[file, added["cannot"]] for file, added in sorted(TABLE.items()) if "cannot" in added]
+    return (
+        "## Real workflows on Ray, every node for real\n\n"
+        "Each file of the tiers A (engine and language models), B (also HTTP, databases, files) and C (also "
+        "integrations), run over HTTP on a server on Ray: a fixed model behind OpenAI's API, a local HTTP server "
+        "in place of every public host, integrations answered from recorded replies (so they count as experimental), "
+        "people and callbacks answered at once. `nodes changed`: configs that were completed or shortened to run here "
+        "(a wait of three days becomes a moment, a node that only a mock has ever played gets what its type needs; "
+        "`tests/acceptance/real_workflows.json`). Counted are nodes; one in a loop counts once.\n\n"
+        + _rows(["tier", "files", "completed", "failed", "refused", "nodes executed", "skipped", "failed"], counts)
+        + "\nThose that do not complete, and why:\n\n"
+        + _rows(["file", "why"], reasons)
+        + "\n"
+        + _rows(["file", "tier", "status", "executed", "skipped", "failed", "nodes changed"], rows)
+    )
+
+
+def _result_counts(found: Sequence[Summary]) -> list[object]:
+    statuses = Counter(one["status"] for one in found)
+    return [
+        len(found), statuses["completed"], statuses["failed"], statuses["refused"],
+        *(sum(len(one[ending]) for one in found) for ending in ("executed", "skipped", "failed")),
+    ]  # fmt: skip
+
+
+def node_types() -> str:
+    """What each node type was run against."""
+    against = {contract.node_type: contract.against for contract in contracts()}
+    types = default_registry(plugins=False).node_types()
+    rows = [
+        [
+            f"`{name}`", node_type.category, against.get(name) or NO_CONTRACT.get(name, "–"),
+            "experimental" if node_type.experimental else "",
+        ]
+        for name, node_type in sorted(types.items()) if name == node_type.name
+    ]  # fmt: skip
+    return (
+        "## Node types, and the real thing that each ran against\n\n"
+        "By the contracts in `tests/contracts`, which would notice a handler that always answers the same. "
+        "What ran against fixtures only is experimental.\n\n" + _rows(["type", "category", "ran against", ""], rows)
+    )
+
+
+SECTIONS: list[Callable[[], str]] = [
+    real_definitions, executed_definitions, real_workflows, node_types, builder_records,
+]  # fmt: skip
 """One per topic, in the order of the page. Add a function here to add a topic."""
 
 

@@ -1,0 +1,71 @@
+"""What became of every real workflow of tiers A, B and C, kept for docs/conformance.md: ``python -m
+tests.acceptance.real_results`` runs them all on Ray and writes it anew. A test holds each run to it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import ExitStack
+from typing import Any
+
+import httpx
+
+from flowray.handlers.providers.fake_openai import create_fake_openai
+from tests.acceptance.real_runs import RealRun, run_real
+from tests.acceptance.real_workflows import RESULTS, RealWorkflow, Summary, real_workflows
+from tests.cluster import FlowrayServer, ray_session, served
+from tests.corpus import CORPUS
+from tests.fakes.anything import create_anything
+from tests.fakes.loopback import loopback_server
+
+
+def settings() -> dict[str, Any]:
+    """How the server is set up for them: integrations are answered from the recorded replies."""
+    assert CORPUS is not None
+    return {"integrations": "sandbox", "sandbox_fixtures_dir": CORPUS / "flowmaestro" / "sandbox_fixtures"}
+
+
+def summary(run: RealRun) -> Summary:
+    """Status, and the ids of the nodes by what became of them; of those that failed, the code of their last error."""
+    workflow = run.workflow
+    codes = {event["node_id"]: event["error"]["code"] for event in run.events if event["type"] == "node.failed"}
+    return {
+        "tier": workflow.tier,
+        "status": run.execution.get("status", "refused"),
+        "executed": sorted(run.nodes("completed")),
+        "skipped": sorted(run.nodes("skipped") - run.nodes("completed")),
+        "failed": codes if run.refused is None else {"": run.refused["code"]},
+        "changed": list(workflow.changed),
+    }
+
+
+def play(server: FlowrayServer, llm: str, workflows: list[RealWorkflow]) -> dict[str, Summary]:
+    """Run them all; by file."""
+    replies = {prompt: reply for workflow in workflows for prompt, reply in workflow.replies.items()}
+    with httpx.Client(base_url=llm) as model:
+        model.post("/script", json={"replies": replies}).raise_for_status()
+        try:
+            return {run.workflow.file: summary(run) for run in run_real(server, workflows)}
+        finally:
+            model.delete("/requests")
+
+
+def main() -> int:
+    """Run everything and keep it; 1 if the corpus is absent."""
+    if CORPUS is None:
+        print("the corpus of real workflows is not beside the project", file=sys.stderr)
+        return 1
+    with ExitStack() as stack:
+        session = stack.enter_context(ray_session())
+        llm = stack.enter_context(loopback_server(create_fake_openai()))
+        world = stack.enter_context(loopback_server(create_anything()))
+        server = stack.enter_context(served(session, llm, **settings()))
+        found = play(server, llm, list(real_workflows(world)))
+    RESULTS.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    print(RESULTS)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
