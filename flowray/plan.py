@@ -145,7 +145,8 @@ class PlanSettings(PlanModel, frozen=True):
     """Settings that execution reads. ``keep_last`` is the number in the policy ``keepLast(n)``.
 
     ``memory_*`` are the limits of shared memory, in bytes of UTF-8 JSON. ``retain_*``: how long an execution is kept
-    after it has completed, or ended otherwise; None leaves it to the server, -1 is for ever.
+    after it has completed, or ended otherwise; None leaves it to the server, -1 is for ever. ``max_tokens`` and
+    ``max_cost``, in US dollars, are what it may spend on models.
     """
 
     max_concurrent_nodes: int = 10
@@ -163,6 +164,8 @@ class PlanSettings(PlanModel, frozen=True):
     memory_total_bytes: int = 10 * 1024 * 1024
     retain_completed_ms: int | None = None
     retain_failed_ms: int | None = None
+    max_tokens: int | None = None
+    max_cost: float | None = None
 
 
 class DialectSemantics(PlanModel, frozen=True):

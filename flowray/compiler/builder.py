@@ -183,6 +183,8 @@ def _settings(definition: WorkflowDefinition, order: Order, providers: Providers
     return PlanSettings(
         max_concurrent_nodes=settings.max_concurrent_nodes,
         timeout_ms=settings.timeout_ms,
+        max_tokens=settings.max_tokens,
+        max_cost=settings.max_cost,
         on_failure=settings.on_failure,
         isolation=settings.isolation,
         max_node_output_bytes=settings.context.max_node_output_bytes,

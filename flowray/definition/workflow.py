@@ -127,10 +127,14 @@ class QueueSettings(Authored):
 class WorkflowSettings(Authored):
     """Settings of the whole workflow. ``timeoutMs`` is active time, waiting excluded (R14).
 
-    ``errorHandler`` is the node that an execution enters once, after a failure, when all else has settled (R20).
+    ``maxTokens``, of input and output together, and ``maxCost``, in US dollars, end an execution that has spent more on
+    models with BUDGET_EXCEEDED. ``errorHandler`` is the node that an execution enters once, after a failure, when all
+    else has settled (R20).
     """
 
     timeout_ms: int | None = Field(None, gt=0)
+    max_tokens: int | None = Field(None, gt=0)
+    max_cost: float | None = Field(None, gt=0)
     max_concurrent_nodes: int = Field(10, ge=1, le=10_000)
     on_failure: OnFailure = OnFailure.RUN_INDEPENDENT
     isolation: Literal["shared", "dedicated"] = "shared"

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from flowray.engine.signals import ChildCall, NodeError, Pause, Usage, VariableOperation
+from flowray.engine.signals import Budget, ChildCall, NodeError, Pause, Usage, VariableOperation
 from flowray.engine.start_points import Selection, restored_selection
 from flowray.values import Chunk, Json, StoredValue, Value, as_value
 
@@ -30,12 +30,14 @@ class ExecutionQueued(Event, tag="execution.queued", frozen=True):
 
 
 class ExecutionStarted(Event, tag="execution.started", frozen=True):
-    """Inputs are fixed; start nodes are ready. ``selection``: only a part of the plan runs."""
+    """Inputs are fixed; start nodes are ready. ``selection``: only a part of the plan runs. ``budget``: what it may
+    spend."""
 
     inputs: dict[str, Any] = {}
     total: int = 0
     deadline_ms: int | None = None
     selection: Selection | None = None
+    budget: Budget | None = None
 
 
 class ExecutionWaiting(Event, tag="execution.waiting", frozen=True):

@@ -81,6 +81,7 @@ def _started(index: PlanIndex, state: ExecutionState, event: ev.ExecutionStarted
     state.status = transition(EXECUTION_TRANSITIONS, state.status, "start")
     state.started_at = state.active_since = event.ts
     state.inputs, state.deadline_ms, state.selection = event.inputs, event.deadline_ms, event.selection
+    state.budget = event.budget
     state.variables = dict(index.plan.variables)
     state.readers_left = dict(index.reader_counts)
     open_scope(index, state, "", ROOT, 0, None)
@@ -197,7 +198,7 @@ def _retrying(index: PlanIndex, state: ExecutionState, event: ev.NodeRetrying) -
         container.losses += 1  # Only its sentinel was lost; the container itself goes on running.
         return
     _leave(state, event.instance, node)
-    _spend(state, event.usage)
+    _spend(state, event.node_id, event.usage)
     if event.lost:
         node.status = transition(NODE_TRANSITIONS, node.status, "restart")
         state.ready.push(event.instance)
@@ -209,7 +210,7 @@ def _retrying(index: PlanIndex, state: ExecutionState, event: ev.NodeRetrying) -
 def _waiting(index: PlanIndex, state: ExecutionState, event: ev.NodeWaiting) -> None:
     _, _, node = _find(state, event)
     _leave(state, event.instance, node)
-    _spend(state, event.usage)
+    _spend(state, event.node_id, event.usage)
     node.wait_reason, node.wait_output, node.wait_variables = event.reason, event.output, event.variables
     node.child, node.child_id = event.child, ""
     node.pause, node.waitpoint, node.waiting_since = event.pause, event.waitpoint, event.ts
@@ -223,7 +224,7 @@ def _stepped(index: PlanIndex, state: ExecutionState, event: ev.NodeStepped) -> 
     node.step, node.step_attempts, node.tries, node.answer = event.step, event.attempt, 0, None
     node.stream_offset = node.stream_end
     change_variables(state, scope_id, event.variables)
-    _spend(state, event.usage)
+    _spend(state, event.node_id, event.usage)
 
 
 def _answered(index: PlanIndex, state: ExecutionState, event: ev.NodeAnswered) -> None:
@@ -234,7 +235,7 @@ def _answered(index: PlanIndex, state: ExecutionState, event: ev.NodeAnswered) -
     node.answer = Answer(event.output, event.error, event.by)
     state.ready.push(event.instance)
     change_variables(state, scope_id, event.variables)
-    _spend(state, event.usage)
+    _spend(state, event.node_id, event.usage)
 
 
 def _child_started(index: PlanIndex, state: ExecutionState, event: ev.ChildStarted) -> None:
@@ -343,7 +344,7 @@ def _close(
         merge_changes(state, scope_id, container)
         forget_results(state, container)
         exits = container.exits if node.status is NodeStatus.COMPLETED else ()
-    _spend(state, getattr(event, "usage", None))
+    _spend(state, event.node_id, getattr(event, "usage", None))
     node.due_at = None
     scope.open -= 1
     if scope.open == 0 and scope_id:
@@ -370,8 +371,9 @@ def _wait(state: ExecutionState, instance: str, node: NodeState, kind: str, due_
     state.waiting_kinds[kind] = state.waiting_kinds.get(kind, 0) + 1
 
 
-def _spend(state: ExecutionState, usage: Usage | None) -> None:
+def _spend(state: ExecutionState, node_id: str, usage: Usage | None) -> None:
     if usage is not None:
+        state.spending.add(node_id, usage)
         state.usage = usage if state.usage == Usage() else state.usage.plus(usage)
 
 

@@ -13,6 +13,7 @@ from flowray.definition.policies import JoinRule, OnFailure
 from flowray.engine import attempts, children, closing, iteration, pausing, waitpoints
 from flowray.engine import events as ev
 from flowray.engine import stimuli as st
+from flowray.engine.budget import agreed, ended_by_budget
 from flowray.engine.commands import Command, EndExecution, PruneOutputs, RunNode, StartTimer
 from flowray.engine.endings import (
     DEADLINE_TIMER,
@@ -48,7 +49,7 @@ def step(index: PlanIndex, state: ExecutionState, stimulus: st.AnyStimulus) -> S
     turn = Turn(index, state, stimulus.ts)
     if not state.ended:
         _DECIDE[type(stimulus)](turn, stimulus)
-        if not state.ended:
+        if not state.ended and not ended_by_budget(turn):
             _advance(turn)
         if state.dropped:
             turn.command(PruneOutputs(tuple(dict.fromkeys(state.dropped))))
@@ -71,6 +72,7 @@ def _start(turn: Turn, stimulus: st.Start) -> None:
         ev.ExecutionStarted(
             ts=turn.ts, inputs=stimulus.inputs, total=turn.index.total, deadline_ms=stimulus.deadline_ms,
             selection=stimulus.selection.recorded() if stimulus.selection is not None else None,
+            budget=agreed(turn.index.plan.settings, stimulus.budget),
         )
     )  # fmt: skip
     if _ended_by_deadline(turn):

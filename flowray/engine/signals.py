@@ -108,6 +108,9 @@ class VariableOperation(msgspec.Struct, frozen=True, omit_defaults=True):
     workflow: bool = False
 
 
+MIXED = "mixed"
+
+
 class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
     """Tokens of one or more language-model calls. ``cost`` in ``currency``; ``estimated``: not the provider's count.
 
@@ -136,6 +139,26 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
             cached_tokens=self.cached_tokens + other.cached_tokens,
             thinking_tokens=self.thinking_tokens + other.thinking_tokens,
         )
+
+
+class Budget(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What an execution may spend on models: tokens, of input and output together, and money. None is no bound."""
+
+    max_tokens: int | None = None
+    max_cost: float | None = None
+
+
+class Spending(msgspec.Struct, omit_defaults=True):
+    """Who spent what of an execution: by node id, and by the model that answered."""
+
+    by_node: dict[str, Usage] = {}
+    by_model: dict[str, Usage] = {}
+
+    def add(self, node_id: str, usage: Usage) -> None:
+        """Count what a node spent. What several models spent together, as a sub-workflow's do, is under ``mixed``."""
+        model = usage.model or MIXED
+        self.by_node[node_id] = self.by_node[node_id].plus(usage) if node_id in self.by_node else usage
+        self.by_model[model] = self.by_model[model].plus(usage) if model in self.by_model else usage
 
 
 class NodeError(msgspec.Struct, frozen=True, omit_defaults=True):

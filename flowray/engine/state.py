@@ -8,7 +8,7 @@ import msgspec
 
 from flowray.engine.ready_queue import ReadyQueue
 from flowray.engine.shared_memory import SharedEntry
-from flowray.engine.signals import Answer, ChildCall, NodeError, Pause, Usage, VariableOperation
+from flowray.engine.signals import Answer, Budget, ChildCall, NodeError, Pause, Spending, Usage, VariableOperation
 from flowray.engine.start_points import Selection
 from flowray.engine.statuses import TERMINAL_EXECUTION, TERMINAL_NODE, ExecutionStatus, NodeStatus
 from flowray.values import Chunk, Value
@@ -206,6 +206,8 @@ class ExecutionState(msgspec.Struct, omit_defaults=True):
     errors: list[NodeError] = []
     handled_errors: list[NodeError] = []
     usage: Usage = Usage()
+    budget: Budget | None = None
+    spending: Spending = msgspec.field(default_factory=Spending)
     outputs: Value = None
     finish_output: Value = None
     last_terminal: str | None = None

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from flowray.engine.signals import NodeError, Signals, Usage, VariableOperation
+from flowray.engine.signals import Budget, NodeError, Signals, Usage, VariableOperation
 from flowray.engine.start_points import Selection
 from flowray.values import Json, Value
 
@@ -26,12 +26,13 @@ class Start(Stimulus, tag="start", frozen=True):
     """Begin the execution with ``inputs`` (validated, defaults filled in).
 
     ``deadline_ms`` is absolute, ms since the epoch, and runs on while the execution waits (R14). ``selection``: run
-    only a part of the plan.
+    only a part of the plan. ``budget``: what its starter lets it spend; its workflow may allow less.
     """
 
     inputs: dict[str, Any] = {}
     deadline_ms: int | None = None
     selection: Selection | None = None
+    budget: Budget | None = None
 
 
 class Expire(Stimulus, tag="expire", frozen=True):

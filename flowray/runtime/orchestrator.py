@@ -14,6 +14,7 @@ from flowray.definition.node_type import NodeType
 from flowray.engine import events as ev
 from flowray.engine import stimuli as st
 from flowray.engine.plan_index import PlanIndex
+from flowray.engine.signals import Budget
 from flowray.engine.start_points import selection_from_json
 from flowray.engine.state import ExecutionState, is_redriven
 from flowray.engine.statuses import TERMINAL_EXECUTION, ExecutionStatus
@@ -479,7 +480,14 @@ class Orchestrator:
 def _start(record: ExecutionRecord, now: int) -> st.Start:
     """What begins an execution that has not started."""
     selection = selection_from_json(record.selection)
-    return st.Start(ts=now, inputs=record.inputs, deadline_ms=record.deadline_at, selection=selection)
+    return st.Start(
+        ts=now, inputs=record.inputs, deadline_ms=record.deadline_at, selection=selection, budget=_budget(record)
+    )
+
+
+def _budget(record: ExecutionRecord) -> Budget | None:
+    tokens, cost = record.options.get("max_tokens"), record.options.get("max_cost")
+    return None if tokens is None and cost is None else Budget(tokens, cost)
 
 
 def _without_selection(record: ExecutionRecord) -> ExecutionRecord:

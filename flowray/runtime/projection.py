@@ -62,7 +62,7 @@ def row_changes(
     if state.handled_errors:
         changes["handled_errors"] = [error_body(error) for error in state.handled_errors]
     if state.usage != Usage():
-        changes["usage"] = usage_body(state.usage)
+        changes["usage"] = spending_body(state)
     if with_progress:
         changes["progress"] = progress(index, state)
     return changes
@@ -110,6 +110,16 @@ def error_body(error: NodeError) -> dict[str, Any]:
     """The public form of an error: ``{message, code, node_id, attempt, details, …}``."""
     body: dict[str, Any] = msgspec.to_builtins(error)
     return {"node_id": None, "attempt": None, "details": {}, **body}
+
+
+def spending_body(state: ExecutionState) -> dict[str, Any]:
+    """The usage of an execution, and who used it: ``{…, by_node: {id: usage}, by_model: {model: usage}}``."""
+    spent = state.spending
+    return {
+        **usage_body(state.usage),
+        "by_node": {node_id: usage_body(usage) for node_id, usage in spent.by_node.items()},
+        "by_model": {model: usage_body(usage) for model, usage in spent.by_model.items()},
+    }
 
 
 def usage_body(usage: Usage) -> dict[str, Any]:

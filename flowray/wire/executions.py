@@ -40,6 +40,14 @@ class UsageBody(Answer):
     estimated: bool = False
 
 
+class ExecutionUsage(UsageBody):
+    """Tokens and cost of an execution, its sub-workflows included, and who spent them: by node id, and by model. What
+    sub-workflows with several models spent is under the model ``mixed``."""
+
+    by_node: dict[str, UsageBody] = {}
+    by_model: dict[str, UsageBody] = {}
+
+
 class NodeUsage(UsageBody):
     """Tokens and cost of one attempt."""
 
@@ -103,7 +111,7 @@ class Execution(Answer):
     errors: list[ErrorBody]
     handled_errors: list[ErrorBody] = []
     progress: Progress
-    usage: UsageBody
+    usage: ExecutionUsage
     waiting_for: list[WaitingFor]
     created_at: datetime
     started_at: datetime | None

@@ -53,6 +53,8 @@ class StartOptions(Request):
     deadline: datetime | None = Field(
         None, description="When it is stopped at the latest, waiting included. ISO 8601; UTC if it names no offset."
     )
+    max_tokens: int | None = Field(None, gt=0, description="It fails once it has spent more tokens on models.")
+    max_cost: float | None = Field(None, gt=0, description="It fails once it has spent more US dollars on models.")
     concurrency_key: str | None = Field(
         None, min_length=1, max_length=255, description="Executions of a queue take turns by it, and share a limit."
     )

@@ -436,3 +436,13 @@ def test_what_is_chosen_before_the_start_holds_whoever_starts_it(owner_id: str |
     assert house.executor.instances == ["b"]
     assert (town.row().status, town.row().outputs, town.row().selection) == ("completed", {"b": 2}, None)
     assert town.log()[:2] == ["execution.started", "node.reused"]
+
+
+def test_the_budget_of_a_start_reaches_the_engine() -> None:
+    town = Town()
+    record = record_of(CHAIN, options={"max_tokens": 5, "max_cost": 0.5})
+    house = town.house(script={})
+    house.orchestrator.insert_and_start([record], plan_to_json(CHAIN))
+    house.settle()
+    started = next(event for event in town.store.events.read("e1") if event.type == "execution.started")
+    assert started.body["budget"] == {"max_tokens": 5, "max_cost": 0.5}

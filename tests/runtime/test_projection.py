@@ -37,9 +37,10 @@ def test_a_finished_execution() -> None:
     row = changes(run)
     assert (row["status"], row["outputs"], row["partial"]) == ("completed", {"a": "x"}, False)
     assert (row["started_at"], row["ended_at"]) == (run.events[0].ts, run.events[-1].ts)
-    assert row["usage"] == {
+    used = {
         "input_tokens": 3, "output_tokens": 4, "model": "m", "cost": 0.5, "currency": "USD", "estimated": False,
     }  # fmt: skip
+    assert row["usage"] == {**used, "by_node": {"a": used}, "by_model": {"m": used}}
     assert row["progress"]["percent"] == 100
     assert row["waiting_for"] == []
     assert "error" not in row

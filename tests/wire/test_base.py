@@ -36,7 +36,7 @@ def test_the_options_are_those_of_the_contract() -> None:
         "idempotency_key", "idempotency_ttl_ms", "trigger", "version", "delay_ms", "ttl_ms", "deadline", "priority",
         "labels", "metadata",
         "concurrency_key", "callback_url", "callback_events", "callback_secret", "run_from", "run_until", "only_node",
-        "pins",
+        "pins", "max_tokens", "max_cost",
     }  # fmt: skip
 
 

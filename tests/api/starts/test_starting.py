@@ -33,7 +33,7 @@ async def source(context: ApiContext) -> WorkflowSource:
 def test_every_option_is_carried_out() -> None:
     """R51."""
     carried_out = {"idempotency_key", "trigger", "labels", "metadata", "version", "deadline"}
-    carried_out |= {"idempotency_ttl_ms", "priority", "delay_ms", "ttl_ms", "concurrency_key"}
+    carried_out |= {"idempotency_ttl_ms", "priority", "delay_ms", "ttl_ms", "concurrency_key", "max_tokens", "max_cost"}
     assert carried_out | set(PART_OPTIONS) | CALLBACK_OPTIONS == set(StartOptions.model_fields)
 
 
