@@ -27,11 +27,11 @@ def insert_rows(connection: Connection, statement: Insert, rows: Sequence[Mappin
         return connection.execute(statement, rows).rowcount
     blocks = _blocks_of(statement, tuple(rows[0]), connection.dialect)
     return sum(
-        connection.exec_driver_sql(blocks.text(len(block)), blocks.values(block)).rowcount for block in _cut(rows)
+        connection.exec_driver_sql(blocks.text(len(block)), blocks.values(block)).rowcount for block in cut(rows)
     )
 
 
-def _cut(rows: Sequence[Mapping[str, Any]]) -> Iterator[Sequence[Mapping[str, Any]]]:
+def cut(rows: Sequence[Mapping[str, Any]]) -> Iterator[Sequence[Mapping[str, Any]]]:
     """Blocks whose sizes are powers of two: few different statements, which SQLite has to parse once each."""
     start, size = 0, LARGEST_BLOCK
     while start < len(rows):

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Insert, Row, Table, bindparam, select
+from sqlalchemy import Connection, Insert, Table, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from flowray.persistence.database.engine import clock_ms
@@ -29,11 +29,32 @@ T = TypeVar("T")
 CHUNK = 500
 """Parameters of one IN list; SQLite allows 32,766 in a statement."""
 
-_LOCKED = ("id", "workspace_id", "status", "epoch", "last_seq", "callback", "parent_id", "parent_key")
+
+class _Locked(NamedTuple):
+    """What is read of each row; ``callback`` as JSON text."""
+
+    id: str
+    workspace_id: str
+    status: str
+    epoch: int
+    last_seq: int
+    callback: str | None
+    parent_id: str | None
+    parent_key: str | None
+
+
+_LOCKED = _Locked._fields
 _SELECT = select(*(executions.c[name] for name in _LOCKED)).order_by(executions.c.id).with_for_update(key_share=True)
 _LOCK_MANY = _SELECT.where(executions.c.id.in_(bindparam("ids", expanding=True)))
 _LOCK_ONE = Prepared(_SELECT.where(executions.c.id == bindparam("its_id")))
 _callback = JsonText().process_result_value
+
+# SQLite has nothing to lock: one writes at a time. All rows come as one, since Python's sqlite3 lets go of the
+# interpreter for every row that it fetches, and has to wait for it each time (see blocks.py).
+_READ_MANY = (
+    f"SELECT json_group_array(json_array({', '.join(_LOCKED)})) FROM {executions.name} "
+    "WHERE id IN (SELECT value FROM json_each(?))"
+)
 
 
 class Standing(msgspec.Struct):
@@ -58,6 +79,10 @@ class Transaction:
         if len(named) == 1:
             for row in _LOCK_ONE.execute(connection, [{"its_id": its_id} for its_id in named]):
                 self._found(row, _callback(row.callback, connection.dialect))
+        elif named and connection.dialect.name == "sqlite":
+            found = connection.exec_driver_sql(_READ_MANY, (msgspec.json.encode(list(named)).decode(),)).scalar_one()
+            for locked in (_Locked(*values) for values in msgspec.json.decode(found)):
+                self._found(locked, _callback(locked.callback, connection.dialect))
         else:
             for ids in chunks(sorted(named)):
                 for row in connection.execute(_LOCK_MANY, {"ids": ids}):
@@ -65,7 +90,7 @@ class Transaction:
         workspaces = {its_id: standing.workspace_id for its_id, standing in self.standings.items()}
         self.shared = lock_shared(connection, writes, workspaces, self.insert, lambda: self.now)
 
-    def _found(self, row: Row[Any], callback: dict[str, Any] | None) -> None:
+    def _found(self, row: Any, callback: dict[str, Any] | None) -> None:
         self.standings[row.id] = Standing(
             row.workspace_id, row.status, row.epoch, row.last_seq, callback, is_shared(row)
         )

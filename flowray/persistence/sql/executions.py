@@ -12,7 +12,6 @@ from sqlalchemy import (
     delete,
     func,
     insert,
-    null,
     select,
     update,
 )
@@ -21,7 +20,7 @@ from flowray.engine.statuses import TERMINAL_EXECUTION
 from flowray.persistence.callbacks.records import CallbackRecord, callback_of
 from flowray.persistence.callbacks.sql import insert_callbacks
 from flowray.persistence.database.blocks import insert_rows
-from flowray.persistence.database.prepared import Prepared
+from flowray.persistence.database.keyed_updates import KeyedUpdate
 from flowray.persistence.database.tables import events, executions, node_logs, plans, snapshots
 from flowray.persistence.database.transaction import Standing, Transaction, chunks, insert_or_update
 from flowray.persistence.idempotency import is_spent
@@ -257,42 +256,30 @@ def _already_written(tx: Transaction, write: AppendEvents, standing: Standing) -
 
 
 @lru_cache(maxsize=256)
-def _fence_statement(columns: tuple[str, ...], release: bool) -> Prepared:
-    values: dict[str, Any] = {name: bindparam(f"new_{name}", type_=executions.c[name].type) for name in columns}
-    if release:
-        values["owner_id"] = null()
-    statement = (
-        update(executions)
-        .where(
-            executions.c.id == bindparam("its_id"),
-            executions.c.epoch == bindparam("its_epoch"),
-            executions.c.last_seq == bindparam("its_seq"),
-        )
-        .values(values)
-    )
-    return Prepared(statement)
+def _fence_statement(columns: tuple[str, ...], release: bool) -> KeyedUpdate:
+    return KeyedUpdate(executions, ("id", "epoch", "last_seq"), columns, ("owner_id",) if release else ())
 
 
 def _fence(tx: Transaction, writes: Sequence[AppendEvents]) -> None:
     """The compare-and-set of R22, one statement for all writes that change the same columns."""
     shapes: dict[tuple[tuple[str, ...], bool], list[dict[str, Any]]] = {}
-    shape_of: dict[str, tuple[tuple[str, ...], bool]] = {}
+    fenced: set[str] = set()
     for write in writes:
-        changes = {"updated_at": write.ts, **write.changes, "last_seq": write.last_seq}
-        shape = (tuple(sorted(changes)), write.release)
-        if shape_of.setdefault(write.execution_id, shape) != shape:
-            # Two appends of one execution must run in their order, which sorting by shape would not keep.
+        if write.execution_id in fenced:
+            # Two appends of one execution must run in their order.
             _run_fences(tx, shapes)
-            shapes, shape_of = {}, {write.execution_id: shape}
+            shapes, fenced = {}, set()
+        fenced.add(write.execution_id)
+        changes = {"updated_at": write.ts, **write.changes, "last_seq": write.last_seq}
         values = {f"new_{name}": value for name, value in changes.items()}
-        values.update(its_id=write.execution_id, its_epoch=write.epoch, its_seq=write.expected_seq)
-        shapes.setdefault(shape, []).append(values)
+        values.update(its_id=write.execution_id, its_epoch=write.epoch, its_last_seq=write.expected_seq)
+        shapes.setdefault((tuple(sorted(changes)), write.release), []).append(values)
     _run_fences(tx, shapes)
 
 
 def _run_fences(tx: Transaction, shapes: dict[tuple[tuple[str, ...], bool], list[dict[str, Any]]]) -> None:
     for shape, values in shapes.items():
-        updated = _fence_statement(*shape).execute(tx.connection, values).rowcount
+        updated = _fence_statement(*shape).execute(tx.connection, values)
         if updated != len(values):
             # Cannot happen while the rows are locked; if it does, nothing of this transaction may stand.
             raise RuntimeError(f"{len(values)} compare-and-sets on locked rows changed {updated}")
