@@ -8,6 +8,8 @@ from typing import Any, cast
 from ray import serve
 from ray.serve import Application
 
+from flowray.runtime.settled_process import settle
+
 APPLICATION = "flowray"
 
 MAX_ONGOING_REQUESTS = 1_000
@@ -31,7 +33,9 @@ class Ingress:
         self._factory = factory
 
     def __serve_build_asgi_app__(self) -> Any:
-        return self._factory()
+        app = self._factory()
+        settle()
+        return app
 
 
 def ingress_application(factory: AppFactory, replicas: int = 1) -> Application:

@@ -21,6 +21,7 @@ from flowray.runtime.on_ray.context_store import ContextStore
 from flowray.runtime.on_ray.hosted_stream import STREAM_GROUP, HostedStream
 from flowray.runtime.on_ray.supervisor import Supervisor
 from flowray.runtime.on_ray.token_stream import PushedBatch
+from flowray.runtime.settled_process import settle
 
 
 @actor_class(
@@ -38,6 +39,7 @@ class Hub(HostedStream):
         self._supervisor = Supervisor(config)
         self._store = ContextStore()
         self._supervising: asyncio.Task[None] | None = None
+        settle()
 
     def __repr__(self) -> str:
         return "Hub"

@@ -16,6 +16,7 @@ from flowray.runtime.on_ray.hosted_lane import HostedLane
 from flowray.runtime.on_ray.services import lane_services
 from flowray.runtime.performers import InProcess
 from flowray.runtime.recycling import Recycler
+from flowray.runtime.settled_process import settle
 
 
 def _leave_to_ray() -> None:
@@ -53,5 +54,9 @@ class IoLane(HostedLane):
     async def facts(self) -> dict[str, Any]:
         """``{name, pid, in_flight, cached_bytes}``. The first loads what nodes will need."""
         if self._warming is None:
-            self._warming = asyncio.ensure_future(self._warm_up())
+            self._warming = asyncio.ensure_future(self._warm_and_settle())
         return {**await super().facts(), "cached_bytes": self._payloads.held_bytes}
+
+    async def _warm_and_settle(self) -> None:
+        await self._warm_up()
+        settle()

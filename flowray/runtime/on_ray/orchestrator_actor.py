@@ -43,6 +43,7 @@ from flowray.runtime.on_ray.task_broker import task_broker
 from flowray.runtime.orchestrator import Orchestrator
 from flowray.runtime.ownership import OwnerIdentity
 from flowray.runtime.performers import InProcess
+from flowray.runtime.settled_process import settle
 
 logger = logging.getLogger(__name__)
 
@@ -135,6 +136,7 @@ class OrchestratorActor(HostedStream):
         if quarantine:
             threading.Thread(target=self._leave_when_idle, args=[storage.reader], daemon=True).start()
         self._deafen = storage.listen(self._orchestrator.hear) if storage.listen is not None else None
+        settle()
 
     def __repr__(self) -> str:
         return "DedicatedOrchestrator" if self._execution_id else "Orchestrator"
