@@ -136,6 +136,10 @@ class Driver:
         """Ids of the executions driven here (a moment's view)."""
         return list(self._live)
 
+    def owned_count(self) -> int:
+        """How many there are."""
+        return len(self._live)
+
     def is_on_probation(self, execution_id: str) -> bool:
         """Whether it is driven here and may yet turn out to kill its owners (a moment's view)."""
         live = self._live.get(execution_id)

@@ -23,7 +23,7 @@ from flowray.handlers.registry import NodeRegistry
 from flowray.handlers.services import Services
 from flowray.persistence.journal import ThreadJournal
 from flowray.persistence.records import ExecutionRecord
-from flowray.persistence.stores import Journal, Reader
+from flowray.persistence.stores import Journal, Reader, Storage
 from flowray.persistence.writes import AnyResult, Inserted, decode_writes, encode_results
 from flowray.runtime.callbacks import CallbackSender
 from flowray.runtime.dispatch_lease import DispatchLease, StaleGuard, host_id, monotonic_ms
@@ -33,6 +33,7 @@ from flowray.runtime.on_ray import names
 from flowray.runtime.on_ray.actor_class import actor_class
 from flowray.runtime.on_ray.config import RuntimeConfig
 from flowray.runtime.on_ray.executor import RayExecutor
+from flowray.runtime.on_ray.farewells import Farewells
 from flowray.runtime.on_ray.hosted_stream import STREAM_GROUP, HostedStream
 from flowray.runtime.on_ray.metrics import metrics
 from flowray.runtime.on_ray.publisher import HubStream, OwnStream, Publisher
@@ -130,6 +131,11 @@ class OrchestratorActor(HostedStream):
             broker=partial(task_broker, config),
         )
         self._callbacks = self._callback_sender(storage.reader, quarantine)
+        self._farewells = Farewells(self._find_hub)
+        self._run(storage, quarantine)
+
+    def _run(self, storage: Storage, quarantine: bool) -> None:
+        self._farewells.start()
         self._publisher.start()
         self._executor.start()
         self._orchestrator.run(self._executor, self._executor)
@@ -247,10 +253,8 @@ class OrchestratorActor(HostedStream):
             hub.store_prune.remote(payload_ids)
 
     def _ended(self, execution_id: str) -> None:
-        metrics().active(len(self._orchestrator.driver.owned()))
-        hub = self._find_hub()
-        if hub is not None:
-            hub.store_drop.remote([execution_id])
+        metrics().active(self._orchestrator.driver.owned_count())
+        self._farewells.ended(execution_id)
         self._shown.ended(execution_id)
         if execution_id == self._execution_id:
             # The last reply must leave first; an actor that ends within a second of a reply loses it.
@@ -272,7 +276,7 @@ class OrchestratorActor(HostedStream):
             "name": self._name,
             "pid": os.getpid(),
             "owner_id": self._orchestrator.identity.id,
-            "executions": len(self._orchestrator.driver.owned()),
+            "executions": self._orchestrator.driver.owned_count(),
             "near_calls": self._near.taken,
         }
 
@@ -286,7 +290,9 @@ class OrchestratorActor(HostedStream):
         await asyncio.to_thread(self._orchestrator.stop)
         self._executor.stop_all()
         await asyncio.to_thread(self._publisher.stop)
+        await asyncio.to_thread(self._farewells.stop)
         await asyncio.to_thread(self._journal.close)
+        metrics().tell()
 
     async def leave(self) -> None:
         """End a dedicated orchestrator after its execution, or the quarantine after the last suspect.
