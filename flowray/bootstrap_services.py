@@ -16,7 +16,7 @@ from flowray.handlers.providers.mcp_tools import McpServer, PooledMcpTools
 from flowray.handlers.providers.workspaces.read_roots import FolderReadRoots
 from flowray.handlers.providers.workspaces.threaded import ThreadedWorkspace
 from flowray.handlers.services import Payloads, Services
-from flowray.runtime.sandbox.process_sandbox import ProcessSandbox
+from flowray.runtime.sandbox.process_sandbox import ProcessSandbox, SandboxOptions
 from flowray.settings import Settings, allowed_environment, secret_from_environment
 
 WARM_UP_MS = 30_000
@@ -28,8 +28,8 @@ def build_services(settings: Settings, payloads: Payloads) -> Services:
     clients = LazyClients(build_providers(settings), default=DEFAULT_PROVIDER)
     chat = LazyChatModel(clients)
     breakers, prices = CircuitBreakers(), build_prices(settings)
-    sandbox = ProcessSandbox()
     mcp = PooledMcpTools(_mcp_servers(settings), http)
+    sandbox = ProcessSandbox(SandboxOptions(workers=settings.sandbox_workers, trusted_code=settings.trusted_code))
 
     async def warm_up() -> None:
         """Import the SDK and start the sandbox's worker: half a second that the first node does not wait for."""

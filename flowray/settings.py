@@ -129,6 +129,8 @@ class Settings(BaseSettings):
     sandbox_fixtures_dir: Path | None = None
 
     allow_private_targets: bool = True
+    sandbox_workers: int | None = Field(None, ge=1)
+    trusted_code: bool = False
     env_allow: list[str] = Field(default_factory=list)
     token_ttl_s: int = Field(24 * 3600, gt=0)
 

@@ -70,7 +70,8 @@ class NodeType:
     nothing but Services, and not even these where all it evaluates is bounded: it then runs inline, else in the io lane
     (R45). ``near``: its handler never keeps its event loop busy, so while its answers are short it may run in the
     orchestrator's own process (R44). ``default_limit``, of a type that asks language models: which named limit a node
-    with this config is under if its author names none.
+    with this config is under if its author names none. ``effects_of`` and ``value_key_of``: the effects and the value
+    key of a node with this config, where they hang on it; ``effects`` is then the most that any node of the type has.
     """
 
     name: str
@@ -93,8 +94,17 @@ class NodeType:
     reads_committed_when: tuple[str, str] | None = None
     default_limit: Callable[[Mapping[str, Any]], str | None] | None = None
     experimental: bool = False
+    effects_of: Callable[[Mapping[str, Any]], Effects] | None = None
+    value_key_of: Callable[[Mapping[str, Any]], str | None] | None = None
 
-    @property
-    def waits_for_commit(self) -> bool:
-        """True if the node may start only after everything it depends on is committed (R23, R24)."""
-        return self.streams or self.effects is Effects.WRITE
+    def effects_with(self, config: Mapping[str, Any]) -> Effects:
+        """What a node with this config does to the world."""
+        return self.effects if self.effects_of is None else self.effects_of(config)
+
+    def value_key_with(self, config: Mapping[str, Any]) -> str | None:
+        """The key of its output that the aliases of a node with this config mean."""
+        return self.value_key if self.value_key_of is None else self.value_key_of(config)
+
+    def waits_with(self, config: Mapping[str, Any]) -> bool:
+        """True if such a node may start only after everything it depends on is committed (R23, R24)."""
+        return self.streams or self.effects_with(config) is Effects.WRITE

@@ -1,4 +1,4 @@
-"""Which root names a JSONata or JavaScript text may read: a guess that errs towards too many. Evaluates neither.
+"""Which root names a JSONata, JavaScript or Python text may read: a guess that errs towards too many. Evaluates none.
 
 Pruning and the edges between nodes rest on it, so where a text could read anything the answer is just that. Linear in
 the length of the text: every pattern runs on text whose blanks are single.
@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 # An open string runs to the end: such a text is not valid JSONata, so nothing in it will be read.
 _STRINGS = re.compile(r"\"[^\"\\]*(?:\\.[^\"\\]*)*(?:\"|\\?\Z)|'[^'\\]*(?:\\.[^'\\]*)*(?:'|\\?\Z)", re.DOTALL)
-_LINE_COMMENTS = re.compile(r"(?<!:)//[^\n]*")
+# Only where ``//`` cannot be Python's division; elsewhere a comment is read as code.
+_LINE_COMMENTS = re.compile(r"(?:^|(?<=[;{},]))[ \t]*//[^\n]*", re.MULTILINE)
 _BLANKS = re.compile(r"\s+")
 _NAME = re.compile(r"(?P<before>\?\.|(?<!\.)\.(?!\.)|) ?(?P<name>[^\W\d][\w$]*|\$[\w$]*)")
 
@@ -28,6 +29,7 @@ _SCRIPT_WORDS = frozenset(
      "async", "await", "static", "get", "set"}
 )  # fmt: skip
 _SCRIPT_ROOTS = frozenset({"inputs", "variables", "context", "outputs", "$data", "shared"})
+_CALLED = re.compile(r" ?\(")
 _SCRIPT_EVERYTHING = re.compile(r"\b(?:eval|Function|globalThis|window|global|self)\b")
 _SCRIPT_KEY = re.compile(r"""\[ ?(?:"([^"']*)"|'([^"']*)') ?\]""")
 _DESTRUCTURED = re.compile(r"\} ?= ?$")
@@ -48,10 +50,10 @@ def jsonata_roots(text: str) -> tuple[frozenset[str], bool]:
 
 
 def script_roots(text: str) -> tuple[frozenset[str], bool]:
-    """Names that a JavaScript text may read, and True if it may read everything.
+    """Names that a JavaScript or Python text may read, and True if it may read everything.
 
     Members of ``inputs``, ``variables`` and the like count as names too. Strings are read as code, because within a
-    template literal a quote opens none; comments are not read.
+    template literal a quote opens none; comments are not read where it is certain that they are some.
     """
     code = _single_blanks(_LINE_COMMENTS.sub(" ", _without_comments(text)))
     found = {match[1] or match[2] or "" for match in _SCRIPT_KEY.finditer(code)}
@@ -66,6 +68,8 @@ def script_roots(text: str) -> tuple[frozenset[str], bool]:
             member = _NAME.match(code, end)
             if member is not None and member["before"]:
                 found.add(member["name"])
+                # No value can be called: a method of the whole is, which may read any of it.
+                everything |= _CALLED.match(code, member.end()) is not None
             elif not _DESTRUCTURED.search(code[max(0, end - len(name) - 4) : end - len(name)]):
                 everything = True
     return frozenset(found - _SCRIPT_WORDS - {_KEY_MARK}), everything

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flowray.handlers.ai.llm import LlmHandler
 from flowray.handlers.ai.router import RouterHandler
+from flowray.handlers.data.code.handler import CodeHandler
 from flowray.handlers.handler import NodeHandler
 from flowray.handlers.integrations.integration import IntegrationHandler
 from flowray.handlers.logic.conditional import ConditionalHandler
@@ -42,6 +43,7 @@ _TYPES: tuple[type[NodeHandler], ...] = (
     VariablesHandler,
     SharedMemoryHandler,
     TransformHandler,
+    CodeHandler,
     WaitHandler,
     PauseHandler,
     HumanReviewHandler,

@@ -19,6 +19,7 @@ from flowray.handlers.mcp import McpTools, NoMcpTools
 from flowray.handlers.model_calls import Models, NoModels
 from flowray.handlers.operations import Integrations, NoIntegrations
 from flowray.handlers.prices import Prices
+from flowray.handlers.programs import ProgramRunner
 from flowray.handlers.workspace import NoReadRoots, NoWorkspace, ReadRoots, Workspace
 from flowray.values import Json
 
@@ -102,8 +103,8 @@ class ChatModel(Protocol):
         ...
 
 
-class Sandbox(Protocol):
-    """Evaluates untrusted expressions in a killable process with limits."""
+class Sandbox(ProgramRunner, Protocol):
+    """Evaluates untrusted expressions, and runs programs, in killable processes with limits."""
 
     async def jsonata(self, expression: str, data: Json, bindings: Mapping[str, Json], timeout_ms: int) -> Json:
         """Raises FlowrayError EXPRESSION_ERROR or EXPRESSION_TIMEOUT."""

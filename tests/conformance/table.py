@@ -166,7 +166,7 @@ def node_types() -> str:
     types = default_registry(plugins=False).node_types()
     rows = [
         [
-            f"`{name}`", node_type.category, against.get(name) or NO_CONTRACT.get(name, "–"),
+            f"`{name}`", node_type.category, against.get(name) or NO_CONTRACT.get(name, "nothing yet"),
             "experimental" if node_type.experimental else "",
         ]
         for name, node_type in sorted(types.items()) if name == node_type.name

@@ -15,6 +15,14 @@ STORE_SUITE = "one suite holds for every store, in memory and in SQL"
 DECLARATIONS = "declarations without behaviour"
 
 ELSEWHERE: dict[str, tuple[str, str]] = {
+    "flowray/handlers/data/code/config.py": (DECLARATIONS, "tests/handlers/data/code/test_handler.py"),
+    "flowray/handlers/programs.py": (DECLARATIONS, "tests/handlers/data/code/test_handler.py"),
+    "flowray/runtime/sandbox/calls.py": (DECLARATIONS, "tests/runtime/sandbox/test_evaluation.py"),
+    "flowray/runtime/sandbox/cpython_program.py": (
+        "as the process that runs it",
+        "tests/runtime/sandbox/test_confined_process.py",
+    ),
+    "flowray/runtime/sandbox/worker.py": ("with the pool that has it", "tests/runtime/sandbox/test_worker_pool.py"),
     "flowray/runtime/last_words.py": ("with the executions that nobody can take over", "tests/runtime/test_poison.py"),
     "flowray/runtime/performers.py": ("with the lane that has it", "tests/runtime/test_lane.py"),
     "flowray/engine/scope_folding.py": ("the part of folding that is about scopes", "tests/engine/test_iteration.py"),

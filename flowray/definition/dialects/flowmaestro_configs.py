@@ -98,6 +98,21 @@ def _http(config: Config, report: Report) -> Config:
     return config
 
 
+def _code(config: Config, report: Report) -> Config:
+    """Its authors read what the code returns under the node's name, never what its engine wraps around it."""
+    timeout = config.pop("timeout", None)
+    if timeout is not None and "timeoutMs" not in config:
+        seconds = _is_number(timeout) and timeout <= _MAX_TIMEOUT_S
+        config["timeoutMs"] = int(timeout * 1_000) if seconds else timeout
+        if seconds:
+            report.inferred("timeout", f"{timeout} is read as seconds: no code ends in so many milliseconds.")
+        else:
+            report.changed("timeout", "'timeout' is called 'timeoutMs' here.")
+    _rename(config, report, "memoryMb", "memory")
+    config.setdefault("outputKey", "")
+    return config
+
+
 def _llm(config: Config, report: Report) -> Config:
     _rename(config, report, "responseFormat", "outputFormat")
     return config
@@ -181,6 +196,7 @@ CONFIGS: dict[str, Callable[[Config, Report], Config]] = {
     "if": _conditional,
     "http": _http,
     "llm": _llm,
+    "code": _code,
     "wait": _wait,
     "delay": _wait,
     "sleep": _wait,

@@ -144,6 +144,11 @@ def _agent(block: SimBlock, document: SimDocument, texts: BlockTexts, report: Bl
     return config
 
 
+def _function(block: SimBlock, document: SimDocument, texts: BlockTexts, report: BlockReport) -> Config:
+    """SIM's function answers ``{result, stdout}``."""
+    return {**_rest(block, texts, ()), "outputKey": "result"}
+
+
 def _http(block: SimBlock, document: SimDocument, texts: BlockTexts, report: BlockReport) -> Config:
     params = block.params
     config = _rest(block, texts, ("headers", "params", "body", "timeout", "failOnStatus"))
@@ -308,6 +313,7 @@ _CONFIGS: dict[str, Callable[[SimBlock, SimDocument, BlockTexts, BlockReport], C
     "agent": _agent,
     "api": _http,
     "condition": _condition,
+    "function": _function,
     "router": _router,
     "router_v2": _router,
     "response": _response,

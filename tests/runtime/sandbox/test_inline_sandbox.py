@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flowray.errors import FlowrayError
-from flowray.runtime.sandbox.evaluation import SandboxLimits
+from flowray.runtime.sandbox.calls import SandboxLimits
 from flowray.runtime.sandbox.inline_sandbox import InlineSandbox
 
 

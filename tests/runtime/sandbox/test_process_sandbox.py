@@ -13,13 +13,15 @@ from typing import Any
 import pytest
 
 from flowray.errors import FlowrayError
-from flowray.runtime.sandbox.evaluation import SandboxLimits
-from flowray.runtime.sandbox.process_sandbox import ProcessSandbox
+from flowray.runtime.sandbox.calls import SandboxLimits
+from flowray.runtime.sandbox.process_sandbox import ProcessSandbox, SandboxOptions
+
+MIB = 1024 * 1024
 
 
 @pytest.fixture
 async def sandbox() -> AsyncIterator[ProcessSandbox]:
-    made = ProcessSandbox(limits=SandboxLimits(memory_bytes=512 * 1024 * 1024, output_bytes=1024 * 1024))
+    made = ProcessSandbox(SandboxOptions(limits=SandboxLimits(memory_bytes=512 * MIB, output_bytes=MIB)))
     yield made
     await made.aclose()
     await made.aclose()

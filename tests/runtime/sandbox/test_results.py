@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flowray.errors import FlowrayError
-from flowray.runtime.sandbox.evaluation import Outcome, SandboxLimits
+from flowray.runtime.sandbox.calls import Outcome, SandboxLimits
 from flowray.runtime.sandbox.results import check_length, shown, value_of
 
 LIMITS = SandboxLimits(expression_chars=10, output_bytes=7)
