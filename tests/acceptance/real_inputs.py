@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-LIST_FIELDS = ("collection", "items", "iterateOver", "arrayPath", "inputArray", "count")
+LIST_FIELDS = ("collection", "items", "iterateOver", "arrayPath", "inputArray")
 LIST_METHODS = frozenset(
     {"map", "filter", "reduce", "forEach", "length", "some", "every", "find", "slice", "join", "sort", "flatMap"}
 )
@@ -44,10 +45,9 @@ def inputs_for(definition: Mapping[str, Any]) -> dict[str, Any]:
     """A value for every input that the definition declares and gives no default."""
     nodes = definition["nodes"]
     said = [text for node in nodes.values() for text in texts(node["config"])]
-    lists = {
-        re.sub(r"^[{$\s]+|[}\s]+$", "", str(node["config"].get(name, ""))) for node in nodes.values()
-        for name in LIST_FIELDS if name != "count"
-    }  # fmt: skip
+    lists = {_path(config[name]) for config in _configs(nodes) for name in _list_fields(config) if config.get(name)}
+    # What an input node puts out is read below its id.
+    lists |= {path.partition(".")[2] for path in lists if nodes.get(path.split(".")[0], {}).get("type") == "input"}
     found: dict[str, Any] = {}
     for node_id, node in nodes.items():
         config = node["config"]
@@ -64,6 +64,21 @@ def inputs_for(definition: Mapping[str, Any]) -> dict[str, Any]:
     made = {name for node in nodes.values() for name in made_by(node)} | set(nodes)
     missing = {path for path in lists if re.fullmatch(r"[A-Za-z_]\w*", path)} - made
     return {**{name: [f"{name} one", f"{name} two"] for name in missing}, **found}
+
+
+def _configs(nodes: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [node["config"] for node in nodes.values()]
+
+
+def _list_fields(config: Mapping[str, Any]) -> Iterator[str]:
+    """The fields of a config that name a list."""
+    yield from LIST_FIELDS
+    if config.get("operation") in ("map", "filter", "reduce", "sort"):
+        yield "inputData"
+
+
+def _path(written: Any) -> str:
+    return re.sub(r"^[{$\s]+|[}\s]+$", "", str(written))
 
 
 def made_by(node: Mapping[str, Any]) -> Iterator[str]:
@@ -102,7 +117,8 @@ def _sample(name: str, kind: str, lists: set[str], said: list[str]) -> Any:
     paths |= {path.removeprefix(f"{name}."): True for path in lists if path.startswith(f"{name}.")}
     elements = {field for text in said for field in _fields_of_elements(name, text)}
     if name in lists or paths.pop("", False):
-        return _elements(elements) if elements else [f"{name} one", f"{name} two"]
+        found = _elements(elements) if elements else [f"{name} one", f"{name} two"]
+        return json.dumps(found) if kind == "text" else found
     if paths:
         return _object(paths, elements)
     return {"note": f"a sample {name}"} if kind == "json" else f"a sample {name}"

@@ -41,9 +41,9 @@ def test_the_built_in_types_and_their_aliases() -> None:
         assert types[alias].name == name
         assert REGISTRY.handler_for(alias).node_type.name == name
     assert types["comment"].role is Role.NOTE
-    assert types["llm"].waits_for_commit
-    assert types["http"].waits_for_commit
-    assert not types["transform"].waits_for_commit
+    assert types["llm"].waits_with({})
+    assert types["http"].waits_with({})
+    assert not types["transform"].waits_with({})
 
 
 def test_descriptions_carry_valid_schemas() -> None:
