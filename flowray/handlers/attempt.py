@@ -101,6 +101,7 @@ class Attempt:
     ) -> None:
         self.task, self.services, self.emit = task, services, emit
         self.cancellation, self.now_ms = cancellation, now_ms
+        self.registry = registry
         self.handler: NodeHandler = registry.handler_for(task.node_type)
         self.secrets = services.hidden
         self.loop = loop
@@ -223,7 +224,7 @@ class Attempt:
             sentinel=task.sentinel, round=task.round, stream_id=task.stream_id, cancellation=self.cancellation,
             emit_token=self.batches.add, log=self._log_from_anywhere, now_ms=self.now_ms, timeout_ms=task.timeout_ms,
             fill_options=options, memory=task.memory, step=task.step, files_of=task.values_of,
-            workspace_id=task.workspace_id, hide=self._hide,
+            workspace_id=task.workspace_id, hide=self._hide, handlers=self.registry,
         )  # fmt: skip
 
     def _hide(self, values: Iterable[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flowray.handlers.agents.agent import AgentHandler
 from flowray.handlers.ai.llm import LlmHandler
 from flowray.handlers.ai.router import RouterHandler
 from flowray.handlers.data.code.handler import CodeHandler
@@ -51,6 +52,7 @@ _TYPES: tuple[type[NodeHandler], ...] = (
     HttpHandler,
     IntegrationHandler,
     LlmHandler,
+    AgentHandler,
     NoteHandler,
 )
 

@@ -74,6 +74,14 @@ def system_now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+class HandlerTable(Protocol):
+    """Which handler runs which type: the registry, as handlers that run others see it."""
+
+    def handler_for(self, type_name: str) -> NodeHandler: ...
+
+    def is_known(self, type_name: str) -> bool: ...
+
+
 @dataclass
 class NodeInput:
     """Everything one attempt may read.
@@ -90,7 +98,7 @@ class NodeInput:
     of which has left ``journal``; ``answer``: what it has waited for since. ``files_of``: whose workspace
     ``services.files`` is to be asked for, that of the execution or of the first that called it. ``workspace_id``: whose
     connections it may use. ``hide(values)``: secrets that are to be masked in whatever is recorded of this attempt,
-    beyond those of the lane.
+    beyond those of the lane. ``handlers``: those of all types, for a node that has others do its work.
     """
 
     execution_id: str
@@ -123,6 +131,7 @@ class NodeInput:
     step: int = 0
     journal: Json = None
     answer: Answer | None = None
+    handlers: HandlerTable | None = None
     files_of: str = ""
     workspace_id: str = "default"
     hide: Callable[[Iterable[str]], None] = _hide_nothing

@@ -48,8 +48,7 @@ def node_task(
 ) -> NodeTask:
     """Everything a lane needs to run one attempt of one instance, without looking anything up.
 
-    To be called in the step that decided the command, at its time ``ts``: a later state may hold values that are not
-    committed yet and that the attempt must not see (R23).
+    To be called in the step that decided the command, at its time ``ts``: a later state may hold what it must not see.
     """
     known = index.nodes[command.node_id]
     node = known.node

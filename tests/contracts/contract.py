@@ -8,6 +8,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from flowray.definition.node_type import NodeType
 from flowray.engine.stimuli import AttemptFailed, AttemptSucceeded
 from flowray.handlers.attempt import run_attempt
@@ -18,6 +20,8 @@ from flowray.handlers.services import Services
 
 Result = AttemptSucceeded | AttemptFailed
 Check = Callable[[Any], None]
+
+MOST_STEPS = 50
 
 
 @dataclass(frozen=True)
@@ -70,12 +74,17 @@ class Constant:
 
 
 async def play(contract: Contract, case: Case, services: Services, registry: NodeRegistry) -> Result:
-    """One case, as a lane would run it."""
+    """One case, as a lane would run it: one attempt, or, of a node that works in steps, one for each of them."""
     task = NodeTask(
         execution_id="contract", instance="n", node_id="n", node_type=contract.node_type, config=dict(case.config),
         **case.task,
     )  # fmt: skip
-    return await run_attempt(task, registry, services, lambda _: None, now_ms=system_now_ms)
+    while True:
+        result = await run_attempt(task, registry, services, lambda _: None, now_ms=system_now_ms)
+        step = result.signals.step if isinstance(result, AttemptSucceeded) else None
+        if step is None or task.step >= MOST_STEPS:
+            return result
+        task = msgspec.structs.replace(task, attempt=task.attempt + 1, step=task.step + 1, journal=step.state)
 
 
 def judge(case: Case, result: Result) -> None:

@@ -28,6 +28,7 @@ from flowray.handlers.providers.fake_replies import (
     last_user_text,
     pieces,
     reply_text,
+    scripted_turn,
     text_of_content,
     tool_call,
 )
@@ -118,11 +119,20 @@ class FakeOpenAI:
     def __init__(self) -> None:
         self.journal: deque[JournalEntry] = deque(maxlen=JOURNAL_LENGTH)
         self.scripts: dict[str, deque[str]] = {}
+        self.turns: dict[str, list[Any]] = {}
         self._numbers = itertools.count(1)
 
     def script(self, replies: Mapping[str, Any]) -> None:
-        """Answer prompts that contain a key with its replies, one after another; the last one stays."""
+        """Answer prompts that contain a key with its replies, one after another; the last one stays.
+
+        ``{"turns": [...]}`` instead of a list: the reply is chosen by how often the model has spoken in the
+        conversation, so a request that is repeated gets the same again. A turn is a text, JSON, or calls of tools:
+        ``{"text": "…", "toolCalls": [{"name": …, "arguments": {…}}]}``.
+        """
         for part, texts in replies.items():
+            if isinstance(texts, dict) and isinstance(texts.get("turns"), list):
+                self.turns[part] = texts["turns"]
+                continue
             listed = texts if isinstance(texts, list) else [texts]
             self.scripts[part] = deque(text if isinstance(text, str) else json.dumps(text) for text in listed)
 
@@ -140,6 +150,9 @@ class FakeOpenAI:
         """The answer to a request that goes well."""
         messages = body["messages"]
         prompt_tokens = sum(count_tokens(text_of_content(message.get("content"))) for message in messages)
+        turn = self._turn(messages, prompt)
+        if turn is not None:
+            return _Reply(*turn, prompt_tokens)
         scripted = self._scripted(prompt)
         if scripted is not None:
             return _Reply(scripted, (), prompt_tokens)
@@ -154,6 +167,13 @@ class FakeOpenAI:
         thinking = f"Let me think about: {prompt[:40]}" if "-thinking" in str(body.get("model")) else ""
         said = json.dumps({"answer": text}) if wanted.get("type") == "json_object" else text
         return _Reply(said, (), prompt_tokens, thinking)
+
+    def _turn(self, messages: list[dict[str, Any]], prompt: str) -> tuple[str, tuple[dict[str, Any], ...]] | None:
+        turns = next((turns for part, turns in self.turns.items() if part in prompt and turns), None)
+        if turns is None:
+            return None
+        said = sum(message.get("role") == "assistant" for message in messages)
+        return scripted_turn(turns[min(said, len(turns) - 1)], said)
 
     def _scripted(self, prompt: str) -> str | None:
         for part, texts in self.scripts.items():
@@ -234,13 +254,14 @@ def create_fake_openai() -> FastAPI:
     async def forget() -> dict[str, Any]:
         fake.journal.clear()
         fake.scripts.clear()
+        fake.turns.clear()
         return {"data": []}
 
     @app.post("/script")
     async def script(request: Request) -> dict[str, Any]:
         body = await request.json()
         fake.script(body.get("replies", body))
-        return {"scripted": sorted(fake.scripts)}
+        return {"scripted": sorted([*fake.scripts, *fake.turns])}
 
     @app.get("/health")
     async def health() -> dict[str, str]:

@@ -129,3 +129,16 @@ def tool_call(tools: Sequence[Mapping[str, Any]], choice: Any, seed: str) -> dic
         "type": "function",
         "function": {"name": function.get("name", ""), "arguments": json.dumps(arguments)},
     }
+
+
+def scripted_turn(turn: Any, number: int) -> tuple[str, tuple[dict[str, Any], ...]]:
+    """Text and calls of tools of one scripted turn, the ``number``-th of its conversation."""
+    if not isinstance(turn, Mapping) or "toolCalls" not in turn:
+        return (turn if isinstance(turn, str) else json.dumps(turn)), ()
+    calls = [
+        {"id": f"call_{number}_{index}", "type": "function", "function": {
+            "name": call["name"], "arguments": json.dumps(call.get("arguments", {})),
+        }}
+        for index, call in enumerate(turn["toolCalls"])
+    ]  # fmt: skip
+    return str(turn.get("text", "")), tuple(calls)
