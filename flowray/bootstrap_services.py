@@ -16,6 +16,7 @@ from flowray.handlers.providers.mcp_tools import McpServer, PooledMcpTools
 from flowray.handlers.providers.workspaces.read_roots import FolderReadRoots
 from flowray.handlers.providers.workspaces.threaded import ThreadedWorkspace
 from flowray.handlers.services import Payloads, Services
+from flowray.runtime.sandbox.killable_processes import KillableProcesses
 from flowray.runtime.sandbox.process_sandbox import ProcessSandbox, SandboxOptions
 from flowray.settings import Settings, allowed_environment, secret_from_environment
 
@@ -28,6 +29,7 @@ def build_services(settings: Settings, payloads: Payloads) -> Services:
     clients = LazyClients(build_providers(settings), default=DEFAULT_PROVIDER)
     chat = LazyChatModel(clients)
     breakers, prices = CircuitBreakers(), build_prices(settings)
+    killable = KillableProcesses()
     mcp = PooledMcpTools(_mcp_servers(settings), http)
     sandbox = ProcessSandbox(SandboxOptions(workers=settings.sandbox_workers, trusted_code=settings.trusted_code))
 
@@ -41,6 +43,7 @@ def build_services(settings: Settings, payloads: Payloads) -> Services:
         await http.aclose()
         await clients.aclose()
         await sandbox.aclose()
+        await killable.aclose()
 
     return Services(
         http=http,
@@ -55,6 +58,7 @@ def build_services(settings: Settings, payloads: Payloads) -> Services:
         env=allowed_environment(settings.env_allow),
         files=ThreadedWorkspace(partial(open_workspaces, settings), workspace_limits(settings)),
         read_roots=FolderReadRoots(settings.read_roots),
+        killable=killable,
         warm_up=warm_up,
         close=close,
     )

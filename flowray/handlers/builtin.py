@@ -6,6 +6,10 @@ from flowray.handlers.agents.agent import AgentHandler
 from flowray.handlers.ai.llm import LlmHandler
 from flowray.handlers.ai.router import RouterHandler
 from flowray.handlers.data.code.handler import CodeHandler
+from flowray.handlers.documents.parse_document import ParseDocumentHandler
+from flowray.handlers.documents.pdf_extract import PdfExtractHandler
+from flowray.handlers.documents.template_output import TemplateOutputHandler
+from flowray.handlers.files.files import FilesHandler
 from flowray.handlers.handler import NodeHandler
 from flowray.handlers.integrations.integration import IntegrationHandler
 from flowray.handlers.logic.conditional import ConditionalHandler
@@ -51,6 +55,10 @@ _TYPES: tuple[type[NodeHandler], ...] = (
     SubworkflowHandler,
     HttpHandler,
     IntegrationHandler,
+    FilesHandler,
+    PdfExtractHandler,
+    ParseDocumentHandler,
+    TemplateOutputHandler,
     LlmHandler,
     AgentHandler,
     NoteHandler,

@@ -14,6 +14,7 @@ from flowray.engine.signals import Usage
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.handlers.circuit_breaker import CircuitBreakers
 from flowray.handlers.connections import Connections, NoConnections
+from flowray.handlers.killable import KillableCalls, NoKillableCalls
 from flowray.handlers.masking import secret_values
 from flowray.handlers.mcp import McpTools, NoMcpTools
 from flowray.handlers.model_calls import Models, NoModels
@@ -189,6 +190,7 @@ class Services:
     models: Models = field(default_factory=NoModels)
     breakers: CircuitBreakers = field(default_factory=CircuitBreakers)
     prices: Prices = field(default_factory=Prices)
+    killable: KillableCalls = field(default_factory=NoKillableCalls)
     warm_up: Callable[[], Awaitable[None]] = _nothing_to_do
     close: Callable[[], Awaitable[None]] = _nothing_to_do
 

@@ -10,6 +10,7 @@ from typing import Any
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.expressions.names import Names
 from flowray.handlers.handler import NodeInput
+from flowray.handlers.killable import KILLABLE_MS, guarded
 from flowray.handlers.services import ChatChunk, ChatRequest, HttpRequest, HttpResponse, Services
 from flowray.runtime.sandbox.inline_sandbox import InlineSandbox
 from flowray.values import Json, decode_json
@@ -36,6 +37,17 @@ class MemoryPayloads:
         payload_id = f"{execution_id}.{hashlib.sha256(encoded).hexdigest()[:16]}"
         self.blobs[payload_id] = encoded
         return payload_id
+
+
+class CalledHere:
+    """KillableCalls without a process; ``called`` has the names of the functions."""
+
+    def __init__(self) -> None:
+        self.called: list[str] = []
+
+    async def call(self, function: Callable[..., Any], *arguments: Any, timeout_ms: int = KILLABLE_MS) -> Any:
+        self.called.append(function.__name__)
+        return guarded(function, arguments)
 
 
 @dataclass
@@ -82,6 +94,7 @@ def fake_services(**given: Any) -> Services:
         "sandbox": InlineSandbox(),
         "payloads": MemoryPayloads(),
         "files": MemoryWorkspace(),
+        "killable": CalledHere(),
     }
     return Services(**{**parts, **given})
 

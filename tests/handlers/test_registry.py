@@ -20,6 +20,7 @@ TYPES = {
     "input", "trigger", "output", "conditional", "loop", "parallel", "variable", "transform", "wait", "http", "llm",
     "comment", "switch", "router", "break", "continue", "response", "shared-memory", "variables", "pause",
     "humanReview", "subworkflow", "integration",
+    "files", "parseDocument", "pdfExtract", "templateOutput",
 }  # fmt: skip
 
 

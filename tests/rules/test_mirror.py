@@ -13,6 +13,9 @@ MIN_LINES = 40
 ON_RAY = "exists only in Ray's processes"
 STORE_SUITE = "one suite holds for every store, in memory and in SQL"
 DECLARATIONS = "declarations without behaviour"
+ALL_FORMATS = "one suite holds for all formats"
+_FORMATS = "tests/handlers/documents/formats/test_reading.py"
+_PARSING = "tests/handlers/documents/test_parse_document.py"
 
 ELSEWHERE: dict[str, tuple[str, str]] = {
     "flowray/handlers/data/code/config.py": (DECLARATIONS, "tests/handlers/data/code/test_handler.py"),
@@ -33,6 +36,11 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "flowray/handlers/agents/results.py": ("a part of the agent", "tests/handlers/agents/test_agent.py"),
     "flowray/handlers/agents/tools.py": ("a part of the agent", "tests/handlers/agents/test_agent.py"),
     "flowray/engine/scope_folding.py": ("the part of folding that is about scopes", "tests/engine/test_iteration.py"),
+    "flowray/handlers/documents/extraction.py": ("with the type that reads all kinds", _PARSING),
+    "flowray/handlers/documents/formats/limits.py": (ALL_FORMATS, _FORMATS),
+    "flowray/handlers/documents/formats/pdf.py": (ALL_FORMATS, _FORMATS),
+    "flowray/handlers/documents/formats/sheets.py": (ALL_FORMATS, _FORMATS),
+    "flowray/handlers/documents/formats/word.py": (ALL_FORMATS, _FORMATS),
     "flowray/__init__.py": ("a list of exports", "tests/rules/test_exports.py"),
     "flowray/api/deployment.py": (ON_RAY, "tests/integration"),
     "flowray/bootstrap_ray.py": (ON_RAY, "tests/integration"),
