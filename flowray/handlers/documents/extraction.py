@@ -7,8 +7,8 @@ from typing import Any
 
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.handlers.documents.formats.reading import KINDS, ReadOptions, read_document
-from flowray.handlers.files.media import kind_of
-from flowray.handlers.files.sources import Source
+from flowray.handlers.file_sources import Source
+from flowray.handlers.file_types import kind_of
 from flowray.handlers.handler import NodeInput
 
 SEPARATOR = "\n\n---\n\n"

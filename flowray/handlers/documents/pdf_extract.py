@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from flowray.definition.node_type import Effects, FieldKind, NodeType
 from flowray.handlers.documents.extraction import extract_all
 from flowray.handlers.documents.formats.reading import ReadOptions
-from flowray.handlers.files.sources import FILE_HELP, FILE_SPELLINGS, read_sources
+from flowray.handlers.file_sources import FILE_HELP, FILE_SPELLINGS, read_sources
 from flowray.handlers.handler import NodeInput, NodeResult
 from flowray.handlers.node_config import NodeConfig, config_of, rename
 

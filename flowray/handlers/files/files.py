@@ -10,9 +10,9 @@ from flowray.definition.node_type import Effects, FieldKind, NodeType, Role
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.handlers.documents.extraction import SEPARATOR, extract
 from flowray.handlers.documents.formats.reading import KINDS, ReadOptions
+from flowray.handlers.file_sources import Source, read_source
+from flowray.handlers.file_types import is_allowed, kind_of
 from flowray.handlers.files.chunking import chunks
-from flowray.handlers.files.media import is_allowed, kind_of
-from flowray.handlers.files.sources import Source, read_source
 from flowray.handlers.handler import NodeInput, NodeResult
 from flowray.handlers.node_config import NodeConfig, config_of, rename
 from flowray.handlers.workspace_paths import as_file_name, fold

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flowray.handlers.files.media import is_allowed, kind_of, media_type, suffix_of
+from flowray.handlers.file_types import is_allowed, kind_of, media_type, suffix_of
 
 
 @pytest.mark.parametrize(

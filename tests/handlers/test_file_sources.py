@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flowray.errors import ErrorCode, FlowrayError
-from flowray.handlers.files.sources import Source, read_source, read_sources
+from flowray.handlers.file_sources import Source, read_source, read_sources
 from flowray.handlers.handler import NodeInput
 from flowray.handlers.services import HttpRequest, HttpResponse
 from tests.fakes.made_documents import as_base64, pdf_of

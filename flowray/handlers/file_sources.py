@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 from flowray.errors import ErrorCode, FlowrayError
-from flowray.handlers.files.media import media_type
+from flowray.handlers.file_types import media_type
 from flowray.handlers.handler import NodeInput
 from flowray.handlers.masking import mask_text
 from flowray.handlers.node_config import text_of
