@@ -6,7 +6,9 @@ What may take long has its place in a lane, where it outlives the orchestrator (
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
@@ -28,6 +30,15 @@ TIMES_SHORT = 5
 AT_ONCE = 8
 """Calls side by side here, at most: what spreads out gains nothing, and takes time from the driver."""
 
+LIGHT_AT_ONCE = 256
+"""The same while they are light: a call then takes no more of this process than to send it away and hear of it."""
+
+LIGHT_US = 120
+"""Processor time of a light one."""
+
+FADING = 0.2
+"""How much the latest calls count in the mean of their processor time."""
+
 NODES_KEPT = 10_000
 
 DRAIN_S = 5.0
@@ -38,7 +49,7 @@ class NearCalls:
     """Runs attempts beside a driver. Thread-safe: lanes report on threads of their own.
 
     ``may``: whether nodes of a type never keep an event loop busy. ``lease`` is that of the driver's owner. ``taken``
-    counts what has run here.
+    counts what has run here. ``thread_time_us``: processor time of the calling thread.
     """
 
     def __init__(
@@ -48,6 +59,7 @@ class NearCalls:
         deliver: Callable[[Report], None],
         lease: Callable[[], DispatchLease | None],
         may: Callable[[str], bool],
+        thread_time_us: Callable[[], float] = lambda: time.thread_time_ns() / 1_000,
     ) -> None:
         self._owner_id = owner_id
         self._lane = lane
@@ -58,6 +70,7 @@ class NearCalls:
         self._history = _History()
         self._under_way: dict[str, dict[tuple[str, int], _Node]] = {}  # by execution, wherever they run
         self._here: dict[Key, int] = {}  # with the incarnation of its dispatch
+        self._cost = _Cost(thread_time_us)
         self._closing = False
         self.taken = 0
         self._changed = threading.Condition()
@@ -81,13 +94,14 @@ class NearCalls:
         here: list[NodeTask] = []
         others: list[NodeTask] = []
         with self._changed:
+            at_once = LIGHT_AT_ONCE if self._cost.is_light else AT_ONCE
             for task in tasks:
                 if not self._is_fit(task):
                     others.append(task)
                     continue
                 node = _node(task)
                 self._under_way.setdefault(task.execution_id, {})[task.instance, task.attempt] = node
-                if self._closing or len(self._here) >= AT_ONCE or not self._history.is_short(node):
+                if self._closing or len(self._here) >= at_once or not self._history.is_short(node):
                     others.append(task)
                     continue
                 self._here[task.key] = task.incarnation
@@ -125,6 +139,7 @@ class NearCalls:
     def learn(self, report: Report) -> None:
         """How long attempts took, here or in a lane."""
         with self._changed:
+            beside_ms = 3 * self._cost.of(len(self._here)) / 1_000
             for execution_id, stimulus in report:
                 if isinstance(stimulus, st.AttemptEnd):
                     key = (execution_id, stimulus.instance, stimulus.attempt)
@@ -132,9 +147,12 @@ class NearCalls:
                     self._leave(key)
                     node = self._under_way.get(execution_id, {}).pop((stimulus.instance, stimulus.attempt), None)
                     if node is not None:
-                        self._history.note(node, _was_short(stimulus), was_here)
+                        # What those beside it took of the time is not its own.
+                        short_ms = SHORT_MS + beside_ms if was_here else SHORT_MS
+                        self._history.note(node, _was_short(stimulus, short_ms), was_here)
 
     def _delivered(self, report: Report) -> None:
+        self._cost.note(sum(isinstance(stimulus, st.AttemptEnd) for _, stimulus in report))
         self.learn(report)
         self._deliver(report)
 
@@ -146,6 +164,33 @@ class NearCalls:
 
     def _is_fit(self, task: NodeTask) -> bool:
         return not (task.streams or task.reads_stored_values or task.sentinel) and self._may(task.node_type)
+
+
+class _Cost:
+    """What a call takes of the processor, in the mean of late. ``note`` belongs to the loop's thread."""
+
+    def __init__(self, thread_time_us: Callable[[], float]) -> None:
+        self._thread_time_us = thread_time_us
+        self._noted_us = 0.0
+        self._each_us = math.inf
+
+    @property
+    def is_light(self) -> bool:
+        """Whether many may run side by side."""
+        return self._each_us <= LIGHT_US
+
+    def of(self, count: int) -> float:
+        """Processor time of so many light ones, in µs."""
+        return min(self._each_us, LIGHT_US) * count
+
+    def note(self, ended: int) -> None:
+        """So many have ended since the last time."""
+        now_us = self._thread_time_us()
+        spent_us, self._noted_us = now_us - self._noted_us, now_us
+        if ended:
+            each_us = spent_us / ended
+            known_us = each_us if self._each_us == math.inf else self._each_us
+            self._each_us = known_us + FADING * (each_us - known_us)
 
 
 class _Node(msgspec.Struct, frozen=True):
@@ -160,8 +205,8 @@ def _node(task: NodeTask) -> _Node:
     return _Node(task.plan_hash, task.node_type, task.node_id)
 
 
-def _was_short(end: st.AnyStimulus) -> bool:
-    return isinstance(end, st.AttemptSucceeded) and end.ended_at - end.started_at <= SHORT_MS
+def _was_short(end: st.AnyStimulus, short_ms: float) -> bool:
+    return isinstance(end, st.AttemptSucceeded) and end.ended_at - end.started_at <= short_ms
 
 
 class _History:

@@ -15,7 +15,7 @@ from flowray.handlers.node_task import NodeTask
 from flowray.runtime.dispatch_lease import StaleGuard
 from flowray.runtime.held_attempts import Adoption
 from flowray.runtime.lane import Report
-from flowray.runtime.near_calls import AT_ONCE, SHORT_MS, TIMES_SHORT, NearCalls
+from flowray.runtime.near_calls import AT_ONCE, LIGHT_AT_ONCE, LIGHT_US, SHORT_MS, TIMES_SHORT, NearCalls
 from tests.runtime.test_lane import Run, lane_of
 
 
@@ -29,9 +29,11 @@ class Desk:
     def __init__(self, run: Run, guard: StaleGuard | None = None) -> None:
         self.reports: list[Report] = []
         self.arrived = threading.Semaphore(0)
+        self.spent_us = 0.0
         self.near = NearCalls(
-            "o1", lane_of(run, guard=guard), self._deliver, lambda: None, lambda name: name == "scripted"
-        )
+            "o1", lane_of(run, guard=guard), self._deliver, lambda: None, lambda name: name == "scripted",
+            lambda: self.spent_us,
+        )  # fmt: skip
 
     def _deliver(self, report: Report) -> None:
         self.reports.append(report)
@@ -120,6 +122,54 @@ def test_what_spreads_out_goes_to_the_lanes() -> None:
         made.teach()
         many = [task("a", f"e{number}") for number in range(AT_ONCE + 3)]
         assert made.near.take(many)[1] == many[AT_ONCE:]
+
+
+def test_what_is_light_spreads_out_here_until_it_is_no_more() -> None:
+    let_go: list[asyncio.Event] = []
+
+    async def waits(node: NodeInput) -> NodeResult:
+        if node.instance == "light":
+            let_go.append(asyncio.Event())
+            await let_go[-1].wait()
+        return NodeResult()
+
+    with desk(waits) as made:
+        made.teach()
+        made.spent_us = LIGHT_US
+        assert made.near.take([task("a")])[1] == []
+        assert made.arrived.acquire(timeout=60)
+        assert made.arrived.acquire(timeout=60)
+        many = [task("light", f"e{number}") for number in range(LIGHT_AT_ONCE + 2)]
+        assert made.near.take(many)[1] == many[LIGHT_AT_ONCE:]
+        for item in many:
+            made.near.drop(item.execution_id)
+        made.spent_us += 100 * LIGHT_US
+        assert made.near.take([task("a", "heavy")])[1] == []
+        while not any(said[0] == "heavy" and isinstance(said[1], st.AttemptSucceeded) for said in said_by(made)):
+            assert made.arrived.acquire(timeout=60)
+        assert made.near.take(many)[1] == many[AT_ONCE:]
+
+
+def test_what_those_beside_it_took_does_not_make_a_light_call_long() -> None:
+    with desk(hangs) as made:
+        made.teach()
+        made.near._cost.note(1)  # free
+        many = [task("a", f"e{number}") for number in range(LIGHT_AT_ONCE)]
+        assert made.near.take(many)[1] == []
+        made.near.learn([("e0", ended("a", SHORT_MS + 1))])
+        assert names(made.near.take([task("a", "e0")])[1]) == ["a"]
+        for item in many:
+            made.near.drop(item.execution_id)
+        made.teach()
+        made.spent_us = LIGHT_US
+        made.near._cost.note(1)
+        assert made.near.take(many)[1] == []
+        made.near.learn([("e0", ended("a", SHORT_MS + 1))])
+        assert made.near.take([task("a", "e0")])[1] == []
+
+
+def said_by(made: Desk) -> list[tuple[str, st.AnyStimulus]]:
+    return [item for report in made.reports for item in report]
 
 
 def test_what_streams_is_never_near() -> None:

@@ -50,7 +50,7 @@ class OwnStream:
     def publish(self, execution_id: str, first_seq: int, events: Sequence[ev.AnyEvent]) -> None:
         """Nothing is even encoded while nobody listens."""
         if self._stream.is_heard:
-            self._stream.publish_from_thread([(execution_id, first_seq, ev.encode_events(events))])
+            self._stream.publish_from_thread((execution_id, first_seq, ev.encode_events(events)))
 
     def stop(self) -> None:
         """Nothing is queued here."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import math
 from asyncio import sleep
+from collections import deque
 from collections.abc import AsyncIterator
 
 PushedBatch = tuple[str, int, bytes]
@@ -29,6 +30,8 @@ class TokenStream:
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._queues: dict[str, asyncio.Queue[PushedBatch | None]] = {}
+        self._given: deque[PushedBatch] = deque()
+        self._is_woken = False
         self._relayed = 0
         self._dropped = 0
 
@@ -37,10 +40,21 @@ class TokenStream:
         """Whether there is any subscriber (a moment's view, from any thread)."""
         return bool(self._queues)
 
-    def publish_from_thread(self, batches: list[PushedBatch]) -> None:
-        """``publish`` from any thread, in order; does nothing before the first subscription."""
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self.publish, batches)
+    def publish_from_thread(self, batch: PushedBatch) -> None:
+        """``publish`` from another thread, in order; does nothing before the first subscription.
+
+        To wake a loop is a call of the system: only the first of those that come together does.
+        """
+        if self._loop is None:
+            return
+        self._given.append(batch)
+        if not self._is_woken:
+            self._is_woken = True
+            self._loop.call_soon_threadsafe(self._publish_given)
+
+    def _publish_given(self) -> None:
+        self._is_woken = False  # First: what comes from now on, wakes again.
+        self.publish([self._given.popleft() for _ in range(len(self._given))])
 
     def publish(self, batches: list[PushedBatch]) -> None:
         """Relay batches to every subscriber."""
