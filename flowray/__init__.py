@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from flowray.client import AsyncClient, Client
     from flowray.errors import ErrorCode, FlowrayError
     from flowray.sdk.execution import Execution
+    from flowray.sdk.node import node
+    from flowray.sdk.node_context import NodeContext
     from flowray.sdk.session import LocalSession
     from flowray.sdk.workflow import Workflow, run
 
@@ -24,8 +26,10 @@ __all__ = [
     "Execution",
     "FlowrayError",
     "LocalSession",
+    "NodeContext",
     "Workflow",
     "__version__",
+    "node",
     "run",
 ]
 
@@ -36,7 +40,9 @@ _HOMES = {
     "Execution": "flowray.sdk.execution",
     "FlowrayError": "flowray.errors",
     "LocalSession": "flowray.sdk.session",
+    "NodeContext": "flowray.sdk.node_context",
     "Workflow": "flowray.sdk.workflow",
+    "node": "flowray.sdk.node",
     "run": "flowray.sdk.workflow",
 }
 

@@ -21,6 +21,7 @@ from sqlalchemy import Engine
 from flowray.bootstrap_services import build_services
 from flowray.bootstrap_workspaces import open_workspaces
 from flowray.handlers.handler import system_now_ms
+from flowray.handlers.node_modules import load_node_modules
 from flowray.handlers.providers.aiohttp_transport import AiohttpTransport
 from flowray.handlers.registry import NodeRegistry, default_registry
 from flowray.persistence.database.engine import DatabaseOptions, durability_mode, open_database
@@ -107,8 +108,11 @@ def _as_ms(seconds: float | None) -> int | None:
 
 
 def build_registry(settings: Settings) -> NodeRegistry:
-    """Built-in node types and those of installed plugins."""
-    return default_registry()
+    """Built-in node types, before them those of installed plugins, and first those of the modules that are named."""
+    registry = default_registry()
+    for handler in load_node_modules(settings.nodes):
+        registry.register(handler)
+    return registry
 
 
 def signing_key(settings: Settings) -> str:
@@ -177,14 +181,20 @@ def child_limits(settings: Settings) -> ChildLimits:
     return ChildLimits(max_depth=settings.max_call_depth, max_descendants=settings.max_descendants)
 
 
-def local_runtime(settings: Settings, *, in_memory: bool = True) -> LocalRuntime:
-    """A runtime in this process; not started yet. ``in_memory`` forgets everything when it is closed."""
+def local_runtime(
+    settings: Settings, *, in_memory: bool = True, registry: NodeRegistry | None = None
+) -> LocalRuntime:
+    """A runtime in this process; not started yet. ``in_memory`` forgets everything when it is closed.
+
+    ``registry``: node types that may be added to later; by default those of the settings.
+    """
     services = partial(build_services, settings)
+    registry = registry or build_registry(settings)
     if in_memory:
         store = MemoryStore()
         declare_limits(settings, store)
         return LocalRuntime(
-            store, store, store.payloads, build_registry(settings), services, {"database": "memory"},
+            store, store, store.payloads, registry, services, {"database": "memory"},
             child_limits=child_limits(settings), callbacks=callback_options(settings),
         )  # fmt: skip
     engine = open_engine(settings)
@@ -192,7 +202,7 @@ def local_runtime(settings: Settings, *, in_memory: bool = True) -> LocalRuntime
     storage = open_storage(settings)
     declare_limits(settings, storage.committer)
     return LocalRuntime(
-        storage.committer, storage.reader, storage.payloads, build_registry(settings), services,
+        storage.committer, storage.reader, storage.payloads, registry, services,
         database_facts(settings), child_limits=child_limits(settings), callbacks=callback_options(settings),
         retention=retention_policy(settings), workspaces=storage.workspaces,
     )  # fmt: skip

@@ -44,6 +44,7 @@ class PlanResources(PlanModel, frozen=True):
     memory: int | None = None
     resources: dict[str, float] | None = None
     runtime_env: dict[str, Any] | None = None
+    label_selector: dict[str, str] | None = None
 
 
 class PlanEdge(PlanModel, frozen=True):

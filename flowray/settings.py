@@ -131,6 +131,7 @@ class Settings(BaseSettings):
     allow_private_targets: bool = True
     sandbox_workers: int | None = Field(None, ge=1)
     trusted_code: bool = False
+    nodes: str = Field("", description="Modules with node types of one's own, with commas between.")
     env_allow: list[str] = Field(default_factory=list)
     token_ttl_s: int = Field(24 * 3600, gt=0)
 

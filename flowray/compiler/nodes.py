@@ -55,7 +55,7 @@ def _executable(
     graph: Graph, node_id: str, scope: str, bounded: bool, definition: WorkflowDefinition
 ) -> ExecutableNode:
     node, kind = graph.nodes[node_id], graph.types[node_id]
-    preferences = node.execution
+    preferences = _preferences(node, kind)
     policy = node.on_error
     when = kind.reads_committed_when
     reads_committed = when is not None and node.config.get(when[0]) == when[1]
@@ -73,7 +73,7 @@ def _executable(
         waits_for_commit=kind.waits_with(node.config) or reads_committed,
         streams=kind.streams,
         join=node.join,
-        retry=_retry(node, definition),
+        retry=_retry(node, kind, definition),
         timeout_ms=node.timeout_ms or kind.timeout_ms,
         start_timeout_ms=node.start_timeout_ms,
         error_port=bool(node.error_port) or has_error_edge(graph, node_id),
@@ -95,14 +95,24 @@ def output_variable(config: Mapping[str, Any]) -> str | None:
     return name if isinstance(name, str) and name else None
 
 
-def _retry(node: NodeDefinition, definition: WorkflowDefinition) -> PlanRetry:
-    """The node's policy, else its config's ``retryCount``, else the workflow's."""
+def _preferences(node: NodeDefinition, kind: NodeType) -> ExecutionPreferences | None:
+    """What the author says of lane and resources, and what the type says where the author is silent."""
+    if node.execution is None or kind.execution is None:
+        return node.execution or kind.execution
+    said = {name: value for name, value in node.execution if value is not None}
+    return kind.execution.model_copy(update=said)
+
+
+def _retry(node: NodeDefinition, kind: NodeType, definition: WorkflowDefinition) -> PlanRetry:
+    """The node's policy, else its config's ``retryCount``, else the type's, else the workflow's."""
     if node.retry is not None:
         return _resolved(node.retry)
     count = node.config.get("retryCount", node.config.get("retry_count"))
     if isinstance(count, int) and not isinstance(count, bool) and count > 0:
         # The delays that FlowMaestro documents for it: 1 s · 2^n, at most 10 s.
         return PlanRetry(max_attempts=min(count, 249) + 1, initial_delay_ms=1_000, factor=2.0, max_delay_ms=10_000)
+    if kind.retry is not None:
+        return _resolved(kind.retry)
     return _resolved(definition.settings.retry) if definition.settings.retry is not None else NO_RETRY
 
 
@@ -111,7 +121,7 @@ def _limits(node: NodeDefinition, kind: NodeType) -> tuple[str, ...]:
     if node.limits is not None or node.limit is not None:
         return tuple(dict.fromkeys([*(node.limits or ()), *((node.limit,) if node.limit else ())]))
     default = kind.default_limit(node.config) if kind.default_limit is not None else None
-    return () if default is None else (default,)
+    return kind.limits if default is None else (default, *kind.limits)
 
 
 def _resolved(policy: RetryPolicy) -> PlanRetry:
@@ -134,6 +144,7 @@ def _resources(preferences: ExecutionPreferences | None) -> PlanResources | None
         memory=preferences.memory,
         resources=preferences.resources,
         runtime_env=preferences.runtime_env,
+        label_selector=preferences.label_selector,
     )
     return None if resources == PlanResources() else resources
 

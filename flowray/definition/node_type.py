@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from flowray.definition.policies import Lane
+from flowray.definition.policies import ExecutionPreferences, Lane, RetryPolicy
 
 
 class FieldKind(StrEnum):
@@ -72,6 +72,8 @@ class NodeType:
     orchestrator's own process (R44). ``default_limit``, of a type that asks language models: which named limit a node
     with this config is under if its author names none. ``effects_of`` and ``value_key_of``: the effects and the value
     key of a node with this config, where they hang on it; ``effects`` is then the most that any node of the type has.
+    with this config is under if its author names none. ``execution``, ``retry`` and ``limits`` hold where the author
+    says nothing of the kind; of resources each by itself.
     """
 
     name: str
@@ -96,6 +98,9 @@ class NodeType:
     experimental: bool = False
     effects_of: Callable[[Mapping[str, Any]], Effects] | None = None
     value_key_of: Callable[[Mapping[str, Any]], str | None] | None = None
+    execution: ExecutionPreferences | None = None
+    retry: RetryPolicy | None = None
+    limits: tuple[str, ...] = ()
 
     def effects_with(self, config: Mapping[str, Any]) -> Effects:
         """What a node with this config does to the world."""

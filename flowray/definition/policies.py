@@ -74,11 +74,15 @@ class JoinRule(StrEnum):
 
 
 class ExecutionPreferences(Authored):
-    """``execution`` of a node: where it runs and which Ray resources it asks for. Memory in bytes."""
+    """``execution`` of a node: where it runs and which Ray resources it asks for. Memory in bytes.
+
+    ``labelSelector``: labels of the Ray node, as ``{"gpu-family": "a100"}``; values may be Ray's ``in(…)`` or ``!x``.
+    """
 
     lane: Lane | None = None
     num_cpus: float | None = Field(None, ge=0)
     num_gpus: float | None = Field(None, ge=0)
     memory: int | None = Field(None, ge=0)
     resources: dict[str, float] | None = None
+    label_selector: dict[str, str] | None = None
     runtime_env: dict[str, Any] | None = None

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
+from types import ModuleType
 from typing import Any
 
 from flowray.definition.node_type import NodeType
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.handlers.builtin import builtin_handlers
 from flowray.handlers.handler import NodeHandler
+from flowray.handlers.node_modules import handlers_of
 from flowray.handlers.unknown import UnknownTypeHandler
 
 PLUGIN_GROUP = "flowray.nodes"
-"""Entry-point group: each entry is a NodeHandler, a class or function without arguments that makes one, or a list."""
+"""Entry-point group: each entry is a NodeHandler, such as a function with ``@flowray.node``, a module of them, a class
+or function without arguments that makes one, or a list."""
 
 
 class NodeRegistry:
@@ -96,6 +99,8 @@ def load_plugin(entry: EntryPoint) -> list[NodeHandler]:
     """The handlers of one entry point. Raises CONFIGURATION that names the entry point if it cannot be loaded."""
     try:
         loaded = entry.load()
+        if isinstance(loaded, ModuleType):
+            return handlers_of(loaded)
         made = loaded() if isinstance(loaded, type) or not isinstance(loaded, NodeHandler | list | tuple) else loaded
     except Exception as error:
         raise FlowrayError(

@@ -7,7 +7,7 @@ import atexit
 import queue
 import threading
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -22,6 +22,7 @@ from flowray.engine.statuses import ExecutionStatus
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.eventlog.log import RecordedEvent
 from flowray.eventlog.sse import public_event
+from flowray.handlers.handler import NodeHandler
 from flowray.persistence.records import ExecutionRecord, InboxRecord
 from flowray.persistence.writes import Refused
 from flowray.plan import plan_hash, plan_to_json
@@ -45,8 +46,9 @@ class LocalSession:
 
     def __init__(self, settings: Settings | None = None) -> None:
         chosen = settings or load_settings()
-        self.node_types = build_registry(chosen).node_types()
-        self._runtime = local_runtime(chosen)
+        self._registry = build_registry(chosen)
+        self.node_types = self._registry.node_types()
+        self._runtime = local_runtime(chosen, registry=self._registry)
         self._runtime.start_threads()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="flowray-session", daemon=True)
@@ -57,6 +59,16 @@ class LocalSession:
 
     def __exit__(self, *_exc: object) -> None:
         self.close()
+
+    def register(self, nodes: Iterable[NodeHandler]) -> None:
+        """Add node types of one's own, such as functions with ``@flowray.node``; they come before those of their names.
+
+        Raises CONFIGURATION for what is no node type.
+        """
+        for node in nodes:
+            if not isinstance(node, NodeHandler) or self._registry.handler_for(node.node_type.name) is not node:
+                self._registry.register(node)
+        self.node_types = self._registry.node_types()
 
     def start(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from flowray.definition.workflow import SCHEMA_VERSION
 from flowray.drawing.mermaid import to_mermaid
 from flowray.drawing.svg import to_svg
 from flowray.errors import DefinitionError, ErrorCode, FlowrayError
+from flowray.handlers.handler import NodeHandler
 from flowray.plan import ExecutionPlan
 from flowray.sdk.execution import Execution
 from flowray.sdk.nodes import Node
@@ -52,13 +53,21 @@ class Workflow:
             self._document["entryPoint"] = entry_point
         self._nodes: dict[str, Node] = {}
         self._open: list[Node] = []
+        self._own_types: list[NodeHandler] = []
 
     # -- building -------------------------------------------------------------------------------------------------
 
     def node(
-        self, node_id: str, node_type: str, /, *, name: str = "", config: Mapping[str, Any] | None = None, **fields: Any
+        self,
+        node_id: str,
+        node_type: str | NodeHandler,
+        /,
+        *,
+        name: str = "",
+        config: Mapping[str, Any] | None = None,
+        **fields: Any,
     ) -> Node:
-        """Add a node.
+        """Add a node. ``node_type`` is a name, or a function with ``@flowray.node``, which need not be registered.
 
         ``fields`` are its config (``system_prompt=`` becomes ``systemPrompt``), but for those of the engine: ``retry``,
         ``timeout_ms``, ``on_error``, ``error_port``, ``join``, ``execution``. ``config`` takes fields as they are, and
@@ -66,6 +75,9 @@ class Workflow:
         """
         if node_id in self._nodes:
             raise FlowrayError(ErrorCode.INVALID_DEFINITION, f"there is already a node {node_id!r}")
+        if not isinstance(node_type, str):
+            self._own_types.append(node_type)
+            node_type = node_type.node_type.name
         given = {to_camel(key): fields.pop(key) for key in _ENGINE_FIELDS if key in fields}
         own = {to_camel(key) if "_" in key else key: value for key, value in fields.items()}
         written: dict[str, Any] = {"type": node_type, "config": {**own, **(config or {})}, **given}
@@ -190,7 +202,9 @@ class Workflow:
             raise
 
     def _compile(self, session: LocalSession | None) -> CompiledWorkflow:
-        return compile_document(self.to_dict(), (session or default_session()).node_types)
+        chosen = session or default_session()
+        chosen.register(self._own_types)
+        return compile_document(self.to_dict(), chosen.node_types)
 
 
 def run(
@@ -199,7 +213,13 @@ def run(
     *,
     session: LocalSession | None = None,
     live: bool = True,
+    nodes: Iterable[NodeHandler] = (),
 ) -> Execution:
-    """Run a workflow in this process: a ``Workflow``, a definition, its text, or a path to it. See ``Workflow.run``."""
+    """Run a workflow in this process: a ``Workflow``, a definition, its text, or a path to it. See ``Workflow.run``.
+
+    ``nodes``: node types of one's own that it uses, such as functions with ``@flowray.node``.
+    """
+    session = session or default_session()
+    session.register(nodes)
     workflow = document if isinstance(document, Workflow) else Workflow.load(document)
     return workflow.run(inputs, session=session, live=live)

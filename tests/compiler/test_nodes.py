@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flowray.definition.policies import Lane
-from flowray.plan import PlanRetry
+from flowray.plan import PlanResources, PlanRetry
 from tests.compiler.workflows import codes, compile_text, one, plan_of
 from tests.runtime.workflows import compiled
 
@@ -41,6 +41,29 @@ def test_retries_come_from_the_node_then_its_count_then_the_workflow() -> None:
     assert nodes["a"].retry == PlanRetry(max_attempts=2, initial_delay_ms=10)
     assert nodes["b"].retry == PlanRetry(max_attempts=5, codes=("HTTP_ERROR",))
     assert (nodes["c"].retry.max_attempts, nodes["c"].retry.max_delay_ms) == (3, 10_000)
+
+
+def test_what_a_type_says_of_itself_holds_where_the_author_is_silent() -> None:
+    nodes = plan_of(
+        "a:train b:train", "a>b", {"b": {"$": {"execution": {"memory": 20, "lane": "io"}, "limit": "mine"}}}
+    ).nodes
+    assert (nodes["a"].lane, nodes["a"].resources, nodes["a"].limits) == (
+        Lane.TASK, PlanResources(num_gpus=1, memory=10), ("gpus",)
+    )  # fmt: skip
+    assert (nodes["b"].lane, nodes["b"].resources, nodes["b"].limits) == (
+        Lane.IO, PlanResources(num_gpus=1, memory=20), ("mine",)
+    )  # fmt: skip
+
+
+def test_the_retries_of_a_type_come_before_those_of_the_workflow() -> None:
+    configs = {"b": {"$": {"retry": {"maxAttempts": 2}}}}
+    nodes = plan_of("a:train b:train", "a>b", configs, settings={"retry": {"maxAttempts": 9}}).nodes
+    assert (nodes["a"].retry.max_attempts, nodes["b"].retry.max_attempts) == (4, 2)
+
+
+def test_a_node_may_ask_for_labels() -> None:
+    node = plan_of("a", "", {"a": {"$": {"execution": {"labelSelector": {"zone": "a"}}}}}).nodes["a"]
+    assert node.resources == PlanResources(label_selector={"zone": "a"})
 
 
 def test_r11_an_error_edge_implies_the_port() -> None:

@@ -10,7 +10,7 @@ from flowray.compiler.builder import CompileResult, build_plan
 from flowray.definition.diagnostics import Diagnostic
 from flowray.definition.loading import load_definition
 from flowray.definition.node_type import Effects, FieldKind, NodeType, Role
-from flowray.definition.policies import Lane
+from flowray.definition.policies import ExecutionPreferences, Lane, RetryPolicy
 from flowray.plan import ROOT, ExecutionPlan, PlanEdge
 
 
@@ -43,6 +43,13 @@ TYPES = {
         NodeType("output", "", role=Role.OUTPUT, lane=Lane.INLINE, fields={"outputName": FieldKind.LITERAL}),
         NodeType("leave", "", role=Role.LEAVE),
         NodeType("comment", "", role=Role.NOTE),
+        NodeType(
+            "train",
+            "",
+            execution=ExecutionPreferences(lane=Lane.TASK, num_gpus=1, memory=10),
+            retry=RetryPolicy(max_attempts=4),
+            limits=("gpus",),
+        ),
     )
 }
 

@@ -62,7 +62,7 @@ def index_page(notice: str) -> str:
         "# Node types", "", notice, "",
         "Every built-in type has a page: its config, what it gives, its errors, and an example that the tests run.",
         "`flowray nodes` and `GET /v1/node-types` publish the same, with the JSON Schema of each config. Types of",
-        "one's own are made with `@flowray.node`.",
+        "one's own are [functions with `@flowray.node`](../own-nodes.md).",
     ]  # fmt: skip
     by_category: dict[str, list[NodeType]] = {}
     for handler in handlers().values():

@@ -1,5 +1,6 @@
 import pytest
 
+from flowray import node, run
 from flowray.compiler.documents import compile_document
 from flowray.errors import DefinitionError, ErrorCode, FlowrayError, InputError
 from flowray.sdk.session import LocalSession
@@ -56,3 +57,36 @@ def test_closing_twice_is_closing_once() -> None:
     opened = LocalSession()
     opened.close()
     opened.close()
+
+
+def test_node_types_of_ones_own_are_known_from_then_on_and_the_last_of_a_name_wins(session: LocalSession) -> None:
+    @node
+    def greet_in_session(name: str) -> str:
+        """Greet."""
+        return f"Hi {name}"
+
+    first = greet_in_session
+    session.register([first, first])
+    assert session.node_types["greet_in_session"] is first.node_type
+
+    @node(name="greet_in_session")
+    def louder(name: str) -> str:
+        """Greet."""
+        return f"HI {name}"
+
+    session.register([louder])
+    definition = {
+        "entryPoint": "in",
+        "nodes": {
+            "in": {"type": "input", "config": {}},
+            "hi": {"type": "greet_in_session", "config": {"name": "{{inputs.name}}"}},
+            "out": {"type": "output", "config": {"outputName": "hello", "value": "{{hi}}"}},
+        },
+        "edges": [{"source": "in", "target": "hi"}, {"source": "hi", "target": "out"}],
+    }
+    assert run(definition, {"name": "Ada"}, session=session, live=False).outputs == {"hello": "HI Ada"}
+
+
+def test_what_is_no_node_type_is_refused(session: LocalSession) -> None:
+    with pytest.raises(FlowrayError, match="is no node handler"):
+        session.register([len])  # type: ignore[list-item]

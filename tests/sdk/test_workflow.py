@@ -4,6 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from flowray import node
 from flowray.errors import DefinitionError, ErrorCode, FlowrayError
 from flowray.sdk.execution import Execution
 from flowray.sdk.session import LocalSession
@@ -115,3 +116,32 @@ def test_a_path_to_nothing_is_no_definition() -> None:
     with pytest.raises(FileNotFoundError):
         Workflow.load("nowhere.json")
     assert json.loads(Workflow("x").to_json()) == {"schemaVersion": 1, "name": "x", "nodes": {}, "edges": []}
+
+
+def test_a_function_can_stand_where_a_type_stands(session: LocalSession) -> None:
+    @node
+    def add_tax(amount: float, rate: float = 0.2) -> float:
+        """With tax."""
+        return round(amount * (1 + rate), 2)
+
+    workflow = Workflow("Taxed")
+    start = workflow.node("in", "input", input_name="amount")
+    (
+        start
+        >> workflow.node("taxed", add_tax, amount="{{amount}}")
+        >> workflow.node("out", "output", output_name="total", value="{{taxed}}")
+    )
+    assert workflow.to_dict()["nodes"]["taxed"] == {"type": "add_tax", "config": {"amount": "{{amount}}"}}
+    assert workflow.run({"amount": 10}, session=session, live=False).outputs == {"total": 12.0}
+
+
+def test_node_types_may_come_along_with_a_run(session: LocalSession) -> None:
+    @node
+    def subtract_discount(amount: float) -> float:
+        """Less."""
+        return amount - 1
+
+    workflow = Workflow("Less")
+    workflow.node("in", "input", input_name="amount") >> workflow.node("less", "subtract_discount", amount="{{amount}}")
+    execution = run(workflow, {"amount": 3}, session=session, live=False, nodes=[subtract_discount])
+    assert execution.outputs == {"less": 2.0}

@@ -89,7 +89,7 @@ def submit(
     """Submit one attempt as a Ray task. One that has a time to keep tells when it begins, for two messages more."""
     options: dict[str, Any] = {"name": f"node.{task.node_type}:{task.workflow_name}", "num_cpus": DEFAULT_NUM_CPUS}
     if resources is not None:
-        for name in ("num_cpus", "num_gpus", "memory", "resources", "runtime_env"):
+        for name in ("num_cpus", "num_gpus", "memory", "resources", "runtime_env", "label_selector"):
             value = getattr(resources, name)
             if value is not None:
                 options[name] = value
