@@ -181,9 +181,7 @@ def child_limits(settings: Settings) -> ChildLimits:
     return ChildLimits(max_depth=settings.max_call_depth, max_descendants=settings.max_descendants)
 
 
-def local_runtime(
-    settings: Settings, *, in_memory: bool = True, registry: NodeRegistry | None = None
-) -> LocalRuntime:
+def local_runtime(settings: Settings, *, in_memory: bool = True, registry: NodeRegistry | None = None) -> LocalRuntime:
     """A runtime in this process; not started yet. ``in_memory`` forgets everything when it is closed.
 
     ``registry``: node types that may be added to later; by default those of the settings.

@@ -72,8 +72,7 @@ class NodeType:
     orchestrator's own process (R44). ``default_limit``, of a type that asks language models: which named limit a node
     with this config is under if its author names none. ``effects_of`` and ``value_key_of``: the effects and the value
     key of a node with this config, where they hang on it; ``effects`` is then the most that any node of the type has.
-    with this config is under if its author names none. ``execution``, ``retry`` and ``limits`` hold where the author
-    says nothing of the kind; of resources each by itself.
+    ``execution``, ``retry`` and ``limits`` hold where the author says nothing of the kind; of resources each by itself.
     """
 
     name: str

@@ -19,7 +19,7 @@ from flowray.handlers.agents.journal import Journal, ToolCall, kept, restored
 from flowray.handlers.agents.model import Turn, ask, first_messages
 from flowray.handlers.agents.results import final_output, record_of, result_text
 from flowray.handlers.agents.tools import Tool, find_tools
-from flowray.handlers.ai.llm import provider_limit
+from flowray.handlers.ai.asking import provider_limit
 from flowray.handlers.handler import NodeInput, NodeResult, Streaming
 from flowray.handlers.node_config import config_of
 from flowray.values import Json

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from flowray.handlers.ai.asking import ASKING_SPELLINGS, AskingConfig
 from flowray.handlers.ai.llm import WINDOW_MESSAGES, WINDOW_TOKENS
 from flowray.handlers.node_config import NodeConfig, rename
 
@@ -104,11 +105,9 @@ def _from_sim(given: dict[str, Any]) -> dict[str, Any]:
 _CAMEL = ("nodeType", "workflowId", "definition", "url", "mcpServer", "provider")
 
 
-class AgentConfig(NodeConfig):
+class AgentConfig(AskingConfig):
     """A model that calls tools until it has an answer, or may not go on."""
 
-    provider: str | None = Field(None, description="Name of a configured provider; the default one without it.")
-    model: str | None = Field(None, description="Model name; the provider's default without it.")
     system_prompt: Any = Field(None, description="Instructions: who the agent is and how it works.")
     prompt: Any = Field(None, description="The task; text, or parts in OpenAI's shape.")
     messages: list[dict[str, Any]] | None = Field(None, description="Messages before the task, in OpenAI's shape.")
@@ -153,19 +152,17 @@ class AgentConfig(NodeConfig):
     temperature: float | None = Field(None, ge=0, le=2, description="Of the model.")
     max_tokens: int | None = Field(None, gt=0, description="Tokens of one answer of the model.")
     top_p: float | None = Field(None, ge=0, le=1, description="Of the model.")
-    base_url: str | None = Field(None, description="An endpoint that is not configured.")
-    api_key: str | None = Field(None, description="The key of that endpoint.")
-    request_timeout_ms: int = Field(600_000, gt=0, description="Bounds one call of the model, in ms.")
 
     @model_validator(mode="before")
     @classmethod
     def _spellings(cls, values: Any) -> Any:
         given = rename(
             values, prompt=("userPrompt", "input", "task", "query"), systemPrompt=("system", "instructions"),
-            outputSchema=("responseFormat", "jsonSchema"), baseUrl=("baseURL", "endpoint"),
+            outputSchema=("responseFormat", "jsonSchema"), timeoutMs=("requestTimeoutMs",),
             maxIterations=("maxSteps", "max_iterations"), maxTotalTokens=("tokenBudget", "maxTokenBudget"),
             threadId=("conversationId", "thread_id", "conversation_id"), messages=("chatHistory",),
             maxDurationMs=("maxDuration",), stopTools=("stopOnTools",), stopPhrases=("stopSequences", "stopOn"),
+            **ASKING_SPELLINGS,
         )  # fmt: skip
         if not isinstance(given, dict):
             return given

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,11 +12,11 @@ from flowray.errors import FlowrayError
 from flowray.handlers.agents.config import AgentConfig
 from flowray.handlers.agents.journal import Journal, ToolCall
 from flowray.handlers.agents.tools import Tool
-from flowray.handlers.ai.llm import estimated_usage
+from flowray.handlers.ai.completion import complete
 from flowray.handlers.conversation_window import fit_window, one_each
 from flowray.handlers.handler import NodeInput
 from flowray.handlers.node_config import text_of
-from flowray.handlers.services import ChatChunk, ChatRequest
+from flowray.handlers.services import ChatRequest
 from flowray.values import Json, decode_json, encode_json
 
 
@@ -58,27 +57,13 @@ async def ask(
 ) -> Turn:
     """Stream one answer. ``must_answer``: without tools. Raises PROVIDER_* and STREAM_INTERRUPTED."""
     request = _request(config, journal, tools, must_answer)
-    pieces: list[str] = []
-    calls: list[Mapping[str, Any]] = []
-    finish, usage, model, provider = None, None, None, None
-    # Closing the stream closes the connection, also when this attempt is cancelled in the middle of it.
-    async with aclosing(node.services.chat.stream(request)) as stream:  # type: ignore[type-var]
-        chunk: ChatChunk
-        async for chunk in stream:
-            if chunk.text:
-                pieces.append(chunk.text)
-                node.emit_token(chunk.text)
-            calls.extend(chunk.tool_calls)
-            finish, usage = chunk.finish_reason or finish, chunk.usage or usage
-            model, provider = chunk.model or model, chunk.provider or provider
-    text = "".join(pieces)
-    message: dict[str, Any] = {"role": "assistant", "content": text}
-    if calls:
-        message["tool_calls"] = [dict(one) for one in calls]
+    answer = await complete(node, request, fallbacks=config.fallbacks, on_text=node.emit_token)
+    message: dict[str, Any] = {"role": "assistant", "content": answer.text}
+    if answer.tool_calls:
+        message["tool_calls"] = [dict(one) for one in answer.tool_calls]
     return Turn(
-        text=text, calls=[_call(one, number) for number, one in enumerate(calls)], message=message,
-        usage=usage or estimated_usage(request, text, model or request.model), model=model or request.model,
-        provider=provider or request.provider, read=len(request.messages),
+        text=answer.text, calls=[_call(one, number) for number, one in enumerate(answer.tool_calls)], message=message,
+        usage=answer.usage, model=answer.model, provider=answer.provider, read=len(request.messages),
     )  # fmt: skip
 
 
@@ -92,7 +77,7 @@ def _request(config: AgentConfig, journal: Journal, tools: Sequence[Tool], must_
         model=config.model or "", messages=_window(config, journal.messages), provider=config.provider or "",
         temperature=config.temperature, max_tokens=config.max_tokens, top_p=config.top_p,
         response_format=response_format, tools=offered or None, tool_choice=_choice(journal, tools, must_answer),
-        base_url=config.base_url, api_key=config.api_key, timeout_ms=config.request_timeout_ms,
+        base_url=config.base_url, api_key=config.api_key, timeout_ms=config.timeout_ms,
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from flowray.eventlog.sse import iso_time
 from flowray.handlers.agents.calling import Outcome
 from flowray.handlers.agents.config import AgentConfig
 from flowray.handlers.agents.journal import Journal, ToolCall
-from flowray.handlers.ai.llm import usage_view
+from flowray.handlers.ai.completion import usage_view
 from flowray.values import Json, decode_json, encode_json
 
 
