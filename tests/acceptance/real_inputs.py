@@ -18,12 +18,14 @@ TEXT_METHODS = frozenset(
 URL = "{world}/at/sample"
 """Filled in with the address of the local server."""
 
-FILE = {
-    "fileName": "notes.txt",
-    "fileType": "txt",
-    "base64": base64.b64encode(b"Invoice 123\n\nAmount: $10.00\n").decode(),
-}
-URLS = re.compile(r"(url|endpoint|link)$", re.IGNORECASE)
+PDF = (
+    b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
+    b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 300 200]/Contents 4 0 R/Resources<</Font<</F1 5 0 R>>>>>>endobj\n"
+    b"4 0 obj<</Length 42>>stream\nBT /F1 18 Tf 20 100 Td (Invoice 123) Tj ET\nendstream endobj\n"
+    b"5 0 obj<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>endobj\ntrailer<</Root 1 0 R>>\n"
+)
+CONTENTS = {"pdf": PDF, "csv": b"id,name\n1,Ann\n2,Bob\n", "txt": b"Invoice 123\n\nAmount: $10.00\n"}
+URLS = re.compile(r"(urls?|endpoint|link|website)$", re.IGNORECASE)
 NUMBERS = re.compile(
     r"(count|amount|price|rate|years|principal|quantity|score|total|limit|value|x|n|age)$", re.IGNORECASE
 )
@@ -52,7 +54,8 @@ def inputs_for(definition: Mapping[str, Any]) -> dict[str, Any]:
     for node_id, node in nodes.items():
         config = node["config"]
         if node["type"] == "files":
-            found[config.get("inputName") or config.get("inputVariable") or "files"] = [FILE]
+            named = (config.get(key) for key in ("inputName", "inputVariable", "outputVariable"))
+            found[next(filter(None, named), "files")] = [file_of(str(config))]
         if node["type"] != "input" or config.get("defaultValue") not in (None, ""):
             continue
         names = {config[key] for key in ("inputName", "inputVariable") if config.get(key)}
@@ -64,6 +67,12 @@ def inputs_for(definition: Mapping[str, Any]) -> dict[str, Any]:
     made = {name for node in nodes.values() for name in made_by(node)} | set(nodes)
     missing = {path for path in lists if re.fullmatch(r"[A-Za-z_]\w*", path)} - made
     return {**{name: [f"{name} one", f"{name} two"] for name in missing}, **found}
+
+
+def file_of(allowed: str) -> dict[str, str]:
+    """A small file of a kind that the text names; of plain text if it names none."""
+    kind = next((kind for kind in CONTENTS if kind in allowed), "txt")
+    return {"fileName": f"notes.{kind}", "fileType": kind, "base64": base64.b64encode(CONTENTS[kind]).decode()}
 
 
 def _configs(nodes: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -110,7 +119,9 @@ def longest_literal(prompt: str) -> str:
 
 
 def _sample(name: str, kind: str, lists: set[str], said: list[str]) -> Any:
-    simple = {"file": FILE, "number": 42, "boolean": True}.get(kind, _leaf(name) if URLS.search(name) else None)
+    simple = {"file": file_of(name.lower()), "number": 42, "boolean": True}.get(
+        kind, _leaf(name) if URLS.search(name) else None
+    )
     if simple is not None:
         return simple
     paths = {path: is_list for text in said for path, is_list in _paths(name, text)}
@@ -118,7 +129,7 @@ def _sample(name: str, kind: str, lists: set[str], said: list[str]) -> Any:
     elements = {field for text in said for field in _fields_of_elements(name, text)}
     if name in lists or paths.pop("", False):
         found = _elements(elements) if elements else [f"{name} one", f"{name} two"]
-        return json.dumps(found) if kind == "text" else found
+        return json.dumps(found) if any(f"JSON.parse(inputs.{name})" in text for text in said) else found
     if paths:
         return _object(paths, elements)
     return {"note": f"a sample {name}"} if kind == "json" else f"a sample {name}"
@@ -153,6 +164,8 @@ def _elements(fields: set[str]) -> list[Any]:
 def _leaf(name: str, number: int = 1) -> Any:
     if URLS.search(name):
         return URL
+    if name.lower().endswith("pdf"):
+        return f"data:application/pdf;base64,{base64.b64encode(PDF).decode()}"
     return 10 * number if NUMBERS.search(name) else f"a sample {name} {number}"
 
 

@@ -22,6 +22,9 @@ RESULTS = Path(__file__).parent / "real_results.json"
 TIERS = "ABC"
 A_MOMENT = {"waitType": "duration", "duration": 1, "unit": "ms"}
 HOSTS = re.compile(r"https?://(?!127\.0\.0\.1)([\w.-]+\.[a-z]{2,})(?=[/\"?{]|$)")
+KNOWLEDGE_BASE = "orchards"
+"""The one that is there."""
+
 WAITS = ("wait", "delay", "sleep")
 MOCKED = ("test-definition",)
 """Kinds of files whose nodes were played by mocks: some have configs that no handler was meant to read."""
@@ -109,6 +112,7 @@ def _unmocked(node_type: str, config: Mapping[str, Any]) -> dict[str, Any]:
 def localized(value: Any, world: str) -> Any:
     """``value`` with every public host replaced by the local server, which gets the host's name in the path."""
     text = HOSTS.sub(lambda match: f"{world}/at/{match.group(1)}", json.dumps(value))
+    text = re.sub(r"\{\{env\.\w*(KB|KNOWLEDGE_BASE)_ID\}\}", KNOWLEDGE_BASE, text)
     text = re.sub(r"\{\{env\.(\w+)_URL\}\}", lambda match: f"{world}/at/{match.group(1).lower()}", text)
     return json.loads(text.replace("{world}", world))
 
