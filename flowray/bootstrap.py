@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Engine
 
+from flowray.bootstrap_connections import open_sealer
 from flowray.bootstrap_services import build_services
 from flowray.bootstrap_workspaces import open_workspaces
 from flowray.handlers.handler import system_now_ms
@@ -193,6 +194,8 @@ def local_runtime(settings: Settings, *, in_memory: bool = True, registry: NodeR
         declare_limits(settings, store)
         return LocalRuntime(
             store, store, store.payloads, registry, services, {"database": "memory"},
+            store, store, store.payloads, build_registry(settings), services, {"database": "memory"},
+            opener=partial(open_sealer, settings),
             child_limits=child_limits(settings), callbacks=callback_options(settings),
         )  # fmt: skip
     engine = open_engine(settings)
@@ -202,6 +205,9 @@ def local_runtime(settings: Settings, *, in_memory: bool = True, registry: NodeR
     return LocalRuntime(
         storage.committer, storage.reader, storage.payloads, registry, services,
         database_facts(settings), child_limits=child_limits(settings), callbacks=callback_options(settings),
+        storage.committer, storage.reader, storage.payloads, build_registry(settings), services,
+        database_facts(settings), opener=partial(open_sealer, settings), child_limits=child_limits(settings),
+        callbacks=callback_options(settings),
         retention=retention_policy(settings), workspaces=storage.workspaces,
     )  # fmt: skip
 

@@ -23,6 +23,7 @@ from flowray.bootstrap import (
     run_scheduler,
     signing_key,
 )
+from flowray.bootstrap_connections import open_outside, open_sealer
 from flowray.bootstrap_services import build_services
 from flowray.runtime.on_ray.config import RuntimeConfig
 from flowray.runtime.on_ray.directory import RayDirectory
@@ -45,6 +46,7 @@ def runtime_config(settings: Settings) -> RuntimeConfig:
         dedicated=settings.isolation == "dedicated",
         child_limits=child_limits(settings),
         schedule=partial(run_scheduler, settings),
+        opener=partial(open_sealer, settings),
         callbacks=callback_options(settings),
         retention=retention_policy(settings),
         max_failed_recoveries=settings.max_recoveries,
@@ -67,6 +69,8 @@ def build_replica_app(settings: Settings, config: RuntimeConfig) -> FastAPI:
             registry=config.registry_factory(),
             tokens=PublicTokens(signing_key(settings), lifetime_s=settings.token_ttl_s),
             options=ApiOptions(max_body_bytes=settings.max_body_bytes),
+            opener=config.opener,
+            outside=partial(open_outside, settings),
         )
     )
 

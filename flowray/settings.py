@@ -124,6 +124,7 @@ class Settings(BaseSettings):
     callback_attempts: int = Field(12, ge=1)
     callback_first_delay_ms: int = Field(5_000, ge=0)
 
+    encryption_key_file: Path | None = None
     integrations: Literal["live", "sandbox"] = "live"
     integrations_dir: Path | None = None
     sandbox_fixtures_dir: Path | None = None

@@ -19,6 +19,7 @@ from flowray.api.routes import (
     batches,
     bulk,
     callbacks,
+    connections,
     events,
     events_in,
     executions,
@@ -88,7 +89,7 @@ def create_app(services: AppServices) -> FastAPI:
     app.include_router(queues.router)
     for module in (triggers, events_in, hooks):
         app.include_router(module.router)
-    for module in (callbacks, limits):
+    for module in (callbacks, connections, limits):
         app.include_router(module.router)
     app.include_router(reserved.router)
     app.include_router(system.router)

@@ -15,9 +15,12 @@ from flowray.api.compilation import WorkflowCompiler
 from flowray.api.http.metrics import ApiMetrics, MetricsSource
 from flowray.api.tokens import PublicTokens
 from flowray.errors import ErrorCode, FlowrayError
+from flowray.handlers.operations import Integrations
 from flowray.handlers.registry import NodeRegistry
+from flowray.handlers.services import HttpTransport
 from flowray.persistence.records import ExecutionRecord, WorkflowRecord
 from flowray.persistence.writes import AnyResult, AnyWrite, Refused
+from flowray.runtime.connections import Opener, no_opener
 from flowray.runtime.identifiers import new_id
 from flowray.runtime.interfaces import ExecutionDirectory
 
@@ -52,6 +55,7 @@ class AppServices:
 
     ``directory`` is one that is open, or what opens one when the app starts; the app closes only one that it opened.
     ``runs_schedules``: schedules tick in this app, which on Ray they do in the hub.
+    ``opener`` seals the secrets of connections; ``outside`` reaches other services to try one, and None cannot.
     ``info`` is merged into the answer of GET /v1/info. ``now_ms`` stamps new rows, ms since the epoch.
     """
 
@@ -64,6 +68,8 @@ class AppServices:
     now_ms: Callable[[], int] = lambda: int(time.time() * 1_000)
     new_id: Callable[[], str] = new_id
     runs_schedules: bool = False
+    opener: Callable[[], Opener] = no_opener
+    outside: Callable[[], tuple[HttpTransport, Integrations]] | None = None
 
 
 @dataclass(frozen=True)

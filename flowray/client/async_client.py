@@ -19,6 +19,7 @@ from flowray.client.bulk import AsyncBulk
 from flowray.client.call import Call
 from flowray.client.callbacks import AsyncCallbacks
 from flowray.client.calls import Definition
+from flowray.client.connections import AsyncConnections
 from flowray.client.event_cursor import EventCursor
 from flowray.client.limits import AsyncLimits
 from flowray.client.queues import AsyncQueues
@@ -64,6 +65,7 @@ class AsyncClient:
         self.bulk = AsyncBulk(self)
         self.snapshots = AsyncSnapshots(self)
         self.limits = AsyncLimits(self)
+        self.connections = AsyncConnections(self)
         self.callbacks = AsyncCallbacks(self)
         self.queues = AsyncQueues(self)
         self.triggers = AsyncTriggers(self)

@@ -17,6 +17,7 @@ from flowray.client.bulk import Bulk
 from flowray.client.call import Call
 from flowray.client.callbacks import Callbacks
 from flowray.client.calls import Definition
+from flowray.client.connections import Connections
 from flowray.client.event_cursor import EventCursor
 from flowray.client.limits import Limits
 from flowray.client.queues import Queues
@@ -62,6 +63,7 @@ class Client:
         self.bulk = Bulk(self)
         self.snapshots = Snapshots(self)
         self.limits = Limits(self)
+        self.connections = Connections(self)
         self.callbacks = Callbacks(self)
         self.queues = Queues(self)
         self.triggers = Triggers(self)

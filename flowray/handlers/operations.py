@@ -20,7 +20,8 @@ DEFAULT_TIMEOUT_MS = 30_000
 class Operation:
     """One thing that a provider does. ``parameters`` is the JSON Schema (2020-12) of an object of them.
 
-    ``reads_only``: it changes nothing at the provider. ``experimental``: it has run against recorded shapes only.
+    ``reads_only``: it changes nothing at the provider. ``is_trial``: it needs no
+    parameters and shows whether a connection is accepted. ``experimental``: it has run against recorded shapes only.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Operation:
     parameters: Mapping[str, Any] = field(default_factory=lambda: ANYTHING)
     reads_only: bool = False
     experimental: bool = True
+    is_trial: bool = False
 
 
 @dataclass(frozen=True)

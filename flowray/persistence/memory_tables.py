@@ -8,6 +8,7 @@ from typing import Any
 
 from flowray.engine.statuses import TERMINAL_EXECUTION, ExecutionStatus
 from flowray.persistence.callbacks.memory import MemoryCallbacks
+from flowray.persistence.connections.memory import MemoryConnections
 from flowray.persistence.limits.memory import MemoryLimits
 from flowray.persistence.records import (
     EventBatch,
@@ -55,6 +56,7 @@ class MemoryTables:
         self.memory = MemoryWorkflowMemory(lock)
         self.limits = MemoryLimits(lock, clock_ms, self.is_alive)
         self.callbacks = MemoryCallbacks(lock, clock_ms)
+        self.connections = MemoryConnections(lock, clock_ms)
         self.triggers = MemoryTriggers(lock, clock_ms, self.workflows, self.executions)
         self.shared_children = MemorySharedChildren(lock, self.executions)
         self.queues: dict[QueueId, QueueRecord] = {}

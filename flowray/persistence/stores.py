@@ -8,6 +8,7 @@ from typing import Protocol
 
 from flowray.eventlog.log import EventLog
 from flowray.persistence.callbacks.records import CallbackReader
+from flowray.persistence.connections.records import ConnectionReader
 from flowray.persistence.limits.sharing import LimitReader
 from flowray.persistence.payloads.store import OwnedFiles, PayloadStore
 from flowray.persistence.queues.admission import QueueReader
@@ -116,6 +117,11 @@ class Reader(Protocol):
     @property
     def limits(self) -> LimitReader:
         """Named limits of resources, and who is under them."""
+        ...
+
+    @property
+    def connections(self) -> ConnectionReader:
+        """Accounts at other services, their secrets sealed."""
         ...
 
     @property

@@ -28,6 +28,7 @@ from flowray.persistence.stores import Committer, Reader
 from flowray.persistence.writes import AnyResult, AnyWrite, InsertInbox
 from flowray.runtime.callbacks import CallbackOptions, CallbackSender
 from flowray.runtime.child_starts import ChildLimits
+from flowray.runtime.connections import Opener, no_opener, with_connections
 from flowray.runtime.fanout import Fanout, FanoutWatch
 from flowray.runtime.lane import Lane, Report
 from flowray.runtime.loop_lane import LoopLane
@@ -89,6 +90,7 @@ class LocalRuntime:
         callbacks: CallbackOptions | None = None,
         retention: RetentionPolicy | None = None,
         workspaces: OwnedFiles | None = None,
+        opener: Callable[[], Opener] = no_opener,
     ) -> None:
         self.reader = reader
         self._payloads = payloads
@@ -104,6 +106,7 @@ class LocalRuntime:
         self._orchestrator = self._new_orchestrator()
         self._cache = CachedPayloads(payloads, NoShard())
         services = replace(services_factory(self._cache), memory=StoredWorkflowMemory(reader.memory))
+        services = with_connections(services, reader, self._journal, opener)
         self._at_once = AtOnce(registry, services)
         self._lane = LoopLane(
             "local", Lane(InProcess(registry, services, system_now_ms), system_now_ms), self._deliver, "flowray-lane"

@@ -31,6 +31,14 @@ from flowray.wire.callbacks import (
     Callback,
     CallbackPage,
 )
+from flowray.wire.connections import (
+    Connection,
+    ConnectionChange,
+    ConnectionKindName,
+    ConnectionList,
+    ConnectionRequest,
+    ConnectionTest,
+)
 from flowray.wire.executions import (
     ErrorBody,
     EventBody,
@@ -130,6 +138,12 @@ __all__ = [
     "CancelRequest",
     "CompleteRequest",
     "Completion",
+    "Connection",
+    "ConnectionChange",
+    "ConnectionKindName",
+    "ConnectionList",
+    "ConnectionRequest",
+    "ConnectionTest",
     "CreateWaitpointRequest",
     "CreatedWaitpoint",
     "DiagnosticBody",

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from flowray.api.app import create_app
 from flowray.api.context import AppServices
 from flowray.api.tokens import PublicTokens
 from flowray.bootstrap import build_registry, local_runtime
+from flowray.bootstrap_connections import open_sealer
 from flowray.cli import main
 from flowray.settings import Settings
 
@@ -117,8 +119,9 @@ def server_url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     runtime = local_runtime(Settings())
     runtime.start_threads()
     services = AppServices(
-        directory=runtime, registry=build_registry(Settings()), tokens=PublicTokens("a secret of the tests")
-    )
+        directory=runtime, registry=build_registry(Settings()), tokens=PublicTokens("a secret of the tests"),
+        opener=partial(open_sealer, Settings()),
+    )  # fmt: skip
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(create_app(services), log_level="critical", ws="none"))

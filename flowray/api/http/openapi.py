@@ -27,6 +27,7 @@ TAGS = [
     {"name": "triggers", "description": "What starts executions: schedules, webhooks, events."},
     {"name": "queues", "description": "Where executions wait for each other, and how many run at a time."},
     {"name": "limits", "description": "How much of a resource, such as a model's provider, all executions may use."},
+    {"name": "connections", "description": "Accounts at other services, which nodes use by name."},
     {"name": "callbacks", "description": "What the starters of executions are told."},
     {"name": "batches", "description": "One workflow over many inputs."},
     {"name": "reserved", "description": "Calls of later releases; they answer 501."},
@@ -41,7 +42,7 @@ _MODELS: tuple[type[BaseModel], ...] = (
     wire.RerunRequest, wire.TriggerRequest, wire.TriggerPatch, wire.FireRequest, wire.EventRequest,
     wire.BatchResult, wire.QueuePatch, wire.PauseRequest, wire.ResumeRequest, wire.CompleteRequest,
     wire.CreateWaitpointRequest, wire.BulkCancelRequest, wire.BulkRerunRequest, wire.MetadataRequest,
-    wire.LimitRequest,
+    wire.LimitRequest, wire.ConnectionRequest, wire.ConnectionChange,
 )  # fmt: skip
 
 

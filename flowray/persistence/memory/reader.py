@@ -55,6 +55,7 @@ class MemoryReader:
         self.events = MemoryEventLog(tables)
         self.memory = tables.memory
         self.limits = tables.limits
+        self.connections = tables.connections
         self.callbacks = tables.callbacks
         self.shared_children = tables.shared_children
         self.triggers = tables.triggers

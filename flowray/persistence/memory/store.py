@@ -109,6 +109,7 @@ class MemoryStore(MemoryReader):
             **self.upkeep.apply,
             ConfigureQueue: self._configure_queue,
             **self.triggers.writes(),
+            **self.connections.writes(),
         }
 
     def commit(self, writes: Sequence[AnyWrite]) -> list[AnyResult]:

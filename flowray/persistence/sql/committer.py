@@ -13,6 +13,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyErro
 
 from flowray.errors import ErrorCode
 from flowray.persistence.callbacks.sql import claim_callbacks, redeliver_callbacks, settle_callbacks
+from flowray.persistence.connections.sql import APPLY as APPLY_CONNECTION_WRITES
 from flowray.persistence.database.engine import database_errors, is_postgresql, is_unavailable, repeats_at_once, writing
 from flowray.persistence.database.transaction import Transaction
 from flowray.persistence.inbox.sql import insert_inbox
@@ -71,6 +72,7 @@ _APPLY: dict[type[AnyWrite], Callable[[Transaction, Sequence[Any]], list[AnyResu
     ShareLimits: share_limits,
     ClearMemory: clear_memory,
     **APPLY_TRIGGER_WRITES,
+    **APPLY_CONNECTION_WRITES,
     **APPLY_RETENTION_WRITES,
     **APPLY_SPENT_WRITES,
     ConfigureQueue: configure_queues,

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, desc, f
 from flowray.engine.statuses import TERMINAL_EXECUTION
 from flowray.eventlog.log import RecordedEvent, number_events
 from flowray.persistence.callbacks.sql import SqlCallbacks
+from flowray.persistence.connections.sql import SqlConnections
 from flowray.persistence.cursors import cut_page, decode_cursor
 from flowray.persistence.database.engine import clock_ms, query, reading
 from flowray.persistence.database.json_text import holds_pair, holds_text
@@ -93,6 +94,7 @@ class SqlReader:
         self.memory = SqlWorkflowMemory(engine)
         self.upkeep = SqlUpkeep(engine)
         self.limits = SqlLimits(engine)
+        self.connections = SqlConnections(engine)
         self.callbacks = SqlCallbacks(engine)
         self.shared_children = SqlSharedChildren(engine)
         self.queues = SqlQueues(engine)

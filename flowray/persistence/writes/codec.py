@@ -7,6 +7,7 @@ from typing import TypeAlias
 import msgspec
 
 from flowray.persistence.writes.callbacks import ClaimCallbacks, ClaimedCallbacks, RedeliverCallback, SettleCallback
+from flowray.persistence.writes.connections import AnyConnectionWrite
 from flowray.persistence.writes.executions import AppendEvents, InsertExecution
 from flowray.persistence.writes.imports import ImportExecution
 from flowray.persistence.writes.inbox import InsertInbox
@@ -38,6 +39,7 @@ AnyWrite: TypeAlias = (
     | SaveWorkflow | DeleteWorkflow | InsertExecution | AppendEvents | InsertInbox | RegisterOwner | RenewLease
     | ReleaseOwner | ClaimExecutions | PutPayload | ClearMemory | ConfigureQueue
     | SaveLimit | DeleteLimit | ShareLimits | ClaimCallbacks | SettleCallback | RedeliverCallback | AnyTriggerWrite
+    | AnyConnectionWrite
 )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from flowray.handlers.services import Payloads, Services
 from flowray.persistence.stores import Storage
 from flowray.runtime.callbacks import CallbackOptions
 from flowray.runtime.child_starts import ChildLimits
+from flowray.runtime.connections import Opener, no_opener
 from flowray.runtime.on_ray import names
 from flowray.runtime.poison import MAX_FAILED_RECOVERIES
 from flowray.runtime.recycling import MAX_BYTES
@@ -45,6 +46,7 @@ class RuntimeConfig:
     lane_memory_bytes: int = MAX_BYTES
     callbacks: CallbackOptions | None = None
     retention: RetentionPolicy = NO_RETENTION
+    opener: Callable[[], Opener] = no_opener
 
     @property
     def namespace(self) -> str:

@@ -9,6 +9,7 @@ from flowray.handlers.handler import system_now_ms
 from flowray.handlers.registry import NodeRegistry
 from flowray.handlers.services import Services
 from flowray.persistence.stores import Storage
+from flowray.runtime.connections import with_connections
 from flowray.runtime.on_ray.config import RuntimeConfig
 from flowray.runtime.on_ray.shard_client import ShardClient
 from flowray.runtime.payload_cache import CachedPayloads, NoShard
@@ -31,7 +32,8 @@ def task_services(config: RuntimeConfig) -> tuple[NodeRegistry, Services, Callab
 
 
 def _services(config: RuntimeConfig, storage: Storage, payloads: CachedPayloads) -> Services:
-    return replace(config.services_factory(payloads), memory=StoredWorkflowMemory(storage.reader.memory))
+    services = replace(config.services_factory(payloads), memory=StoredWorkflowMemory(storage.reader.memory))
+    return with_connections(services, storage.reader, storage.committer, config.opener)
 
 
 def stored_epoch(config: RuntimeConfig, execution_id: str) -> int | None:

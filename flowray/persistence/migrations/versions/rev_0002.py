@@ -22,6 +22,7 @@ def upgrade() -> None:
     _create_callbacks()
     _find_what_is_spent()
     _create_child_calls()
+    _create_connections()
 
 
 def _create_workflow_memories() -> None:
@@ -162,6 +163,28 @@ def _create_limits() -> None:
     op.create_index("ix_limit_uses_owner", "limit_uses", ["owner_id", "granted_at"])
     op.create_index("ix_limit_uses_execution", "limit_uses", ["execution_id", "limit_name"])
     op.create_index("ix_limit_uses_waiting", "limit_uses", ["limit_name", "granted_at", "place", "asked_at", "id"])
+
+
+def _create_connections() -> None:
+    """Accounts at other services, their secrets sealed."""
+    op.create_table(
+        "connections",
+        sa.Column("workspace_id", sa.Text, nullable=False, server_default="default"),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("id", sa.Text, nullable=False),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("provider", sa.Text, nullable=False, server_default=""),
+        sa.Column("fields", sa.Text, nullable=False),
+        sa.Column("secret_names", sa.Text, nullable=False),
+        sa.Column("sealed", sa.Text, nullable=False),
+        sa.Column("version", sa.Integer, nullable=False),
+        sa.Column("expires_at", sa.BigInteger),
+        sa.Column("renewing_until", sa.BigInteger),
+        sa.Column("renewing_by", sa.Text, nullable=False, server_default=""),
+        sa.Column("created_at", sa.BigInteger, nullable=False),
+        sa.Column("updated_at", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("workspace_id", "name", name="pk_connections"),
+    )
 
 
 def _create_triggers() -> None:
