@@ -45,8 +45,8 @@ class Effect:
 
     @property
     def tries(self) -> int:
-        """Under which try of the author's policy."""
-        return int(self.key.rpartition(":")[2])
+        """Under which try of the author's policy, in its step if the node works in steps."""
+        return int(self.key.rpartition(":")[2].rpartition(".")[2])
 
 
 class Effects:

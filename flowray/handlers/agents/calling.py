@@ -68,7 +68,6 @@ async def _of_node(node: NodeInput, tool: Tool, call: ToolCall) -> Outcome:
         node, node_type=tool.node_type, config=config, raw_config=config, step=0, journal=None, answer=None,
         parsed=parse_config(handler.node_type.config_model, config, tool.node_type), emit_token=_say_nothing,
         names=msgspec.structs.replace(node.names, env={}, secrets={}), timeout_ms=tool.config.timeout_ms,
-        idempotency_key=f"{node.idempotency_key}:{call.id}",
     )  # fmt: skip
     if asyncio.iscoroutinefunction(handler.execute):
         result = await handler.execute(inner)

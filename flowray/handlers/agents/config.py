@@ -163,6 +163,8 @@ class AgentConfig(AskingConfig):
             threadId=("conversationId", "thread_id", "conversation_id"), messages=("chatHistory",),
             maxDurationMs=("maxDuration",), stopTools=("stopOnTools",), stopPhrases=("stopSequences", "stopOn"),
             **ASKING_SPELLINGS,
+            messages=("chatHistory",), maxDurationMs=("maxDuration",),
+            stopTools=("stopOnTools",), stopPhrases=("stopSequences", "stopOn"),
         )  # fmt: skip
         if not isinstance(given, dict):
             return given
