@@ -194,7 +194,6 @@ def local_runtime(settings: Settings, *, in_memory: bool = True, registry: NodeR
         declare_limits(settings, store)
         return LocalRuntime(
             store, store, store.payloads, registry, services, {"database": "memory"},
-            store, store, store.payloads, build_registry(settings), services, {"database": "memory"},
             opener=partial(open_sealer, settings),
             child_limits=child_limits(settings), callbacks=callback_options(settings),
         )  # fmt: skip
@@ -204,8 +203,6 @@ def local_runtime(settings: Settings, *, in_memory: bool = True, registry: NodeR
     declare_limits(settings, storage.committer)
     return LocalRuntime(
         storage.committer, storage.reader, storage.payloads, registry, services,
-        database_facts(settings), child_limits=child_limits(settings), callbacks=callback_options(settings),
-        storage.committer, storage.reader, storage.payloads, build_registry(settings), services,
         database_facts(settings), opener=partial(open_sealer, settings), child_limits=child_limits(settings),
         callbacks=callback_options(settings),
         retention=retention_policy(settings), workspaces=storage.workspaces,

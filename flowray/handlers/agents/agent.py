@@ -43,7 +43,8 @@ class AgentHandler:
         streams=True,
         default_limit=provider_limit,
         fields=dict.fromkeys(
-            ("provider", "outputSchema", "responseFormat", "jsonSchema", "stopTools", "stopPhrases"), FieldKind.LITERAL
+            ("provider", "fallbacks", "outputSchema", "responseFormat", "jsonSchema", "stopTools", "stopPhrases"),
+            FieldKind.LITERAL,
         ),
     )
 

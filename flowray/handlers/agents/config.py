@@ -138,13 +138,10 @@ class AgentConfig(AskingConfig):
         description="Texts: an answer of the model that has one of them is the last, calls or not.",
     )
     memory_type: Literal["none", "conversation", "sliding_window", "sliding_window_tokens"] = Field(
-        "conversation", description="How much of the conversation the model reads: all, or a window. none: no thread."
+        "conversation", description="How much of its conversation the model reads: all, or a sliding window of it."
     )
     sliding_window_size: int = Field(WINDOW_MESSAGES, gt=0, description="Messages in a sliding_window.")
     sliding_window_tokens: int = Field(WINDOW_TOKENS, gt=0, description="Tokens in a sliding_window_tokens, estimated.")
-    thread_id: str | None = Field(
-        None, max_length=255, description="A conversation that goes on from execution to execution of the workflow."
-    )
     output_schema: dict[str, Any] | None = Field(None, description="JSON Schema that the answer must follow.")
     approval_timeout_ms: int | None = Field(
         None, gt=0, description="How long a person may take to approve a call, in ms."
@@ -158,11 +155,8 @@ class AgentConfig(AskingConfig):
     def _spellings(cls, values: Any) -> Any:
         given = rename(
             values, prompt=("userPrompt", "input", "task", "query"), systemPrompt=("system", "instructions"),
-            outputSchema=("responseFormat", "jsonSchema"), timeoutMs=("requestTimeoutMs",),
+            outputSchema=("responseFormat", "jsonSchema"), **ASKING_SPELLINGS,
             maxIterations=("maxSteps", "max_iterations"), maxTotalTokens=("tokenBudget", "maxTokenBudget"),
-            threadId=("conversationId", "thread_id", "conversation_id"), messages=("chatHistory",),
-            maxDurationMs=("maxDuration",), stopTools=("stopOnTools",), stopPhrases=("stopSequences", "stopOn"),
-            **ASKING_SPELLINGS,
             messages=("chatHistory",), maxDurationMs=("maxDuration",),
             stopTools=("stopOnTools",), stopPhrases=("stopSequences", "stopOn"),
         )  # fmt: skip

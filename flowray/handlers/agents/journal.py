@@ -25,12 +25,10 @@ class ToolCall(msgspec.Struct, omit_defaults=True):
 class Journal(msgspec.Struct, omit_defaults=True):
     """``messages`` in OpenAI's shape, without the instructions. ``due``: calls that have no result yet, in order.
     ``records``: those that have, as the output shows them. ``listed``: the tools of MCP servers, by the place of the
-    server in the config, so that they stay the same for the whole run. ``new_from``: the first message that is not of
-    the thread's past.
+    server in the config, so that they stay the same for the whole run.
     """
 
     messages: list[dict[str, Any]] = []
-    new_from: int = 0
     due: list[ToolCall] = []
     records: list[dict[str, Any]] = []
     listed: dict[str, list[dict[str, Any]]] = {}
