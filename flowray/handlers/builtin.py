@@ -6,8 +6,11 @@ from flowray.handlers.agents.agent import AgentHandler
 from flowray.handlers.ai.llm import LlmHandler
 from flowray.handlers.ai.router import RouterHandler
 from flowray.handlers.data.code.handler import CodeHandler
+from flowray.handlers.documents.chart_generation import ChartGenerationHandler
 from flowray.handlers.documents.parse_document import ParseDocumentHandler
 from flowray.handlers.documents.pdf_extract import PdfExtractHandler
+from flowray.handlers.documents.pdf_generation import PdfGenerationHandler
+from flowray.handlers.documents.spreadsheet_generation import SpreadsheetGenerationHandler
 from flowray.handlers.documents.template_output import TemplateOutputHandler
 from flowray.handlers.files.files import FilesHandler
 from flowray.handlers.handler import NodeHandler
@@ -59,6 +62,9 @@ _TYPES: tuple[type[NodeHandler], ...] = (
     PdfExtractHandler,
     ParseDocumentHandler,
     TemplateOutputHandler,
+    ChartGenerationHandler,
+    SpreadsheetGenerationHandler,
+    PdfGenerationHandler,
     LlmHandler,
     AgentHandler,
     NoteHandler,

@@ -20,7 +20,8 @@ TYPES = {
     "input", "trigger", "output", "conditional", "loop", "parallel", "variable", "transform", "wait", "http", "llm",
     "comment", "switch", "router", "break", "continue", "response", "shared-memory", "variables", "pause",
     "humanReview", "subworkflow", "integration",
-    "files", "parseDocument", "pdfExtract", "templateOutput",
+    "files", "parseDocument", "pdfExtract", "templateOutput", "chartGeneration", "pdfGeneration",
+    "spreadsheetGeneration",
 }  # fmt: skip
 
 

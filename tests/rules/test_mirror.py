@@ -15,6 +15,7 @@ STORE_SUITE = "one suite holds for every store, in memory and in SQL"
 DECLARATIONS = "declarations without behaviour"
 ALL_FORMATS = "one suite holds for all formats"
 _FORMATS = "tests/handlers/documents/formats/test_reading.py"
+_LAYING_OUT = "tests/handlers/documents/formats/test_pdf_writing.py"
 _PARSING = "tests/handlers/documents/test_parse_document.py"
 
 ELSEWHERE: dict[str, tuple[str, str]] = {
@@ -37,6 +38,8 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "flowray/handlers/agents/tools.py": ("a part of the agent", "tests/handlers/agents/test_agent.py"),
     "flowray/engine/scope_folding.py": ("the part of folding that is about scopes", "tests/engine/test_iteration.py"),
     "flowray/handlers/documents/extraction.py": ("with the type that reads all kinds", _PARSING),
+    "flowray/handlers/documents/formats/fonts.py": ("with the PDF that needs them", _LAYING_OUT),
+    "flowray/handlers/documents/formats/safe_html.py": ("with the PDF that it is for", _LAYING_OUT),
     "flowray/handlers/documents/formats/limits.py": (ALL_FORMATS, _FORMATS),
     "flowray/handlers/documents/formats/pdf.py": (ALL_FORMATS, _FORMATS),
     "flowray/handlers/documents/formats/sheets.py": (ALL_FORMATS, _FORMATS),
