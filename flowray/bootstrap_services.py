@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
+from flowray.bootstrap_databases import build_databases
 from flowray.bootstrap_integrations import build_integrations
 from flowray.bootstrap_models import build_prices, build_providers
 from flowray.bootstrap_workspaces import open_workspaces, workspace_limits
@@ -33,6 +34,8 @@ def build_services(settings: Settings, payloads: Payloads) -> Services:
     mcp = PooledMcpTools(_mcp_servers(settings), http)
     sandbox = ProcessSandbox(SandboxOptions(workers=settings.sandbox_workers, trusted_code=settings.trusted_code))
 
+    databases = build_databases(settings)
+
     async def warm_up() -> None:
         """Import the SDK and start the sandbox's worker: half a second that the first node does not wait for."""
         await asyncio.to_thread(chat.load)
@@ -44,11 +47,13 @@ def build_services(settings: Settings, payloads: Payloads) -> Services:
         await clients.aclose()
         await sandbox.aclose()
         await killable.aclose()
+        await databases.aclose()
 
     return Services(
         http=http,
         chat=chat,
         sandbox=sandbox,
+        databases=databases,
         mcp=mcp,
         payloads=payloads,
         integrations=build_integrations(settings, http),

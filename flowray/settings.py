@@ -63,6 +63,13 @@ class McpServerSettings(BaseModel):
         return self
 
 
+class DatabaseSettings(BaseModel):
+    """A database that nodes may use. ``url_env`` names the variable that holds a URL with a password."""
+
+    url: str | None = None
+    url_env: str | None = None
+
+
 class LimitSettings(BaseModel):
     """Bounds of a named limit; None is no bound."""
 
@@ -133,6 +140,7 @@ class Settings(BaseSettings):
     sandbox_workers: int | None = Field(None, ge=1)
     trusted_code: bool = False
     nodes: str = Field("", description="Modules with node types of one's own, with commas between.")
+    database_connections: dict[str, DatabaseSettings] = Field(default_factory=dict)
     env_allow: list[str] = Field(default_factory=list)
     token_ttl_s: int = Field(24 * 3600, gt=0)
 

@@ -6,6 +6,7 @@ from flowray.handlers.agents.agent import AgentHandler
 from flowray.handlers.ai.llm import LlmHandler
 from flowray.handlers.ai.router import RouterHandler
 from flowray.handlers.data.code.handler import CodeHandler
+from flowray.handlers.data.database.handler import DatabaseHandler
 from flowray.handlers.documents.chart_generation import ChartGenerationHandler
 from flowray.handlers.documents.parse_document import ParseDocumentHandler
 from flowray.handlers.documents.pdf_extract import PdfExtractHandler
@@ -52,6 +53,7 @@ _TYPES: tuple[type[NodeHandler], ...] = (
     SharedMemoryHandler,
     TransformHandler,
     CodeHandler,
+    DatabaseHandler,
     WaitHandler,
     PauseHandler,
     HumanReviewHandler,

@@ -61,7 +61,7 @@ def number_of(value: Json) -> int | float | None:
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def rename(values: Any, **spellings: tuple[str, ...]) -> Any:
+def rename(values: Any, /, **spellings: tuple[str, ...]) -> Any:
     """Give fields their canonical spelling: ``rename(v, url=("uri",))`` moves ``uri`` to ``url`` unless that is set.
 
     For ``mode="before"`` validators; anything but a mapping is returned as it is.

@@ -14,6 +14,7 @@ from flowray.engine.signals import Usage
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.handlers.circuit_breaker import CircuitBreakers
 from flowray.handlers.connections import Connections, NoConnections
+from flowray.handlers.databases import Databases, NoDatabases
 from flowray.handlers.killable import KillableCalls, NoKillableCalls
 from flowray.handlers.masking import secret_values
 from flowray.handlers.mcp import McpTools, NoMcpTools
@@ -186,6 +187,7 @@ class Services:
     files: Workspace = field(default_factory=NoWorkspace)
     read_roots: ReadRoots = field(default_factory=NoReadRoots)
     connections: Connections = field(default_factory=NoConnections)
+    databases: Databases = field(default_factory=NoDatabases)
     integrations: Integrations = field(default_factory=NoIntegrations)
     models: Models = field(default_factory=NoModels)
     breakers: CircuitBreakers = field(default_factory=CircuitBreakers)

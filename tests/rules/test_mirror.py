@@ -20,6 +20,9 @@ _PARSING = "tests/handlers/documents/test_parse_document.py"
 
 ELSEWHERE: dict[str, tuple[str, str]] = {
     "flowray/handlers/data/code/config.py": (DECLARATIONS, "tests/handlers/data/code/test_handler.py"),
+    "flowray/handlers/databases.py": (DECLARATIONS, "tests/handlers/providers/test_sql_databases.py"),
+    "flowray/handlers/data/database/config.py": (DECLARATIONS, "tests/handlers/data/database/test_handler.py"),
+    "flowray/handlers/data/database/building.py": ("with its handler", "tests/handlers/data/database/test_handler.py"),
     "flowray/handlers/programs.py": (DECLARATIONS, "tests/handlers/data/code/test_handler.py"),
     "flowray/runtime/sandbox/calls.py": (DECLARATIONS, "tests/runtime/sandbox/test_evaluation.py"),
     "flowray/runtime/sandbox/cpython_program.py": (

@@ -11,7 +11,7 @@ from flowray.engine.stimuli import AttemptSucceeded
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.handlers.services import HttpRequest
 from tests.fakes.services import NOW_MS
-from tests.handlers.running import REGISTRY, attempt, fail
+from tests.handlers.running import attempt, fail
 from tests.handlers.running import output as output_of
 from tests.scenarios.playing import Played, http, output, play, source, web
 
@@ -114,7 +114,6 @@ async def test_j89_transform_errors() -> None:
     assert error.code == "NODE_FAILED"
 
 
-@pytest.mark.xfail(not REGISTRY.is_known("code"), strict=True, reason="Nodes: the code node")
 @pytest.mark.parametrize(
     ("code", "value"),
     [
