@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from flowray.handlers.agents.agent import AgentHandler
+from flowray.handlers.ai.audio import AudioHandler
+from flowray.handlers.ai.audio_input import AudioInputHandler
+from flowray.handlers.ai.audio_output import AudioOutputHandler
+from flowray.handlers.ai.audio_transcription import AudioTranscriptionHandler
+from flowray.handlers.ai.embeddings import EmbeddingsHandler
+from flowray.handlers.ai.image_generation import ImageGenerationHandler
 from flowray.handlers.ai.llm import LlmHandler
 from flowray.handlers.ai.router import RouterHandler
+from flowray.handlers.ai.video_generation import VideoGenerationHandler
+from flowray.handlers.ai.vision import VisionHandler
 from flowray.handlers.data.code.handler import CodeHandler
 from flowray.handlers.data.database.handler import DatabaseHandler
 from flowray.handlers.documents.chart_generation import ChartGenerationHandler
@@ -69,6 +77,14 @@ _TYPES: tuple[type[NodeHandler], ...] = (
     PdfGenerationHandler,
     LlmHandler,
     AgentHandler,
+    VisionHandler,
+    EmbeddingsHandler,
+    ImageGenerationHandler,
+    AudioTranscriptionHandler,
+    AudioInputHandler,
+    AudioOutputHandler,
+    AudioHandler,
+    VideoGenerationHandler,
     NoteHandler,
 )
 

@@ -38,8 +38,8 @@ def asking(cases: Callable[[str], Sequence[Case]]) -> Callable[[], AbstractAsync
                 await http.aclose()
 
             services = fake_services(
-                http=http, chat=LazyChatModel(clients), models=LazyModels(clients, breakers, prices), prices=prices,
-                breakers=breakers, close=close,
+                http=http, chat=LazyChatModel(clients), models=LazyModels(clients, breakers, prices, poll_s=0.0),
+                prices=prices, breakers=breakers, close=close,
             )  # fmt: skip
             yield World(services, cases(url))
 

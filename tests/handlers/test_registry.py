@@ -22,6 +22,8 @@ TYPES = {
     "humanReview", "subworkflow", "integration",
     "files", "parseDocument", "pdfExtract", "templateOutput", "chartGeneration", "pdfGeneration",
     "spreadsheetGeneration",
+    "vision", "embeddings", "imageGeneration", "videoGeneration", "audio", "audioInput", "audioOutput",
+    "audioTranscription",
 }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from flowray.handlers.ai.completion import Fallback
-from flowray.handlers.model_calls import DEFAULT_PROVIDER, MODEL_TIMEOUT_MS
+from flowray.handlers.model_calls import DEFAULT_PROVIDER, MODEL_TIMEOUT_MS, Target
 from flowray.handlers.node_config import NodeConfig
 
 ASKING_SPELLINGS: dict[str, tuple[str, ...]] = {"baseUrl": ("baseURL", "endpoint")}
@@ -42,3 +42,8 @@ def provider_limit(config: Mapping[str, Any]) -> str | None:
         return provider
     own = any(config.get(name) for name in ("baseUrl", "base_url", "baseURL", "endpoint"))
     return None if own else DEFAULT_PROVIDER
+
+
+def target_of(config: AskingConfig) -> Target:
+    """Whom to ask, for models that do not chat."""
+    return Target(config.provider or "", config.model or "", config.base_url, config.api_key, config.timeout_ms)

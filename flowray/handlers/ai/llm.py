@@ -73,15 +73,16 @@ class LlmConfig(AskingConfig):
         return self
 
 
-def build_messages(config: LlmConfig) -> list[dict[str, Any]]:
-    """System prompt first, then history and messages, then the prompt as the user's last word; cut to the window."""
+def build_messages(config: LlmConfig, pictures: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """System prompt first, then history and messages, then the prompt as the user's last word; cut to the window.
+    ``pictures`` are parts of the last message.
+    """
     messages: list[dict[str, Any]] = []
     if config.system_prompt not in (None, ""):
         messages.append({"role": "system", "content": text_of(config.system_prompt)})
     if config.memory_type != "none":
         messages.extend(config.history or [])
     messages.extend(config.messages or [])
-    pictures = image_parts(config.images, config.image_detail)
     if pictures or config.prompt not in (None, ""):
         messages.append({"role": "user", "content": _content(config.prompt, pictures)})
     if config.memory_type == "sliding_window":
@@ -100,7 +101,7 @@ def _content(prompt: Any, pictures: list[dict[str, Any]]) -> Any:
     return [*([{"type": "text", "text": text}] if text else []), *pictures]
 
 
-def build_request(config: LlmConfig) -> ChatRequest:
+def build_request(config: LlmConfig, pictures: list[dict[str, Any]]) -> ChatRequest:
     """The request for the provider; a schema becomes ``response_format``."""
     response_format = config.response_format
     if config.output_schema is not None:
@@ -112,7 +113,7 @@ def build_request(config: LlmConfig) -> ChatRequest:
     if config.enable_thinking:
         body = {**thinking_fields(config.provider or DEFAULT_PROVIDER, config.thinking_budget), **body}
     return ChatRequest(
-        model=config.model or "", messages=build_messages(config), provider=config.provider or "",
+        model=config.model or "", messages=build_messages(config, pictures), provider=config.provider or "",
         temperature=config.temperature, max_tokens=config.max_tokens, top_p=config.top_p,
         response_format=response_format, tools=config.tools, tool_choice=config.tool_choice,
         stop=[config.stop] if isinstance(config.stop, str) else config.stop,
@@ -152,7 +153,7 @@ class LlmHandler:
         JSON, or not what the schema says.
         """
         config = config_of(node, LlmConfig)
-        request = build_request(config)
+        request = build_request(config, await image_parts(node, config.images, config.image_detail))
         answer = await complete(node, request, fallbacks=config.fallbacks, on_text=node.emit_token)
         output = answer_view(answer)
         if request.response_format is not None and not answer.tool_calls:

@@ -24,6 +24,9 @@ from flowray.handlers.prices import Prices
 from flowray.handlers.providers.provider import Provider, Providers
 from flowray.handlers.services import ChatChunk, ChatModel, ChatRequest
 
+VIDEO_POLL_S = 2.0
+"""How often an unfinished video is asked after."""
+
 _PACKAGE = "flowray.handlers.providers"
 
 
@@ -68,15 +71,17 @@ class LazyChatModel:
 class LazyModels:
     """Models that become the OpenAI SDK's at their first call."""
 
-    def __init__(self, clients: LazyClients, breakers: CircuitBreakers, prices: Prices) -> None:
-        self._clients, self._breakers, self._prices = clients, breakers, prices
+    def __init__(
+        self, clients: LazyClients, breakers: CircuitBreakers, prices: Prices, *, poll_s: float = VIDEO_POLL_S
+    ) -> None:
+        self._clients, self._breakers, self._prices, self._poll_s = clients, breakers, prices, poll_s
         self._models: Models | None = None
 
     def load(self) -> Models:
         """Import the SDK now."""
         if self._models is None:
             module = importlib.import_module(f"{_PACKAGE}.openai_models")
-            self._models = module.OpenAIModels(self._clients.load(), self._breakers, self._prices)
+            self._models = module.OpenAIModels(self._clients.load(), self._breakers, self._prices, self._poll_s)
         return self._models
 
     async def embed(

@@ -35,7 +35,6 @@ from flowray.handlers.providers.provider import Endpoint, Kind
 EMBEDDING_BATCH = 256
 """Texts in one request unless the node says otherwise: OpenAI takes 2,048, smaller servers less."""
 
-VIDEO_POLL_S = 2.0
 AUDIO_TYPES = {
     "mp3": "audio/mpeg", "opus": "audio/ogg", "aac": "audio/aac", "flac": "audio/flac", "wav": "audio/wav",
     "pcm": "audio/pcm",
@@ -45,9 +44,7 @@ AUDIO_TYPES = {
 class OpenAIModels:
     """The Models of the configured providers. ``poll_s``: how often an unfinished video is asked after."""
 
-    def __init__(
-        self, clients: OpenAIClients, breakers: CircuitBreakers, prices: Prices, *, poll_s: float = VIDEO_POLL_S
-    ) -> None:
+    def __init__(self, clients: OpenAIClients, breakers: CircuitBreakers, prices: Prices, poll_s: float) -> None:
         self._clients, self._breakers, self._prices = clients, breakers, prices
         self._poll_s = poll_s
 
