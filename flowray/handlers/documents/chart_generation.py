@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 from flowray.definition.node_type import Effects, FieldKind, NodeType
 from flowray.handlers.documents.chart_data import chart_data
 from flowray.handlers.documents.formats.chart import ChartLook, draw_chart
-from flowray.handlers.files.made_files import keep_made
 from flowray.handlers.handler import NodeInput, NodeResult
+from flowray.handlers.made_files import keep_made
 from flowray.handlers.node_config import NodeConfig, config_of, rename, text_of
 
 DRAWING_MS = 60_000

@@ -11,8 +11,8 @@ from flowray.definition.node_type import Effects, FieldKind, NodeType
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.handlers.documents.formats.pdf_writing import PdfLook, pictures_of, write_pdf
 from flowray.handlers.file_sources import read_source
-from flowray.handlers.files.made_files import keep_made
 from flowray.handlers.handler import NodeInput, NodeResult
+from flowray.handlers.made_files import keep_made
 from flowray.handlers.node_config import NodeConfig, config_of, rename, text_of
 from flowray.handlers.workspace import MIB
 

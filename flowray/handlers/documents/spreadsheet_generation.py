@@ -10,8 +10,8 @@ from pydantic import Field, field_validator, model_validator
 from flowray.definition.node_type import Effects, FieldKind, NodeType
 from flowray.handlers.documents.formats.sheet_writing import SheetLook, write_csv, write_xlsx
 from flowray.handlers.documents.table_data import sheets_of
-from flowray.handlers.files.made_files import keep_made
 from flowray.handlers.handler import NodeInput, NodeResult
+from flowray.handlers.made_files import keep_made
 from flowray.handlers.node_config import NodeConfig, config_of, rename, text_of
 
 WRITING_MS = 120_000
