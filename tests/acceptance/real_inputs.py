@@ -6,7 +6,10 @@ import base64
 import json
 import re
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
+
+from fpdf import FPDF
 
 LIST_FIELDS = ("collection", "items", "iterateOver", "arrayPath", "inputArray")
 LIST_METHODS = frozenset(
@@ -18,13 +21,17 @@ TEXT_METHODS = frozenset(
 URL = "{world}/at/sample"
 """Filled in with the address of the local server."""
 
-PDF = (
-    b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
-    b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 300 200]/Contents 4 0 R/Resources<</Font<</F1 5 0 R>>>>>>endobj\n"
-    b"4 0 obj<</Length 42>>stream\nBT /F1 18 Tf 20 100 Td (Invoice 123) Tj ET\nendstream endobj\n"
-    b"5 0 obj<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>endobj\ntrailer<</Root 1 0 R>>\n"
-)
-CONTENTS = {"pdf": PDF, "csv": b"id,name\n1,Ann\n2,Bob\n", "txt": b"Invoice 123\n\nAmount: $10.00\n"}
+
+def _pdf() -> bytes:
+    document = FPDF()
+    document.set_creation_date(datetime(2026, 1, 1, tzinfo=UTC))
+    document.add_page()
+    document.set_font("helvetica", size=18)
+    document.cell(text="Invoice 123, Amount: $10.00")
+    return bytes(document.output())
+
+
+CONTENTS = {"pdf": _pdf(), "csv": b"id,name\n1,Ann\n2,Bob\n", "txt": b"Invoice 123\n\nAmount: $10.00\n"}
 URLS = re.compile(r"(urls?|endpoint|link|website)$", re.IGNORECASE)
 NUMBERS = re.compile(
     r"(count|amount|price|rate|years|principal|quantity|score|total|limit|value|x|n|age)$", re.IGNORECASE
@@ -165,7 +172,7 @@ def _leaf(name: str, number: int = 1) -> Any:
     if URLS.search(name):
         return URL
     if name.lower().endswith("pdf"):
-        return f"data:application/pdf;base64,{base64.b64encode(PDF).decode()}"
+        return f"data:application/pdf;base64,{file_of('pdf')['base64']}"
     return 10 * number if NUMBERS.search(name) else f"a sample {name} {number}"
 
 

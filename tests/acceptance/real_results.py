@@ -6,24 +6,43 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 
 from flowray.handlers.providers.fake_openai import create_fake_openai
+from flowray.settings import DatabaseSettings
 from tests.acceptance.real_runs import RealRun, run_real
 from tests.acceptance.real_workflows import RESULTS, RealWorkflow, Summary, real_workflows
 from tests.cluster import FlowrayServer, ray_session, served
 from tests.corpus import CORPUS
+from tests.databases import postgres_database
 from tests.fakes.anything import create_anything
 from tests.fakes.loopback import loopback_server
 
+TABLES = Path(__file__).parent / "real_database.sql"
+DATABASES = ("default", "real", "conn-postgres-1", "PG_CONNECTION_ID")
+"""The names under which nodes ask for a database."""
 
-def settings() -> dict[str, Any]:
-    """How the server is set up for them: integrations are answered from the recorded replies."""
+
+@contextmanager
+def settings() -> Iterator[dict[str, Any]]:
+    """How the server is set up for them: integrations are answered from the recorded replies, and whatever database a
+    node names is one that has the tables which they query.
+    """
     assert CORPUS is not None
-    return {"integrations": "sandbox", "sandbox_fixtures_dir": CORPUS / "flowmaestro" / "sandbox_fixtures"}
+    with postgres_database() as url:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(TABLES.read_bytes())
+        yield {
+            "integrations": "sandbox",
+            "sandbox_fixtures_dir": CORPUS / "flowmaestro" / "sandbox_fixtures",
+            "database_connections": {name: DatabaseSettings(url=url) for name in DATABASES},
+        }
 
 
 def summary(run: RealRun) -> Summary:
@@ -60,7 +79,7 @@ def main() -> int:
         session = stack.enter_context(ray_session())
         llm = stack.enter_context(loopback_server(create_fake_openai()))
         world = stack.enter_context(loopback_server(create_anything()))
-        server = stack.enter_context(served(session, llm, **settings()))
+        server = stack.enter_context(served(session, llm, **stack.enter_context(settings())))
         found = play(server, llm, list(real_workflows(world)))
     RESULTS.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     print(RESULTS)

@@ -23,7 +23,11 @@ FILES = 350
 @pytest.fixture(scope="module")
 def found(ray_cluster: RaySession, llm: str) -> dict[str, Summary]:
     """All of them, run once, many at a time."""
-    with loopback_server(create_anything()) as world, hosted(ray_cluster, llm, **settings()) as server:
+    with (
+        loopback_server(create_anything()) as world,
+        settings() as given,
+        hosted(ray_cluster, llm, **given) as server,
+    ):
         return play(server, llm, list(real_workflows(world)))
 
 
