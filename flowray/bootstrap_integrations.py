@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flowray.handlers.integrations.catalogue import Catalogue
 from flowray.handlers.integrations.directory import ProviderDirectory
 from flowray.handlers.integrations.sandbox.fixtures import FixtureFolder, FixtureSource, own_replies
 from flowray.handlers.services import HttpTransport
@@ -13,4 +14,5 @@ def build_integrations(settings: Settings, http: HttpTransport) -> ProviderDirec
     recorded: list[FixtureSource] = [own_replies()]
     if settings.sandbox_fixtures_dir is not None:
         recorded.insert(0, FixtureFolder(settings.sandbox_fixtures_dir))
-    return ProviderDirectory({}, recorded, everything_sandboxed=settings.integrations == "sandbox")
+    live = Catalogue(http, settings.integrations_dir)
+    return ProviderDirectory(live, recorded, everything_sandboxed=settings.integrations == "sandbox")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 from flowray.errors import ErrorCode, FlowrayError
@@ -53,10 +54,10 @@ class ProviderDirectory:
                     f"the connection {connection.name!r} is of {connection.provider}, not of {name}",
                     hint="a node's provider and its connection's have to be the same",
                 )
-        found = self._live.get(name)
-        if found is None:
+        if name not in self._live:
             raise unknown_provider(name, self._live.keys())
-        return found
+        # A file of its own is behind it, which is read once.
+        return await asyncio.to_thread(self._live.__getitem__, name)
 
     def _sandbox(self, name: str) -> SandboxProvider:
         # Names come from authors; those without replies are not kept, so that the table stays small.
