@@ -107,7 +107,8 @@ class OrchestratorActor(HostedStream):
             actor_id=context.get_actor_id(),
             log_location=f"worker-{context.get_worker_id()}",
         )
-        registry, services, _ = task_services(config)
+        registry, make_services, _ = task_services(config)
+        services = make_services()
         self._orchestrator = Orchestrator(
             identity, self._journal, storage.reader, self._committed, system_now_ms, monotonic_ms,
             only=execution_id, on_lost=_leave_to_ray, on_rest=self._ended, node_types=registry.node_types,

@@ -24,11 +24,16 @@ def lane_services(config: RuntimeConfig) -> tuple[NodeRegistry, Services, Cached
     return config.registry_factory(), _services(config, storage, payloads), payloads
 
 
-def task_services(config: RuntimeConfig) -> tuple[NodeRegistry, Services, Callable[[], int]]:
-    """For a task's worker, which runs each attempt on an event loop of its own: no client outlives the loop."""
+def task_services(config: RuntimeConfig) -> tuple[NodeRegistry, Callable[[], Services], Callable[[], int]]:
+    """For a task's worker, which runs each attempt on an event loop of its own: no client outlives the loop, so each
+    attempt gets Services of its own. What they are made of is opened once.
+    """
     storage = config.storage_factory()
-    payloads = CachedPayloads(storage.payloads, NoShard())
-    return config.registry_factory(), _services(config, storage, payloads), system_now_ms
+
+    def services() -> Services:
+        return _services(config, storage, CachedPayloads(storage.payloads, NoShard()))
+
+    return config.registry_factory(), services, system_now_ms
 
 
 def _services(config: RuntimeConfig, storage: Storage, payloads: CachedPayloads) -> Services:

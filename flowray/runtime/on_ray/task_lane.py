@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import ray
-from ray import ObjectRef, ObjectRefGenerator
+from ray import ObjectRef, ObjectRefGenerator, cloudpickle
 
 from flowray.engine import stimuli as st
 from flowray.handlers.attempt import run_attempt
@@ -24,8 +24,10 @@ from flowray.plan import PlanResources
 from flowray.runtime.dispatch_lease import DispatchLease, EpochOf, StaleGuard
 from flowray.runtime.lane import Report, signed
 
-ServicesFactory = Callable[[], tuple[NodeRegistry, Services, Callable[[], int]]]
-"""Builds what a lane needs inside its process; made by bootstrap. Hashable, so that a worker builds it once."""
+Built: TypeAlias = tuple[NodeRegistry, Callable[[], Services], Callable[[], int]]
+
+ServicesFactory = Callable[[], Built]
+"""Opens what a lane needs inside its process, once for all attempts there: node types, Services for one, a clock."""
 
 TaskRef: TypeAlias = "ObjectRef[Report] | ObjectRefGenerator[Report]"
 """What a task reports: at its end, or as it begins and at its end."""
@@ -35,12 +37,23 @@ DEFAULT_NUM_CPUS = 0.5
 
 
 @lru_cache(maxsize=4)
-def _built(factory: ServicesFactory) -> tuple[NodeRegistry, Services, Callable[[], int]]:
-    return factory()
+def packed(factory: ServicesFactory) -> bytes:
+    """The factory as tasks carry it. Its copies in a worker are equal to nothing, and so would be built for each task:
+    loading node types and opening a database takes longer than most of them.
+    """
+    data: bytes = cast(Any, cloudpickle).dumps(factory)
+    return data
+
+
+@lru_cache(maxsize=4)
+def built(factory: bytes) -> Built:
+    """What the factory makes, in this process."""
+    made: Built = cloudpickle.loads(factory)()
+    return made
 
 
 @ray.remote(max_retries=0)
-def run_node(task: NodeTask, factory: ServicesFactory, lease: DispatchLease | None, epoch_of: EpochOf | None) -> Report:
+def run_node(task: NodeTask, factory: bytes, lease: DispatchLease | None, epoch_of: EpochOf | None) -> Report:
     """Run one attempt in a process of its own; returns everything it reported, its result last.
 
     It may have waited long for its resources: if its owner's lease has ended meanwhile, it does not begin (R23).
@@ -50,17 +63,17 @@ def run_node(task: NodeTask, factory: ServicesFactory, lease: DispatchLease | No
 
 @ray.remote(max_retries=0)
 def run_watched_node(
-    task: NodeTask, factory: ServicesFactory, lease: DispatchLease | None, epoch_of: EpochOf | None
+    task: NodeTask, factory: bytes, lease: DispatchLease | None, epoch_of: EpochOf | None
 ) -> Iterator[Report]:
     """As ``run_node``, for an attempt whose owner counts the time from its dispatch or from its start (R14)."""
-    _, _, now_ms = _built(factory)
+    _, _, now_ms = built(factory)
     begun = st.AttemptStarted(ts=now_ms(), instance=task.instance, attempt=task.attempt)
     yield [(task.execution_id, signed(task, begun))]
     yield _run(task, factory, lease, epoch_of)
 
 
-def _run(task: NodeTask, factory: ServicesFactory, lease: DispatchLease | None, epoch_of: EpochOf | None) -> Report:
-    registry, services, now_ms = _built(factory)
+def _run(task: NodeTask, factory: bytes, lease: DispatchLease | None, epoch_of: EpochOf | None) -> Report:
+    registry, make_services, now_ms = built(factory)
     report: Report = []
     if StaleGuard(epoch_of).is_stale_here(task, lease):
         lost = st.AttemptLost(
@@ -72,10 +85,16 @@ def _run(task: NodeTask, factory: ServicesFactory, lease: DispatchLease | None, 
     def emit(stimulus: Any) -> None:
         report.append((task.execution_id, signed(task, stimulus)))
 
-    result = asyncio.run(
-        run_attempt(task, registry=registry, services=services, emit=emit, cancellation=Cancellation(), now_ms=now_ms)
-    )
-    emit(result)
+    async def attempt() -> Any:
+        services = make_services()
+        try:
+            return await run_attempt(
+                task, registry=registry, services=services, emit=emit, cancellation=Cancellation(), now_ms=now_ms
+            )
+        finally:
+            await services.close()
+
+    emit(asyncio.run(attempt()))
     return report
 
 
@@ -95,7 +114,7 @@ def submit(
                 options[name] = value
     is_timed = task.start_timeout_ms is not None or task.timeout_ms is not None
     reference: TaskRef = (
-        (run_watched_node if is_timed else run_node).options(**options).remote(task, factory, lease, epoch_of)
+        (run_watched_node if is_timed else run_node).options(**options).remote(task, packed(factory), lease, epoch_of)
     )
     return reference
 
