@@ -19,7 +19,8 @@ from flowray.handlers.node_config import parse_config
 from flowray.handlers.node_task import NodeTask
 from flowray.values import Json
 
-KEPT = 4_096
+KEPT = 16_384
+"""Of plans that run again and again: those of one that is larger would be lost before its next turn."""
 
 
 class ConstantConfig(msgspec.Struct, frozen=True):
