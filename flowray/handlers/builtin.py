@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from flowray.handlers.agents.agent import AgentHandler
+from flowray.handlers.agents.evaluator import EvaluatorHandler
+from flowray.handlers.agents.guardrails import GuardrailsHandler
 from flowray.handlers.ai.audio import AudioHandler
 from flowray.handlers.ai.audio_input import AudioInputHandler
 from flowray.handlers.ai.audio_output import AudioOutputHandler
@@ -77,6 +79,8 @@ _TYPES: tuple[type[NodeHandler], ...] = (
     PdfGenerationHandler,
     LlmHandler,
     AgentHandler,
+    EvaluatorHandler,
+    GuardrailsHandler,
     VisionHandler,
     EmbeddingsHandler,
     ImageGenerationHandler,

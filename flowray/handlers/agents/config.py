@@ -155,7 +155,7 @@ class AgentConfig(AskingConfig):
     def _spellings(cls, values: Any) -> Any:
         given = rename(
             values, prompt=("userPrompt", "input", "task", "query"), systemPrompt=("system", "instructions"),
-            outputSchema=("responseFormat", "jsonSchema"), **ASKING_SPELLINGS,
+            outputSchema=("responseFormat", "jsonSchema"), timeoutMs=("requestTimeoutMs",), **ASKING_SPELLINGS,
             maxIterations=("maxSteps", "max_iterations"), maxTotalTokens=("tokenBudget", "maxTokenBudget"),
             messages=("chatHistory",), maxDurationMs=("maxDuration",),
             stopTools=("stopOnTools",), stopPhrases=("stopSequences", "stopOn"),
