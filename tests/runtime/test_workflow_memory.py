@@ -8,7 +8,7 @@ import pytest
 
 from flowray.engine import events as ev
 from flowray.engine.shared_memory import SharedEntry
-from flowray.engine.signals import VariableOperation
+from flowray.engine.signals import Signals, Step, VariableOperation
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.handlers.node_task import NodeTask
 from flowray.handlers.services import MemoryPlace, MemoryView
@@ -24,7 +24,7 @@ from tests.runtime.harness import Clock, House, Killed, MortalCommitter, expire_
 
 
 def workflow() -> ExecutionPlan:
-    """A node that fails once, a loop, two branches: each instance appends once."""
+    """A node that fails once, a loop, two branches, a node of two steps: each instance, and each step, appends once."""
     retry = PlanRetry(max_attempts=2, initial_delay_ms=50, codes=("E",))
     maker = PlanMaker().node("flaky", waits_for_commit=True, retry=retry)
     maker.loop("each").node("work", scope="each", waits_for_commit=True)
@@ -33,9 +33,12 @@ def workflow() -> ExecutionPlan:
     return maker.edge("each -> last", "fan -> last").build()
 
 
-def appended(task: NodeTask, word: str) -> Any:
-    return succeeded(task, word, variables=(VariableOperation("append", "log", [word], workflow=True),))
+def appended(task: NodeTask, word: str, signals: Signals = Signals()) -> Any:  # noqa: B008
+    change = VariableOperation("append", "log", [word], workflow=True)
+    return succeeded(task, word, variables=(change,), signals=signals)
 
+
+ONE = Step("one", state=1)
 
 SCRIPT: dict[str, Any] = {
     "flaky": lambda task: appended(task, "flaky") if task.tries == 2 else failed(task, "E"),
@@ -43,9 +46,9 @@ SCRIPT: dict[str, Any] = {
     "fan": lambda task: succeeded(task, {"items": [1, 2]}),
     "work": lambda task: appended(task, f"work {task.loop['item']}"),
     "branch": lambda task: appended(task, f"branch {task.parallel['item']}"),
-    "last": lambda task: appended(task, "last"),
+    "last": lambda task: appended(task, "last") if task.step else appended(task, "step", Signals(step=ONE)),
 }
-WORDS = ["branch 1", "branch 2", "flaky", "last", "work 1", "work 2"]
+WORDS = ["branch 1", "branch 2", "flaky", "last", "step", "work 1", "work 2"]
 
 
 def log_of(store: MemoryStore) -> list[str]:

@@ -18,6 +18,7 @@ from flowray.handlers.agents.config import AgentConfig
 from flowray.handlers.agents.journal import Journal, ToolCall, kept, restored
 from flowray.handlers.agents.model import Turn, ask, first_messages
 from flowray.handlers.agents.results import final_output, record_of, result_text
+from flowray.handlers.agents.threads import addition, said_before
 from flowray.handlers.agents.tools import Tool, find_tools
 from flowray.handlers.ai.asking import provider_limit
 from flowray.handlers.handler import NodeInput, NodeResult, Streaming
@@ -42,6 +43,7 @@ class AgentHandler:
         effects=Effects.WRITE,
         streams=True,
         default_limit=provider_limit,
+        reads_shared=True,
         fields=dict.fromkeys(
             ("provider", "fallbacks", "outputSchema", "responseFormat", "jsonSchema", "stopTools", "stopPhrases"),
             FieldKind.LITERAL,
@@ -74,14 +76,19 @@ class _Run:
         self.tools = {tool.name: tool for tool in found}
         if not node.step:
             journal.started_at = node.now_ms()
-            journal.messages = first_messages(self.config)
+            before = await said_before(node, self.config.thread_id) if self._thread and self.config.thread_id else []
+            journal.messages = [*before, *first_messages(self.config)]
         if node.answer is not None:
-            done = self._answered(node.answer)
+            done = await self._answered(node.answer)
             if done is not None:
                 return done
         if self._is_over_time():
-            return self._end("max_duration")
+            return await self._end("max_duration")
         return await self._call_tools() if journal.due else await self._ask_model()
+
+    @property
+    def _thread(self) -> bool:
+        return self.config.thread_id is not None and self.config.memory_type != "none"
 
     def _is_over_time(self) -> bool:
         limit = self.config.max_duration_ms
@@ -93,7 +100,7 @@ class _Run:
         journal, config = self.journal, self.config
         used = journal.usage.input_tokens + journal.usage.output_tokens
         if config.max_total_tokens is not None and used >= config.max_total_tokens:
-            return self._end("token_budget")
+            return await self._end("token_budget")
         is_last = journal.iterations + 1 >= config.max_iterations
         turn = await ask(self.node, config, journal, list(self.tools.values()), must_answer=is_last)
         self._note_turn(turn)
@@ -115,7 +122,7 @@ class _Run:
                     ErrorCode.NODE_FAILED, f"the agent's answer does not follow its schema: {problem}",
                     details={"answer": turn.text[:2_000]},
                 )  # fmt: skip
-        return self._end("stop_phrase" if stopped else "max_iterations" if turn.calls else "answer")
+        return await self._end("stop_phrase" if stopped else "max_iterations" if turn.calls else "answer")
 
     def _note_turn(self, turn: Turn) -> None:
         journal = self.journal
@@ -159,7 +166,7 @@ class _Run:
         shown_in: Json = [{"name": due.name, "arguments": due.arguments} for due in batch]
         shown: Json = self.journal.records[-len(batch) :] if awaited is None else {"waits": awaited.name}
         if awaited is None and (stop := self._stop_tool(batch)) is not None:
-            return self._end("stop_tool", stop)
+            return await self._end("stop_tool", stop)
         return self._next(name, shown_in, shown, signals)
 
     def _may_run_beside(self, due: ToolCall) -> bool:
@@ -212,7 +219,7 @@ class _Run:
             f"approve {due.name}", {"name": due.name, "arguments": due.arguments}, None, Signals(pause=pause)
         )
 
-    def _answered(self, answer: Answer) -> NodeResult | None:
+    async def _answered(self, answer: Answer) -> NodeResult | None:
         """What was waited for has come: an approval lets the call go, anything else is its result."""
         journal = self.journal
         if journal.approving:
@@ -229,7 +236,7 @@ class _Run:
         self._note(due, outcome)
         self._check_errors()
         stop = self._stop_tool([due])
-        return None if stop is None else self._end("stop_tool", stop)
+        return None if stop is None else await self._end("stop_tool", stop)
 
     # -- results ----------------------------------------------------------------------------------------------------
 
@@ -238,8 +245,14 @@ class _Run:
         with_step = Signals(step=step, pause=signals.pause, wait=signals.wait, child=signals.child)
         return NodeResult(data=shown, signals=with_step, variables=tuple(self.variables), usage=self.spent)
 
-    def _end(self, reason: str, result: Json = None) -> NodeResult:
+    def _spoken(self, content: str) -> list[dict[str, Any]]:
+        """What of this run belongs to the thread: what it was asked, and its answer. Calls are its own work."""
+        return [*first_messages(self.config)[-1:], {"role": "assistant", "content": content}]
+
+    async def _end(self, reason: str, result: Json = None) -> NodeResult:
         output = final_output(self.journal, self.config, reason, result)
+        if self._thread and self.config.thread_id:
+            self.variables += await addition(self.node, self.config.thread_id, self._spoken(output["content"]))
         return NodeResult(
             data=output, variables=tuple(self.variables), usage=self.spent,
             streaming=Streaming(self.node.stream_id, self.spent),

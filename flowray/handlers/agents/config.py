@@ -138,10 +138,16 @@ class AgentConfig(AskingConfig):
         description="Texts: an answer of the model that has one of them is the last, calls or not.",
     )
     memory_type: Literal["none", "conversation", "sliding_window", "sliding_window_tokens"] = Field(
-        "conversation", description="How much of its conversation the model reads: all, or a sliding window of it."
+        "conversation", description="How much of the conversation is read: none of a thread, all, or a sliding window."
     )
     sliding_window_size: int = Field(WINDOW_MESSAGES, gt=0, description="Messages in a sliding_window.")
     sliding_window_tokens: int = Field(WINDOW_TOKENS, gt=0, description="Tokens in a sliding_window_tokens, estimated.")
+    thread_id: str | None = Field(
+        None,
+        min_length=1,
+        max_length=255,
+        description="A conversation that goes on from one execution of the stored workflow to the next.",
+    )
     output_schema: dict[str, Any] | None = Field(None, description="JSON Schema that the answer must follow.")
     approval_timeout_ms: int | None = Field(
         None, gt=0, description="How long a person may take to approve a call, in ms."
@@ -158,6 +164,7 @@ class AgentConfig(AskingConfig):
             outputSchema=("responseFormat", "jsonSchema"), timeoutMs=("requestTimeoutMs",), **ASKING_SPELLINGS,
             maxIterations=("maxSteps", "max_iterations"), maxTotalTokens=("tokenBudget", "maxTokenBudget"),
             messages=("chatHistory",), maxDurationMs=("maxDuration",),
+            threadId=("conversationId", "thread_id", "conversation_id"),
             stopTools=("stopOnTools",), stopPhrases=("stopSequences", "stopOn"),
         )  # fmt: skip
         if not isinstance(given, dict):

@@ -58,6 +58,7 @@ class Play:
     output: Any = None
     error: NodeError | None = None
     emitted: list[Stimulus] = field(default_factory=list)
+    last: AttemptSucceeded | None = None
 
     @property
     def names(self) -> list[str]:
@@ -90,7 +91,7 @@ async def play(
             return done
         step = result.signals.step
         if step is None:
-            done.output = result.output
+            done.output, done.last = result.output, result
             return done
         done.steps.append(result)
         journal, answer = step.state, None
