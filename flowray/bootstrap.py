@@ -190,6 +190,7 @@ def local_runtime(settings: Settings, *, in_memory: bool = True, registry: NodeR
     services = partial(build_services, settings)
     registry = registry or build_registry(settings)
     if in_memory:
+        services = partial(build_services, settings, in_memory=True)
         store = MemoryStore()
         declare_limits(settings, store)
         return LocalRuntime(

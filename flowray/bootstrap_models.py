@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from sqlalchemy import Engine
+
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.handlers.model_calls import DEFAULT_PROVIDER
 from flowray.handlers.prices import FREE_PROVIDERS, Price, Prices
 from flowray.handlers.providers.presets import PRESETS, preset_provider
 from flowray.handlers.providers.provider import Kind, Provider
+from flowray.persistence.database.engine import DatabaseOptions, open_database
 from flowray.settings import ProviderSettings, Settings, secret_from_environment
 
 
@@ -26,6 +29,16 @@ def build_prices(settings: Settings) -> Prices:
     own = {name: Price(**given.model_dump()) for name, given in settings.prices.items()}
     free = {name for name, given in settings.providers.items() if given.free}
     return Prices(own, FREE_PROVIDERS | free)
+
+
+def open_answers(settings: Settings) -> Engine:
+    """Where answers are cached: the database, or with SQLite a file of its own, which every lane may write (R26)."""
+    if not settings.uses_sqlite:
+        return open_database(settings.resolved_database_url, DatabaseOptions(pool_size=1))
+    settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    # What a loss of power takes is asked for again.
+    options = DatabaseOptions(synchronous="NORMAL", pool_size=1)
+    return open_database(f"sqlite:///{settings.state_dir / 'llm_cache.db'}", options)
 
 
 def _default(settings: Settings, preset: Provider) -> Provider:

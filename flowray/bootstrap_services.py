@@ -7,8 +7,9 @@ from functools import partial
 
 from flowray.bootstrap_databases import build_databases
 from flowray.bootstrap_integrations import build_integrations
-from flowray.bootstrap_models import build_prices, build_providers
+from flowray.bootstrap_models import build_prices, build_providers, open_answers
 from flowray.bootstrap_workspaces import open_workspaces, workspace_limits
+from flowray.handlers.answers import MemoryAnswers
 from flowray.handlers.circuit_breaker import CircuitBreakers
 from flowray.handlers.model_calls import DEFAULT_PROVIDER
 from flowray.handlers.providers.aiohttp_transport import AiohttpTransport
@@ -17,6 +18,7 @@ from flowray.handlers.providers.mcp_tools import McpServer, PooledMcpTools
 from flowray.handlers.providers.workspaces.read_roots import FolderReadRoots
 from flowray.handlers.providers.workspaces.threaded import ThreadedWorkspace
 from flowray.handlers.services import Payloads, Services
+from flowray.persistence.llm_cache.sql import SqlAnswers
 from flowray.runtime.sandbox.killable_processes import KillableProcesses
 from flowray.runtime.sandbox.process_sandbox import ProcessSandbox, SandboxOptions
 from flowray.settings import Settings, allowed_environment, secret_from_environment
@@ -24,8 +26,10 @@ from flowray.settings import Settings, allowed_environment, secret_from_environm
 WARM_UP_MS = 30_000
 
 
-def build_services(settings: Settings, payloads: Payloads) -> Services:
-    """The outer world as handlers see it. Keys are read from the environment here, in the process that uses them."""
+def build_services(settings: Settings, payloads: Payloads, *, in_memory: bool = False) -> Services:
+    """The outer world as handlers see it. Keys are read from the environment here, in the process that uses them.
+    ``in_memory``: what models have answered is forgotten with this process.
+    """
     http = AiohttpTransport(allow_private=settings.allow_private_targets)
     clients = LazyClients(build_providers(settings), default=DEFAULT_PROVIDER)
     chat = LazyChatModel(clients)
@@ -60,6 +64,7 @@ def build_services(settings: Settings, payloads: Payloads) -> Services:
         models=LazyModels(clients, breakers, prices),
         breakers=breakers,
         prices=prices,
+        answers=MemoryAnswers() if in_memory else SqlAnswers(partial(open_answers, settings)),
         env=allowed_environment(settings.env_allow),
         files=ThreadedWorkspace(partial(open_workspaces, settings), workspace_limits(settings)),
         read_roots=FolderReadRoots(settings.read_roots),

@@ -12,6 +12,7 @@ import msgspec
 from flowray.engine.shared_memory import SharedEntry
 from flowray.engine.signals import Usage
 from flowray.errors import ErrorCode, FlowrayError
+from flowray.handlers.answers import Answers, MemoryAnswers
 from flowray.handlers.circuit_breaker import CircuitBreakers
 from flowray.handlers.connections import Connections, NoConnections
 from flowray.handlers.databases import Databases, NoDatabases
@@ -192,6 +193,7 @@ class Services:
     models: Models = field(default_factory=NoModels)
     breakers: CircuitBreakers = field(default_factory=CircuitBreakers)
     prices: Prices = field(default_factory=Prices)
+    answers: Answers = field(default_factory=MemoryAnswers)
     killable: KillableCalls = field(default_factory=NoKillableCalls)
     warm_up: Callable[[], Awaitable[None]] = _nothing_to_do
     close: Callable[[], Awaitable[None]] = _nothing_to_do

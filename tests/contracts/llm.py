@@ -40,6 +40,8 @@ def _cases(url: str) -> Sequence[Case]:
              has(thinking="Let me think about: Hm", usage=lambda usage: usage["thinkingTokens"] == 6)),
         Case("a fallback", {"prompt": "six", "model": "fake-429", "fallbacks": ["fake-500", {"model": "fake-model"}]},
              has(text=_says("You asked: six"), model="fake-model", fallback=2)),
+        Case("for the cache", {"prompt": "seven", "cache": True}, has(usage=lambda usage: usage["cost"] > 0)),
+        Case("the same one", {"prompt": "seven", "cache": True}, has(cached=True, text=_says("You asked: seven"))),
         Case("a rate limit", {"prompt": "x", "model": "fake-429"},
              has(code=ErrorCode.PROVIDER_RATE_LIMITED, retry_after_ms=1_000), fails=True),
         Case("a wrong key", {"prompt": "x", "model": "fake-401"}, has(code=ErrorCode.PROVIDER_AUTH), fails=True),

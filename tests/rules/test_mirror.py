@@ -121,6 +121,8 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "flowray/persistence/sql/metadata.py": (STORE_SUITE, "tests/conformance/test_waitpoint_store.py"),
     "flowray/handlers/ai/asking.py": ("config fields", "tests/handlers/ai/test_llm.py"),
     "flowray/handlers/ai/drawing.py": ("with the nodes that draw", "tests/handlers/ai/test_image_generation.py"),
+    "flowray/handlers/answers.py": (STORE_SUITE, "tests/conformance/test_answer_cache.py"),
+    "flowray/persistence/llm_cache/sql.py": (STORE_SUITE, "tests/conformance/test_answer_cache.py"),
     "flowray/handlers/model_calls.py": (DECLARATIONS, "tests/handlers/providers/test_openai_models.py"),
     "flowray/handlers/providers/fake_models.py": ("over HTTP", "tests/handlers/providers/test_openai_models.py"),
     "flowray/handlers/providers/openai_clients.py": ("over HTTP", "tests/handlers/providers/test_chat_models.py"),

@@ -5,13 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from flowray.handlers.ai.completion import Fallback
 from flowray.handlers.model_calls import DEFAULT_PROVIDER, MODEL_TIMEOUT_MS, Target
-from flowray.handlers.node_config import NodeConfig
+from flowray.handlers.node_config import NodeConfig, rename
 
 ASKING_SPELLINGS: dict[str, tuple[str, ...]] = {"baseUrl": ("baseURL", "endpoint")}
+
+
+CACHE_TTL_MS = 24 * 3_600_000
+"""How long an answer is kept where the author does not say."""
+
+
+class CacheConfig(NodeConfig):
+    """How long answers are kept, in ms."""
+
+    ttl_ms: int = Field(CACHE_TTL_MS, gt=0, le=365 * 24 * 3_600_000, description="In ms; a day without it.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spellings(cls, values: Any) -> Any:
+        return {} if values is True else rename(values, ttlMs=("ttl",))
 
 
 class AskingConfig(NodeConfig):
@@ -26,7 +41,20 @@ class AskingConfig(NodeConfig):
     )
     base_url: str | None = Field(None, description="Address of an OpenAI-compatible server, instead of a provider.")
     api_key: str | None = Field(None, description="Key for that address, usually {{secrets.NAME}}.")
+    cache: CacheConfig | None = Field(
+        None, description="true, or {ttlMs}: the same request is answered from the cache for so long, at no cost."
+    )
     timeout_ms: int = Field(MODEL_TIMEOUT_MS, gt=0, description="Longest time without a piece of the answer, in ms.")
+
+    @property
+    def cache_ttl_ms(self) -> int | None:
+        """How long an answer is kept; None for a node without a cache."""
+        return None if self.cache is None else self.cache.ttl_ms
+
+    @field_validator("cache", mode="before")
+    @classmethod
+    def _cache(cls, values: Any) -> Any:
+        return None if values is False or values == "" else values
 
     @field_validator("fallbacks", mode="before")
     @classmethod

@@ -12,6 +12,7 @@ from typing import Any
 
 from flowray.engine.signals import Usage
 from flowray.errors import ErrorCode, FlowrayError
+from flowray.handlers.ai.cached_answers import KeptAnswer, cache_key, keep_answer, kept_answer
 from flowray.handlers.ai.token_counts import counted_usage
 from flowray.handlers.handler import NodeInput
 from flowray.handlers.model_calls import DEFAULT_PROVIDER
@@ -71,12 +72,18 @@ async def complete(
     *,
     fallbacks: Sequence[Fallback] = (),
     on_text: Callable[[str], None] = _unheard,
+    cache_ttl_ms: int | None = None,
 ) -> Completion:
     """Ask, and the fallbacks in turn while nothing of an answer has come.
 
+    With ``cache_ttl_ms`` an answer to the same request is taken from the cache, and a new one kept there for so long.
     ``on_text`` hears each piece of the text. Raises PROVIDER_* of the last model that was asked, with those of the
     others in ``details.fallbacks``. Cancelling it closes the connection.
     """
+    key = None if cache_ttl_ms is None else cache_key(request)
+    if key is not None and (kept := await kept_answer(node, key)) is not None:
+        on_text(kept.text)
+        return _repeated(kept)
     failed: list[dict[str, Json]] = []
     for candidate in (request, *(_instead(request, fallback) for fallback in fallbacks)):
         answer = _Answer(on_text)
@@ -91,8 +98,23 @@ async def complete(
                 raise _with_others(error, failed[:-1]) from error
             node.log(f"falling back: {error.message}", "warning", code=error.code.value)
             continue
-        return await _completed(node, candidate, answer, len(failed))
+        completion = await _completed(node, candidate, answer, len(failed))
+        if key is not None and cache_ttl_ms is not None and not completion.fallback:
+            await keep_answer(node, key, _kept(completion), cache_ttl_ms)
+        return completion
     raise AssertionError("every candidate either answers or raises")
+
+
+def _repeated(kept: KeptAnswer) -> Completion:
+    return Completion(
+        text=kept.text, usage=kept.usage, model=kept.model, provider=kept.provider, finish_reason=kept.finish_reason,
+        tool_calls=kept.tool_calls, thinking=kept.thinking, cached=True,
+    )  # fmt: skip
+
+
+def _kept(answer: Completion) -> KeptAnswer:
+    calls = tuple(dict(call) for call in answer.tool_calls)
+    return KeptAnswer(answer.text, answer.model, answer.provider, answer.finish_reason, calls, answer.thinking)
 
 
 def _instead(request: ChatRequest, fallback: Fallback) -> ChatRequest:

@@ -124,7 +124,7 @@ def build_request(config: LlmConfig, pictures: list[dict[str, Any]]) -> ChatRequ
 
 class LlmHandler:
     """Output: ``{text, usage, model, provider, finishReason}``; ``thinking`` and ``toolCalls`` if any; ``fallback``:
-    how many models had failed before.
+    how many models had failed before; ``cached``: it was answered before.
 
     ``usage``: ``{promptTokens, completionTokens, totalTokens, thinkingTokens?, cachedTokens?, cost?, estimated?}``, the
     cost in US dollars. A JSON answer is ``data``, and the fields of a JSON object stand beside it where none of these
@@ -154,7 +154,9 @@ class LlmHandler:
         """
         config = config_of(node, LlmConfig)
         request = build_request(config, await image_parts(node, config.images, config.image_detail))
-        answer = await complete(node, request, fallbacks=config.fallbacks, on_text=node.emit_token)
+        answer = await complete(
+            node, request, fallbacks=config.fallbacks, on_text=node.emit_token, cache_ttl_ms=config.cache_ttl_ms
+        )
         output = answer_view(answer)
         if request.response_format is not None and not answer.tool_calls:
             try:
@@ -180,6 +182,8 @@ def answer_view(answer: Completion) -> dict[str, Json]:
         output["thinking"] = answer.thinking
     if answer.tool_calls:
         output["toolCalls"] = [dict(call) for call in answer.tool_calls]
+    if answer.cached:
+        output["cached"] = True
     if answer.fallback:
         output["fallback"] = answer.fallback
     return output

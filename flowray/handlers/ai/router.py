@@ -140,7 +140,7 @@ async def _by_rules(node: NodeInput, config: RouterConfig, rules: list[NamedCond
 
 async def _by_model(node: NodeInput, config: RouterConfig) -> NodeResult:
     request = _request(config)
-    answer = await complete(node, request, fallbacks=config.fallbacks)
+    answer = await complete(node, request, fallbacks=config.fallbacks, cache_ttl_ms=config.cache_ttl_ms)
     choice = read_choice(answer.text, config.routes, config.default_route)
     label = next((route.label for route in config.routes if route.value == choice.route), None)
     data: dict[str, Json] = {

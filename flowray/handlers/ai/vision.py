@@ -102,7 +102,9 @@ async def _look(node: NodeInput, config: VisionConfig) -> NodeResult:
         model=config.model or "", provider=config.provider or "", messages=messages, temperature=config.temperature,
         max_tokens=config.max_tokens, base_url=config.base_url, api_key=config.api_key, timeout_ms=config.timeout_ms,
     )  # fmt: skip
-    answer = await complete(node, request, fallbacks=config.fallbacks, on_text=node.emit_token)
+    answer = await complete(
+        node, request, fallbacks=config.fallbacks, on_text=node.emit_token, cache_ttl_ms=config.cache_ttl_ms
+    )
     data = {
         "operation": config.operation, "provider": answer.provider, "model": answer.model, "analysis": answer.text,
         "text": answer.text, "usage": usage_view(answer.usage),

@@ -23,6 +23,7 @@ def upgrade() -> None:
     _find_what_is_spent()
     _create_child_calls()
     _create_connections()
+    _create_llm_cache()
 
 
 def _create_workflow_memories() -> None:
@@ -334,3 +335,17 @@ def _find_what_is_spent() -> None:
     op.create_index("ix_metadata_changes_age", "metadata_changes", ["changed_at"])
     settled = sa.text("status != 'pending'")
     op.create_index("ix_callbacks_settled", "callbacks", ["next_at"], sqlite_where=settled, postgresql_where=settled)
+
+
+def _create_llm_cache() -> None:
+    """Answers that models gave before, for nodes that ask for a cache."""
+    op.create_table(
+        "llm_cache",
+        sa.Column("workspace_id", sa.Text, nullable=False, server_default="default"),
+        sa.Column("key", sa.Text, nullable=False),
+        sa.Column("answer", sa.Text, nullable=False),
+        sa.Column("created_at", sa.BigInteger, nullable=False),
+        sa.Column("expires_at", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("workspace_id", "key", name="pk_llm_cache"),
+    )
+    op.create_index("ix_llm_cache_expires_at", "llm_cache", ["expires_at"])
