@@ -15,6 +15,7 @@ from flowray.handlers.ai.llm import LlmHandler
 from flowray.handlers.ai.router import RouterHandler
 from flowray.handlers.ai.video_generation import VideoGenerationHandler
 from flowray.handlers.ai.vision import VisionHandler
+from flowray.handlers.data.aggregate import AggregateHandler
 from flowray.handlers.data.code.handler import CodeHandler
 from flowray.handlers.data.database.handler import DatabaseHandler
 from flowray.handlers.documents.chart_generation import ChartGenerationHandler
@@ -31,6 +32,7 @@ from flowray.handlers.logic.human_review import HumanReviewHandler
 from flowray.handlers.logic.input import InputHandler
 from flowray.handlers.logic.loop import LoopHandler
 from flowray.handlers.logic.loop_control import BreakHandler, ContinueHandler
+from flowray.handlers.logic.noop import NoopHandler
 from flowray.handlers.logic.note import NoteHandler
 from flowray.handlers.logic.output import OutputHandler
 from flowray.handlers.logic.parallel import ParallelHandler
@@ -62,6 +64,7 @@ _TYPES: tuple[type[NodeHandler], ...] = (
     VariablesHandler,
     SharedMemoryHandler,
     TransformHandler,
+    AggregateHandler,
     CodeHandler,
     DatabaseHandler,
     WaitHandler,
@@ -90,6 +93,7 @@ _TYPES: tuple[type[NodeHandler], ...] = (
     AudioHandler,
     VideoGenerationHandler,
     NoteHandler,
+    NoopHandler,
 )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cmp_to_key
 from typing import Any
 
 from flowray.errors import ErrorCode, FlowrayError
+from flowray.handlers.data import aggregates
 from flowray.handlers.node_config import number_of, text_of
 from flowray.values import Json, canonical_json, decode_json
 
@@ -139,15 +140,6 @@ def deduplicate(items: list[Json], fields: Sequence[str] | None, keep: str, case
     return list(kept.values()) if keep == "first" else list(reversed(kept.values()))
 
 
-_AGGREGATES: dict[str, Callable[[list[float]], float | None]] = {
-    "sum": sum,
-    "average": lambda numbers: sum(numbers) / len(numbers) if numbers else None,
-    "min": lambda numbers: min(numbers, default=None),
-    "max": lambda numbers: max(numbers, default=None),
-}
-_AGGREGATE_SPELLINGS = {"avg": "average", "mean": "average", "total": "sum"}
-
-
 def aggregate(items: list[Json], names: Sequence[str], field: str | None, group_by: str | None) -> dict[str, Json]:
     """``{count, sum, …}`` of the numbers at ``field``; by the value at ``group_by``, if that is given."""
     if group_by:
@@ -155,14 +147,7 @@ def aggregate(items: list[Json], names: Sequence[str], field: str | None, group_
         for item in items:
             groups.setdefault(text_of(at_path(item, group_by)), []).append(item)
         return {name: aggregate(members, names, field, None) for name, members in groups.items()}
-    numbers = [number for item in items if (number := number_of(at_path(item, field or ""))) is not None]
-    result: dict[str, Json] = {}
-    for name in names:
-        known = _AGGREGATE_SPELLINGS.get(name, name)
-        if known == "count":
-            result[name] = len(items)
-        elif known in _AGGREGATES:
-            result[name] = _AGGREGATES[known](numbers)
-        elif known != "groupBy":
-            raise failed(f"unknown aggregate {name!r}; known: count, {', '.join(_AGGREGATES)}")
-    return result
+    values = [at_path(item, field or "") for item in items]
+    # How many items there are, whether they have the field or not.
+    known = [name for name in names if name != "groupBy"]
+    return {name: len(items) if name == "count" else aggregates.aggregate(values, name) for name in known}
