@@ -9,6 +9,7 @@ from typing import Any
 from flowray.engine.statuses import TERMINAL_EXECUTION, ExecutionStatus
 from flowray.persistence.callbacks.memory import MemoryCallbacks
 from flowray.persistence.connections.memory import MemoryConnections
+from flowray.persistence.knowledge.memory import MemoryKnowledge
 from flowray.persistence.limits.memory import MemoryLimits
 from flowray.persistence.records import (
     EventBatch,
@@ -54,6 +55,7 @@ class MemoryTables:
         self.value_sweeps: dict[str, int] = {}  # execution → before when its values were put that were looked through
         self.payloads = Spool()
         self.memory = MemoryWorkflowMemory(lock)
+        self.knowledge = MemoryKnowledge(lock)
         self.limits = MemoryLimits(lock, clock_ms, self.is_alive)
         self.callbacks = MemoryCallbacks(lock, clock_ms)
         self.connections = MemoryConnections(lock, clock_ms)

@@ -9,6 +9,7 @@ from typing import Protocol
 from flowray.eventlog.log import EventLog
 from flowray.persistence.callbacks.records import CallbackReader
 from flowray.persistence.connections.records import ConnectionReader
+from flowray.persistence.knowledge.reading import KnowledgeReader
 from flowray.persistence.limits.sharing import LimitReader
 from flowray.persistence.payloads.store import OwnedFiles, PayloadStore
 from flowray.persistence.queues.admission import QueueReader
@@ -92,6 +93,11 @@ class Reader(Protocol):
     @property
     def memory(self) -> WorkflowMemoryReader:
         """What executions share with others of their workflow."""
+        ...
+
+    @property
+    def knowledge(self) -> KnowledgeReader:
+        """Knowledge bases."""
         ...
 
     @property

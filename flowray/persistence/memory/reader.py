@@ -54,6 +54,7 @@ class MemoryReader:
         self._tables = tables
         self.events = MemoryEventLog(tables)
         self.memory = tables.memory
+        self.knowledge = tables.knowledge
         self.limits = tables.limits
         self.connections = tables.connections
         self.callbacks = tables.callbacks

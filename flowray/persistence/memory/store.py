@@ -110,6 +110,7 @@ class MemoryStore(MemoryReader):
             ConfigureQueue: self._configure_queue,
             **self.triggers.writes(),
             **self.connections.writes(),
+            **self.knowledge.writes(),
         }
 
     def commit(self, writes: Sequence[AnyWrite]) -> list[AnyResult]:

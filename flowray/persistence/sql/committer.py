@@ -17,6 +17,7 @@ from flowray.persistence.connections.sql import APPLY as APPLY_CONNECTION_WRITES
 from flowray.persistence.database.engine import database_errors, is_postgresql, is_unavailable, repeats_at_once, writing
 from flowray.persistence.database.transaction import Transaction
 from flowray.persistence.inbox.sql import insert_inbox
+from flowray.persistence.knowledge.sql import APPLY as APPLY_KNOWLEDGE_WRITES
 from flowray.persistence.limits.sql import delete_limits, save_limits, share_limits
 from flowray.persistence.queues.sql import configure_queues
 from flowray.persistence.retention.sql import APPLY as APPLY_RETENTION_WRITES
@@ -71,6 +72,7 @@ _APPLY: dict[type[AnyWrite], Callable[[Transaction, Sequence[Any]], list[AnyResu
     DeleteLimit: delete_limits,
     ShareLimits: share_limits,
     ClearMemory: clear_memory,
+    **APPLY_KNOWLEDGE_WRITES,
     **APPLY_TRIGGER_WRITES,
     **APPLY_CONNECTION_WRITES,
     **APPLY_RETENTION_WRITES,

@@ -27,6 +27,7 @@ from flowray.persistence.database.tables import (
     workflows,
 )
 from flowray.persistence.inbox.sql import UNCONSUMED
+from flowray.persistence.knowledge.sql_reader import SqlKnowledge
 from flowray.persistence.limits.sql import SqlLimits
 from flowray.persistence.queues.sql_reader import SqlQueues
 from flowray.persistence.records import (
@@ -93,6 +94,7 @@ class SqlReader:
         self.events = SqlEventLog(engine)
         self.memory = SqlWorkflowMemory(engine)
         self.upkeep = SqlUpkeep(engine)
+        self.knowledge = SqlKnowledge(engine)
         self.limits = SqlLimits(engine)
         self.connections = SqlConnections(engine)
         self.callbacks = SqlCallbacks(engine)

@@ -25,6 +25,7 @@ from flowray.persistence.writes import (
 )
 from flowray.persistence.writes.callbacks import CALLBACK_WRITES
 from flowray.persistence.writes.imports import ImportExecution
+from flowray.persistence.writes.knowledge import KNOWLEDGE_WRITES
 from flowray.persistence.writes.limits import LIMIT_WRITES
 from flowray.persistence.writes.metadata import ChangeMetadata
 from flowray.persistence.writes.queues import ConfigureQueue
@@ -43,7 +44,7 @@ ORDER: tuple[type[AnyWrite], ...] = (
     SaveWorkflow, DeleteWorkflow, ConfigureQueue, RegisterOwner, RenewLease, ReleaseOwner, PutPayload, InsertExecution,
     ImportExecution, JoinChild, AppendEvents, ChangeMetadata,
     ClearMemory, InsertInbox, CreateWaitpoint, CompleteWaitpoint, ExpireWaitpoints, *CALLBACK_WRITES, *LIMIT_WRITES,
-    *TRIGGER_WRITES, *RETENTION_WRITES, *SPENT_WRITES, ClaimExecutions,
+    *KNOWLEDGE_WRITES, *TRIGGER_WRITES, *RETENTION_WRITES, *SPENT_WRITES, ClaimExecutions,
 )  # fmt: skip
 """The order of kinds within a stage. ``rank`` in it decides whether a write may join a stage that touches the same."""
 

@@ -11,6 +11,7 @@ from flowray.persistence.writes.connections import AnyConnectionWrite
 from flowray.persistence.writes.executions import AppendEvents, InsertExecution
 from flowray.persistence.writes.imports import ImportExecution
 from flowray.persistence.writes.inbox import InsertInbox
+from flowray.persistence.writes.knowledge import AnyKnowledgeWrite
 from flowray.persistence.writes.limits import DeleteLimit, SaveLimit, Shared, ShareLimits
 from flowray.persistence.writes.metadata import ChangeMetadata, MetadataChanged
 from flowray.persistence.writes.owners import Claimed, ClaimExecutions, Leased, RegisterOwner, ReleaseOwner, RenewLease
@@ -40,6 +41,7 @@ AnyWrite: TypeAlias = (
     | ReleaseOwner | ClaimExecutions | PutPayload | ClearMemory | ConfigureQueue
     | SaveLimit | DeleteLimit | ShareLimits | ClaimCallbacks | SettleCallback | RedeliverCallback | AnyTriggerWrite
     | AnyConnectionWrite
+    | AnyKnowledgeWrite
 )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0002"
 down_revision = "0001"
@@ -24,6 +25,7 @@ def upgrade() -> None:
     _create_child_calls()
     _create_connections()
     _create_llm_cache()
+    _create_knowledge()
 
 
 def _create_workflow_memories() -> None:
@@ -349,3 +351,39 @@ def _create_llm_cache() -> None:
         sa.PrimaryKeyConstraint("workspace_id", "key", name="pk_llm_cache"),
     )
     op.create_index("ix_llm_cache_expires_at", "llm_cache", ["expires_at"])
+def _create_knowledge() -> None:
+    """Knowledge bases, their documents, and chunks of these with vectors."""
+    op.create_table(
+        "knowledge_bases",
+        sa.Column("workspace_id", sa.Text, nullable=False, server_default="default"),
+        sa.Column("id", sa.Text, nullable=False),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("provider", sa.Text, nullable=False),
+        sa.Column("model", sa.Text, nullable=False),
+        sa.Column("dimensions", sa.Integer, nullable=False),
+        sa.Column("created_at", sa.BigInteger, nullable=False),
+        sa.Column("updated_at", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("workspace_id", "id", name="pk_knowledge_bases"),
+    )
+    op.create_table(
+        "knowledge_documents",
+        sa.Column("workspace_id", sa.Text, nullable=False, server_default="default"),
+        sa.Column("base_id", sa.Text, nullable=False),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("hash", sa.Text, nullable=False),
+        sa.Column("chunks", sa.Integer, nullable=False),
+        sa.Column("metadata", sa.Text),
+        sa.Column("updated_at", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("workspace_id", "base_id", "name", name="pk_knowledge_documents"),
+    )
+    op.create_table(
+        "knowledge_chunks",
+        sa.Column("workspace_id", sa.Text, nullable=False, server_default="default"),
+        sa.Column("base_id", sa.Text, nullable=False),
+        sa.Column("document", sa.Text, nullable=False),
+        sa.Column("number", sa.Integer, nullable=False),
+        sa.Column("content", sa.Text, nullable=False),
+        # As arrays, PostgreSQL's pgvector can compare them without a type that only it has.
+        sa.Column("vector", sa.LargeBinary().with_variant(postgresql.ARRAY(sa.REAL), "postgresql"), nullable=False),
+        sa.PrimaryKeyConstraint("workspace_id", "base_id", "document", "number", name="pk_knowledge_chunks"),
+    )
