@@ -27,6 +27,8 @@ from flowray.handlers.documents.template_output import TemplateOutputHandler
 from flowray.handlers.files.files import FilesHandler
 from flowray.handlers.handler import NodeHandler
 from flowray.handlers.integrations.integration import IntegrationHandler
+from flowray.handlers.knowledge.ingest import KnowledgeBaseIngestHandler
+from flowray.handlers.knowledge.query import KnowledgeBaseQueryHandler
 from flowray.handlers.logic.conditional import ConditionalHandler
 from flowray.handlers.logic.human_review import HumanReviewHandler
 from flowray.handlers.logic.input import InputHandler
@@ -92,6 +94,8 @@ _TYPES: tuple[type[NodeHandler], ...] = (
     AudioOutputHandler,
     AudioHandler,
     VideoGenerationHandler,
+    KnowledgeBaseIngestHandler,
+    KnowledgeBaseQueryHandler,
     NoteHandler,
     NoopHandler,
 )

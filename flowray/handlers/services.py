@@ -17,6 +17,7 @@ from flowray.handlers.circuit_breaker import CircuitBreakers
 from flowray.handlers.connections import Connections, NoConnections
 from flowray.handlers.databases import Databases, NoDatabases
 from flowray.handlers.killable import KillableCalls, NoKillableCalls
+from flowray.handlers.knowledge_bases import Knowledge, NoKnowledge
 from flowray.handlers.masking import secret_values
 from flowray.handlers.mcp import McpTools, NoMcpTools
 from flowray.handlers.model_calls import Models, NoModels
@@ -191,6 +192,7 @@ class Services:
     databases: Databases = field(default_factory=NoDatabases)
     integrations: Integrations = field(default_factory=NoIntegrations)
     models: Models = field(default_factory=NoModels)
+    knowledge: Knowledge = field(default_factory=NoKnowledge)
     breakers: CircuitBreakers = field(default_factory=CircuitBreakers)
     prices: Prices = field(default_factory=Prices)
     answers: Answers = field(default_factory=MemoryAnswers)

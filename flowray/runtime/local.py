@@ -30,6 +30,7 @@ from flowray.runtime.callbacks import CallbackOptions, CallbackSender
 from flowray.runtime.child_starts import ChildLimits
 from flowray.runtime.connections import Opener, no_opener, with_connections
 from flowray.runtime.fanout import Fanout, FanoutWatch
+from flowray.runtime.knowledge import StoredKnowledge
 from flowray.runtime.lane import Lane, Report
 from flowray.runtime.loop_lane import LoopLane
 from flowray.runtime.orchestrator import Orchestrator
@@ -107,6 +108,10 @@ class LocalRuntime:
         self._cache = CachedPayloads(payloads, NoShard())
         services = replace(services_factory(self._cache), memory=StoredWorkflowMemory(reader.memory))
         services = with_connections(services, reader, self._journal, opener)
+        services = replace(
+            services_factory(self._cache), memory=StoredWorkflowMemory(reader.memory),
+            knowledge=StoredKnowledge(reader.knowledge, self._journal.commit),
+        )  # fmt: skip
         self._at_once = AtOnce(registry, services)
         self._lane = LoopLane(
             "local", Lane(InProcess(registry, services, system_now_ms), system_now_ms), self._deliver, "flowray-lane"

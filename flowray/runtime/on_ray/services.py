@@ -10,7 +10,9 @@ from flowray.handlers.registry import NodeRegistry
 from flowray.handlers.services import Services
 from flowray.persistence.stores import Storage
 from flowray.runtime.connections import with_connections
+from flowray.runtime.knowledge import StoredKnowledge
 from flowray.runtime.on_ray.config import RuntimeConfig
+from flowray.runtime.on_ray.lane_writer import lane_commit
 from flowray.runtime.on_ray.shard_client import ShardClient
 from flowray.runtime.payload_cache import CachedPayloads, NoShard
 from flowray.runtime.workflow_memory import StoredWorkflowMemory
@@ -39,6 +41,11 @@ def task_services(config: RuntimeConfig) -> tuple[NodeRegistry, Callable[[], Ser
 def _services(config: RuntimeConfig, storage: Storage, payloads: CachedPayloads) -> Services:
     services = replace(config.services_factory(payloads), memory=StoredWorkflowMemory(storage.reader.memory))
     return with_connections(services, storage.reader, storage.committer, config.opener)
+    return replace(
+        config.services_factory(payloads),
+        memory=StoredWorkflowMemory(storage.reader.memory),
+        knowledge=StoredKnowledge(storage.reader.knowledge, lane_commit(config, storage)),
+    )
 
 
 def stored_epoch(config: RuntimeConfig, execution_id: str) -> int | None:
