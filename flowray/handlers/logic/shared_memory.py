@@ -13,9 +13,10 @@ from flowray.definition.node_type import Effects, FieldKind, NodeType
 from flowray.definition.policies import Lane
 from flowray.engine.shared_memory import contents
 from flowray.engine.signals import VariableOperation
-from flowray.errors import ErrorCode
+from flowray.errors import ErrorCode, FlowrayError
 from flowray.handlers.handler import NodeInput, NodeResult
-from flowray.handlers.memory_search import search
+from flowray.handlers.meaning_search import is_not_set_up, search_by_meaning
+from flowray.handlers.memory_search import Match, search
 from flowray.handlers.node_config import NodeConfig, config_of, number_of, rename, text_of
 from flowray.handlers.typed_values import typed
 from flowray.handlers.workflow_memory import check_change, view
@@ -33,14 +34,20 @@ class SharedMemoryConfig(NodeConfig):
     value: Any = Field("", description="New value; what to append; the step; the object to merge.")
     value_type: str = Field("auto", description="auto, string, number, boolean, json, object or array.")
     default_value: Any = Field(None, description="What get returns for an entry that is not there.")
-    search_query: Any = Field(None, description="Words to look for in keys and values.")
+    search_query: Any = Field(None, description="What to look for in keys and values.")
     top_k: int = Field(5, ge=1, le=50)
-    similarity_threshold: float = Field(0.0, ge=0, le=1, description="Share of the query's words that must be found.")
+    similarity_threshold: float = Field(
+        0.0, ge=0, le=1, description="Share of the query's words that must be found; by meaning, the cosine."
+    )
     prefix: str = Field("", description="list only keys that begin with this.")
     scope: Literal["execution", "workflow"] = Field(
         "execution", description="Whose entries: this execution's, or those that all executions of the workflow share."
     )
-    enable_semantic_search: bool | None = Field(None, description="Accepted; the search is by words.")
+    enable_semantic_search: bool = Field(
+        False, description="Search by meaning, with embeddings; by words where no provider of them is set up."
+    )
+    embedding_provider: str = Field("", description="Who makes the embeddings; the default provider without it.")
+    embedding_model: str = Field("", description="Embedding model; the provider's default without it.")
 
     @model_validator(mode="before")
     @classmethod
@@ -63,7 +70,8 @@ class SharedMemoryConfig(NodeConfig):
 class SharedMemoryHandler:
     """Output: the value for ``get``; ``{key, stored}`` for changes; ``{key, deleted}``; ``{keys, count}`` for ``list``.
 
-    For ``search``: ``{query, results: [{key, value, similarity}], resultCount}``, the best first.
+    For ``search``: ``{query, results: [{key, value, similarity}], resultCount}``, the best first; with
+    ``enableSemanticSearch`` also ``searchedBy``, which is ``embeddings`` or ``words``.
     """
 
     node_type = NodeType(
@@ -75,7 +83,9 @@ class SharedMemoryHandler:
         lane=Lane.INLINE,
         computes=True,
         effects=Effects.NONE,
-        fields=dict.fromkeys(("operation", "scope", "valueType", "enableSemanticSearch"), FieldKind.LITERAL),
+        fields=dict.fromkeys(
+            ("operation", "scope", "valueType", "enableSemanticSearch", "embeddingProvider"), FieldKind.LITERAL
+        ),
         reads_shared=True,
         reads_committed_when=("scope", "workflow"),
     )
@@ -88,26 +98,27 @@ class SharedMemoryHandler:
         """Fails with INVALID_NODE_CONFIG for a value that does not fit its type.
 
         A change that cannot be made, or would exceed a limit, fails with VARIABLE_MISMATCH or
-        SHARED_MEMORY_LIMIT_EXCEEDED: of the execution's own entries in the engine, of the workflow's here.
+        SHARED_MEMORY_LIMIT_EXCEEDED: of the execution's own entries in the engine, of the workflow's here. A semantic
+        search raises PROVIDER_* as the provider does; with a provider or model of its own also where it is not set up.
         """
         config = config_of(node, SharedMemoryConfig)
         if config.scope == "workflow":
             return await _of_workflow(node, config)
-        return _answer(config, node.names.shared)
+        return await _answer(node, config, node.names.shared)
 
 
 async def _of_workflow(node: NodeInput, config: SharedMemoryConfig) -> NodeResult:
     """The same on the entries of the workflow, as they are committed now. Raises what ``check_change`` does."""
     everything = config.operation in ("search", "list")
     place, found = await view(node, None if everything else text_of(config.key))
-    result = _answer(config, contents(found.entries))
+    result = await _answer(node, config, contents(found.entries))
     changes = tuple(msgspec.structs.replace(change, shared=False, workflow=True) for change in result.variables)
     for change in changes:
         check_change(place, found, change)
     return dataclasses.replace(result, variables=changes)
 
 
-def _answer(config: SharedMemoryConfig, entries: Mapping[str, Json]) -> NodeResult:
+async def _answer(node: NodeInput, config: SharedMemoryConfig, entries: Mapping[str, Json]) -> NodeResult:
     key = text_of(config.key)
     match config.operation:
         case "get":
@@ -116,7 +127,7 @@ def _answer(config: SharedMemoryConfig, entries: Mapping[str, Json]) -> NodeResu
             keys: list[Json] = [name for name in entries if name.startswith(config.prefix)]
             return NodeResult(data={"keys": keys, "count": len(keys)})
         case "search":
-            return NodeResult(data=_search(config, entries))
+            return await _search(node, config, entries)
         case "delete":
             change = VariableOperation(op="delete", name=key, shared=True)
             return NodeResult(data={"key": key, "deleted": key in entries}, variables=(change,))
@@ -124,11 +135,27 @@ def _answer(config: SharedMemoryConfig, entries: Mapping[str, Json]) -> NodeResu
             return _change(config, key)
 
 
-def _search(config: SharedMemoryConfig, entries: Any) -> Json:
+async def _search(node: NodeInput, config: SharedMemoryConfig, entries: Mapping[str, Json]) -> NodeResult:
     query = text_of(config.search_query)
-    found = search(entries, query, config.top_k, config.similarity_threshold)
-    results: list[Json] = [match._asdict() for match in found]
-    return {"query": query, "results": results, "resultCount": len(results)}
+    if config.enable_semantic_search and entries and query.strip():
+        try:
+            found = await search_by_meaning(
+                node.services.models, entries, query, config.top_k, config.similarity_threshold,
+                model=config.embedding_model, provider=config.embedding_provider,
+            )  # fmt: skip
+            return NodeResult(data=_found(query, found.matches, "embeddings"), usage=found.usage)
+        except FlowrayError as error:
+            if config.embedding_provider or config.embedding_model or not is_not_set_up(error):
+                raise
+            node.log(f"searched by words: {error.message}", "warning")
+    matches = search(entries, query, config.top_k, config.similarity_threshold)
+    return NodeResult(data=_found(query, matches, "words" if config.enable_semantic_search else None))
+
+
+def _found(query: str, matches: list[Match], searched_by: str | None) -> Json:
+    results: list[Json] = [match._asdict() for match in matches]
+    said: dict[str, Json] = {} if searched_by is None else {"searchedBy": searched_by}
+    return {"query": query, "results": results, "resultCount": len(results), **said}
 
 
 def _change(config: SharedMemoryConfig, key: str) -> NodeResult:

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from flowray.engine.signals import VariableOperation
+from tests.fakes.knowledge import WordModels
+from tests.fakes.services import fake_services
 from tests.handlers.running import fail, output, succeed
 
 SHARED = {"lang": "de", "log": ["a"], "note": "fish and chips", "notes": {"text": "fish"}}
@@ -63,6 +65,38 @@ async def test_search() -> None:
         "results": [{"key": "note", "value": "fish and chips", "similarity": 1.0}],
         "resultCount": 1,
     }
+
+
+MEANING = {"operation": "search", "searchQuery": "price of the lamps", "enableSemanticSearch": True, "topK": 1}
+FACTS = {"a": "Pricing of a lamp: ten", "b": "Opening hours", "c": 7}
+
+
+async def test_search_by_meaning() -> None:
+    models = WordModels()
+    result = await succeed("shared-memory", MEANING, shared=FACTS, services=fake_services(models=models))
+    (best,) = result.output["results"]
+    assert (best["key"], best["value"], result.output["searchedBy"]) == ("a", FACTS["a"], "embeddings")
+    assert 0.2 < best["similarity"] < 1
+    assert models.asked == [("", "", ["price of the lamps", "a: Pricing of a lamp: ten", "b: Opening hours", "c: 7"])]
+    assert result.usage is not None
+    far = {**MEANING, "similarityThreshold": 0.99}
+    assert (await output("shared-memory", far, shared=FACTS, services=fake_services(models=models)))["results"] == []
+    assert len(models.asked) == 1  # the process knows these texts
+
+
+async def test_without_a_provider_it_searches_by_words_and_says_so() -> None:
+    said: list[Any] = []
+    asked = {**MEANING, "searchQuery": "pricing lamp"}
+    result = await succeed("shared-memory", asked, shared=FACTS, emitted=said)
+    assert (result.output["searchedBy"], result.output["results"][0]["key"]) == ("words", "a")
+    assert any("searched by words" in getattr(line, "message", "") for line in said)
+    empty = await output("shared-memory", MEANING, shared={})
+    assert (empty["resultCount"], empty["searchedBy"]) == (0, "words")
+
+
+async def test_a_provider_that_is_asked_for_must_be_there() -> None:
+    error = await fail("shared-memory", {**MEANING, "embeddingModel": "m"}, shared=FACTS)
+    assert error.code == "CONFIGURATION"
 
 
 async def test_templates_read_entries() -> None:
