@@ -106,12 +106,11 @@ class LocalRuntime:
         self._stopped = False
         self._orchestrator = self._new_orchestrator()
         self._cache = CachedPayloads(payloads, NoShard())
-        services = replace(services_factory(self._cache), memory=StoredWorkflowMemory(reader.memory))
-        services = with_connections(services, reader, self._journal, opener)
         services = replace(
             services_factory(self._cache), memory=StoredWorkflowMemory(reader.memory),
             knowledge=StoredKnowledge(reader.knowledge, self._journal.commit),
         )  # fmt: skip
+        services = with_connections(services, reader, self._journal, opener)
         self._at_once = AtOnce(registry, services)
         self._lane = LoopLane(
             "local", Lane(InProcess(registry, services, system_now_ms), system_now_ms), self._deliver, "flowray-lane"

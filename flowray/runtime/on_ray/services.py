@@ -39,13 +39,12 @@ def task_services(config: RuntimeConfig) -> tuple[NodeRegistry, Callable[[], Ser
 
 
 def _services(config: RuntimeConfig, storage: Storage, payloads: CachedPayloads) -> Services:
-    services = replace(config.services_factory(payloads), memory=StoredWorkflowMemory(storage.reader.memory))
-    return with_connections(services, storage.reader, storage.committer, config.opener)
-    return replace(
+    services = replace(
         config.services_factory(payloads),
         memory=StoredWorkflowMemory(storage.reader.memory),
         knowledge=StoredKnowledge(storage.reader.knowledge, lane_commit(config, storage)),
     )
+    return with_connections(services, storage.reader, storage.committer, config.opener)
 
 
 def stored_epoch(config: RuntimeConfig, execution_id: str) -> int | None:

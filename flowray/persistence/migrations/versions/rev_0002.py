@@ -351,6 +351,8 @@ def _create_llm_cache() -> None:
         sa.PrimaryKeyConstraint("workspace_id", "key", name="pk_llm_cache"),
     )
     op.create_index("ix_llm_cache_expires_at", "llm_cache", ["expires_at"])
+
+
 def _create_knowledge() -> None:
     """Knowledge bases, their documents, and chunks of these with vectors."""
     op.create_table(
