@@ -64,7 +64,10 @@ def aggregate(values: Sequence[Json], name: str) -> Json:
 
 def distinct(values: Sequence[Json]) -> list[Json]:
     """Each value once, where it first occurs."""
-    return list({canonical_json(value): value for value in reversed(values)}.values())[::-1]
+    kept: dict[bytes, Json] = {}
+    for value in values:
+        kept.setdefault(canonical_json(value), value)
+    return list(kept.values())
 
 
 def _product(numbers: Numbers) -> float:

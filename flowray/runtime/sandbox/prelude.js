@@ -1,5 +1,7 @@
 // What a JavaScript program finds in its context, and how its end is told. One line when it runs; no line comments
 // after code. ``drive("run", names, roots, source, printedLimit)``, then ``drive("report")`` and ``drive("value")``.
+// JSON.parse gives back what is parsed already: real programs do not know whether they are given text, and the
+// language's own answer to anything else is an error about "[object Object]".
 (() => {
   const parse = JSON.parse, stringify = JSON.stringify;
   const printed = { stdout: [], stderr: [] }, room = { stdout: 0, stderr: 0 };
@@ -29,6 +31,7 @@
   };
   const define = (name, item) => Object.defineProperty(globalThis, name,
     { value: item, writable: true, configurable: true, enumerable: false });
+  JSON.parse = (text, reviver) => typeof text === "object" && text !== null ? text : parse(text, reviver);
   for (const [name, why] of Object.entries(absent))
     define(name, function () { throw new TypeError(name + " is not available here: " + why); });
   define("console", console);

@@ -47,6 +47,7 @@ def test_functions() -> None:
         ("const f = async x => x + 1; return Promise.all([f(1), f(2)])", [2, 3]),
         ("return {n: NaN, u: undefined, d: new Date(0), s: new Set([1]), m: new Map([['k', 1]]), b: 10n}",
          {"n": None, "d": "1970-01-01T00:00:00.000Z", "s": [1], "m": {"k": 1}, "b": 10}),
+        ("return [JSON.parse(inputs), JSON.parse('[1]')].length + JSON.parse(inputs).a", 4),
         ("return 2n ** 70n", str(2**70)), ("return new RangeError('far')", {"name": "RangeError", "message": "far"}),
         ("return shared.k // a comment at the end", 9), ("return typeof process", "undefined"),
     ],

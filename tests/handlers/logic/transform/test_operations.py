@@ -45,8 +45,8 @@ def test_aggregates_by_group() -> None:
         "a": {"avg": 2, "max": 3, "count": 2}, "b": {"avg": 5, "max": 5, "count": 1},
     }  # fmt: skip
     assert ops.aggregate([], ["sum", "average", "min"], None, None) == {"sum": 0, "average": None, "min": None}
-    with pytest.raises(FlowrayError, match="unknown aggregate 'median'"):
-        ops.aggregate([], ["median"], None, None)
+    with pytest.raises(FlowrayError, match="unknown aggregate 'mode'"):
+        ops.aggregate([], ["mode"], None, None)
 
 
 def test_merging_and_flattening() -> None:
