@@ -29,7 +29,10 @@ GOALS = {"gain": Goal(1.8, at_least=True), "overhead": Goal(1.0)}
 """Of the issue: on two CPUs, and in ms per small node."""
 
 SPINS: dict[str, tuple[Language, Engine, str, int]] = {
-    "JavaScript": ("javascript", "quickjs", "let x = 0; for (let i = 0; i < {n}; i++) x = (x * 31 + i) % 65521; return x", 2_000_000),
+    "JavaScript": (
+        "javascript", "quickjs", "let x = 0; for (let i = 0; i < {n}; i++) x = (x * 31 + i) % 65521; return x",
+        2_000_000,
+    ),
     "Python": ("python", "monty", "x = 0\nfor i in range({n}):\n    x = (x * 31 + i) % 65521\nreturn x", 500_000),
 }  # fmt: skip
 """Language, engine, a program that computes, and how far it counts to begin with."""

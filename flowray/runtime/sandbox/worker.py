@@ -10,6 +10,7 @@ import msgspec
 
 from flowray.runtime.sandbox.calls import Call, Outcome
 from flowray.runtime.sandbox.evaluation import confine, evaluate
+from flowray.runtime.sandbox.javascript import prepare
 
 LENGTH = struct.Struct("!Q")
 """Bytes of the frame that follows."""
@@ -20,6 +21,7 @@ def serve(descriptor: int, memory_bytes: int) -> None:
     confine(memory_bytes)
     # What was imported stays: looking through it again for every call's garbage takes longer than the call.
     gc.freeze()
+    prepare()
     decoder, encoder = msgspec.msgpack.Decoder(Call), msgspec.msgpack.Encoder()
     with socket.socket(fileno=descriptor) as connection:
         connection.sendall(LENGTH.pack(0))  # ready: from now on time counts
@@ -31,6 +33,7 @@ def serve(descriptor: int, memory_bytes: int) -> None:
             del frame
             answer = encoder.encode(outcome)
             connection.sendall(LENGTH.pack(len(answer)) + answer)
+            prepare()
 
 
 def _received(connection: socket.socket) -> bytes | None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flowray.runtime.sandbox.calls import FunctionCall, Outcome, ProgramCall
-from flowray.runtime.sandbox.javascript import call_function, run_program
+from flowray.runtime.sandbox.javascript import call_function, prepare, run_program
 
 MIB = 1024 * 1024
 
@@ -104,6 +104,14 @@ def test_errors_of_programs(code: str, error: str, line: int, message: str) -> N
 )  # fmt: skip
 def test_what_does_not_end(code: str) -> None:
     assert program(code, timeout_ms=100).problem == "timeout"
+
+
+def test_a_context_that_was_prepared_is_used_once() -> None:
+    prepare()
+    prepare()
+    assert value("globalThis.leak = 1; Array.prototype.map = null; return 1") == 1
+    prepare()
+    assert value("return [typeof leak, typeof [].map]") == ["undefined", "function"]
 
 
 def test_a_large_value() -> None:

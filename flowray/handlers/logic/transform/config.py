@@ -38,7 +38,10 @@ class TransformConfig(NodeConfig):
     sources: list[Any] | None = Field(None, description="Names or references to merge or flatten.")
     merge_data: Any = Field(None, description="An object to merge over the input, or its JSON text.")
     template: Any = Field(None, description="Text; a template that is one whole reference keeps its type.")
-    operations: list[Any] | None = Field(None, description="[{type: set, path, value}], or names of aggregates.")
+    operations: list[Any] | None = Field(
+        None,
+        description="Steps, [{type: set, path, value}, …]: set, delete, normalize, deduplicate, validate, aggregate.",
+    )
     path: str | None = Field(None, description="Path to extract.")
     initial_value: Any = Field(None, description="Start of a reduce; without it, the first item.")
     key_fields: list[str] | None = Field(None, description="Fields that tell duplicates.")

@@ -14,6 +14,7 @@ from flowray.expressions.stored_lists import whole
 from flowray.handlers.handler import NodeInput, NodeResult
 from flowray.handlers.logic.transform import operations as ops
 from flowray.handlers.logic.transform.config import FIELDS, TransformConfig
+from flowray.handlers.logic.transform.steps import run_steps
 from flowray.handlers.logic.transform.xml_values import parse_xml
 from flowray.handlers.node_config import config_of
 from flowray.handlers.references import fill, value_of
@@ -158,7 +159,7 @@ async def _flatten(node: NodeInput, config: TransformConfig) -> Json:
 
 
 async def _set(node: NodeInput, config: TransformConfig) -> Json:
-    return ops.set_paths(config.input_data, config.operations or [])
+    return run_steps(config.input_data, config.operations or [], lambda name: _found(node, name))
 
 
 async def _deduplicate(node: NodeInput, config: TransformConfig) -> Json:
