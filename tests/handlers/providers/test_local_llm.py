@@ -12,8 +12,13 @@ from typing import Any
 import httpx
 import pytest
 
+from flowray.engine.stimuli import Stimulus, TokensProduced
 from flowray.errors import FlowrayError
 from flowray.handlers.providers import local_llm
+from flowray.handlers.providers.lazy_models import LazyChatModel, LazyClients
+from flowray.handlers.providers.provider import Provider
+from tests.fakes.services import fake_services
+from tests.handlers.running import output, succeed
 
 
 def installed() -> bool:
@@ -72,4 +77,36 @@ def test_it_answers_as_openai_does() -> None:
         models = httpx.get(f"{server.base_url}/models", timeout=60).json()
         assert models["data"][0]["id"] == local_llm.MODEL_NAME
     finally:
+        server.stop()
+
+
+@needs_packages
+@pytest.mark.local_llm
+async def test_the_llm_node_asks_it_streams_and_holds_it_to_a_schema() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = local_llm.start(port=port)
+    clients = LazyClients({"llama.cpp": Provider(server.base_url, default_model=server.model)}, "llama.cpp")
+    services = fake_services(chat=LazyChatModel(clients))
+    emitted: list[Stimulus] = []
+    try:
+        asked = {"provider": "llama.cpp", "prompt": "Name a colour.", "maxTokens": 8, "temperature": 0}
+        said: Any = (
+            await succeed("llm", asked, services=services, emitted=emitted, stream_id="s", streams=True)
+        ).output
+        assert "".join(event.text for event in emitted if isinstance(event, TokensProduced)) == said["text"] != ""
+        assert 0 < said["usage"]["completionTokens"] <= 8
+        assert (said["usage"]["cost"], "estimated" in said["usage"]) == (0.0, False)
+        schema = {
+            "type": "object", "properties": {"warm": {"type": "boolean"}}, "required": ["warm"],
+            "additionalProperties": False,
+        }  # fmt: skip
+        held = await output(
+            "llm", {**asked, "prompt": "Is red a warm colour?", "maxTokens": 40, "outputSchema": schema},
+            services=services,
+        )  # fmt: skip
+        assert isinstance(held["warm"], bool)
+    finally:
+        await clients.aclose()
         server.stop()
