@@ -57,7 +57,9 @@ async def ask(
 ) -> Turn:
     """Stream one answer. ``must_answer``: without tools. Raises PROVIDER_* and STREAM_INTERRUPTED."""
     request = _request(config, journal, tools, must_answer)
-    answer = await complete(node, request, fallbacks=config.fallbacks, on_text=node.emit_token)
+    answer = await complete(
+        node, request, fallbacks=config.fallbacks, on_text=node.emit_token, cache_ttl_ms=config.cache_ttl_ms
+    )
     message: dict[str, Any] = {"role": "assistant", "content": answer.text}
     if answer.tool_calls:
         message["tool_calls"] = [dict(one) for one in answer.tool_calls]

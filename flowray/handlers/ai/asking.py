@@ -1,4 +1,4 @@
-"""Config fields that all node types share which ask a chat model: whom to ask, and who stands in. Asks nobody."""
+"""Config fields that all node types share which ask a model: whom to ask, and who stands in. Asks nobody."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from flowray.handlers.model_calls import DEFAULT_PROVIDER, MODEL_TIMEOUT_MS, Tar
 from flowray.handlers.node_config import NodeConfig, rename
 
 ASKING_SPELLINGS: dict[str, tuple[str, ...]] = {"baseUrl": ("baseURL", "endpoint")}
-
 
 CACHE_TTL_MS = 24 * 3_600_000
 """How long an answer is kept where the author does not say."""
@@ -29,22 +28,27 @@ class CacheConfig(NodeConfig):
         return {} if values is True else rename(values, ttlMs=("ttl",))
 
 
-class AskingConfig(NodeConfig):
+class TargetConfig(NodeConfig):
     """Whom to ask."""
 
     provider: str | None = Field(None, description="Name of a configured provider; the default one without it.")
     model: str | None = Field(None, description="Model name; the provider's default without it.")
+    base_url: str | None = Field(None, description="Address of an OpenAI-compatible server, instead of a provider.")
+    api_key: str | None = Field(None, description="Key for that address, usually {{secrets.NAME}}.")
+    timeout_ms: int = Field(MODEL_TIMEOUT_MS, gt=0, description="Longest time without a piece of the answer, in ms.")
+
+
+class AskingConfig(TargetConfig):
+    """Whom to ask for a completion, who stands in, and how long answers are kept."""
+
     fallbacks: list[Fallback] = Field(
         default_factory=list,
         description="Asked in turn while nothing of an answer has come: {provider, model} each, or the name of another "
         "model of the same provider.",
     )
-    base_url: str | None = Field(None, description="Address of an OpenAI-compatible server, instead of a provider.")
-    api_key: str | None = Field(None, description="Key for that address, usually {{secrets.NAME}}.")
     cache: CacheConfig | None = Field(
         None, description="true, or {ttlMs}: the same request is answered from the cache for so long, at no cost."
     )
-    timeout_ms: int = Field(MODEL_TIMEOUT_MS, gt=0, description="Longest time without a piece of the answer, in ms.")
 
     @property
     def cache_ttl_ms(self) -> int | None:
@@ -72,6 +76,6 @@ def provider_limit(config: Mapping[str, Any]) -> str | None:
     return None if own else DEFAULT_PROVIDER
 
 
-def target_of(config: AskingConfig) -> Target:
+def target_of(config: TargetConfig) -> Target:
     """Whom to ask, for models that do not chat."""
     return Target(config.provider or "", config.model or "", config.base_url, config.api_key, config.timeout_ms)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from flowray.definition.node_type import Effects, FieldKind, NodeType
-from flowray.handlers.ai.asking import ASKING_SPELLINGS, AskingConfig, provider_limit, target_of
+from flowray.handlers.ai.asking import ASKING_SPELLINGS, TargetConfig, provider_limit, target_of
 from flowray.handlers.ai.completion import usage_view
 from flowray.handlers.ai.media import made_file
 from flowray.handlers.handler import NodeInput, NodeResult
@@ -18,7 +18,7 @@ VOICE = "alloy"
 TEXT_SPELLINGS = ("input", "text", "script", "content")
 
 
-class AudioOutputConfig(AskingConfig):
+class AudioOutputConfig(TargetConfig):
     """The text, and how it sounds."""
 
     text_input: Any = Field(description="What is spoken.")

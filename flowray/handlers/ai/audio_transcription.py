@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from flowray.definition.node_type import Effects, FieldKind, NodeType
 from flowray.errors import ErrorCode, FlowrayError
-from flowray.handlers.ai.asking import ASKING_SPELLINGS, AskingConfig, provider_limit, target_of
+from flowray.handlers.ai.asking import ASKING_SPELLINGS, TargetConfig, provider_limit, target_of
 from flowray.handlers.ai.completion import usage_view
 from flowray.handlers.ai.media import read_medium
 from flowray.handlers.handler import NodeInput, NodeResult
@@ -19,7 +19,7 @@ from flowray.values import Json
 AUDIO_SPELLINGS = ("audioFile", "audio", "audioInput", "audioUrl", "source", "input", "file")
 
 
-class TranscriptionConfig(AskingConfig):
+class TranscriptionConfig(TargetConfig):
     """The recording, and how its text is wanted."""
 
     audio_source: Any = Field(

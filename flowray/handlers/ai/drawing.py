@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flowray.handlers.ai.asking import AskingConfig, target_of
+from flowray.handlers.ai.asking import TargetConfig, target_of
 from flowray.handlers.ai.completion import usage_view
 from flowray.handlers.ai.media import made_file
 from flowray.handlers.handler import NodeInput, NodeResult
@@ -15,7 +15,7 @@ from flowray.values import Json
 
 async def draw(
     node: NodeInput,
-    config: AskingConfig,
+    config: TargetConfig,
     prompt: str,
     options: Mapping[str, Any],
     *,

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from flowray.definition.node_type import Effects, FieldKind, NodeType
 from flowray.errors import ErrorCode, FlowrayError
-from flowray.handlers.ai.asking import ASKING_SPELLINGS, AskingConfig, provider_limit, target_of
+from flowray.handlers.ai.asking import ASKING_SPELLINGS, TargetConfig, provider_limit, target_of
 from flowray.handlers.ai.completion import usage_view
 from flowray.handlers.handler import NodeInput, NodeResult
 from flowray.handlers.node_config import config_of, rename, text_of
@@ -17,7 +17,7 @@ MAX_TEXTS = 2_048
 """In one node: more would not fit into an output."""
 
 
-class EmbeddingsConfig(AskingConfig):
+class EmbeddingsConfig(TargetConfig):
     """The texts, and who makes vectors of them."""
 
     input: Any = Field(description="A text, or a list of texts; anything else is taken as its JSON.")

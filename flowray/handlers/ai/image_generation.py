@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from flowray.definition.node_type import Effects, FieldKind, NodeType
-from flowray.handlers.ai.asking import ASKING_SPELLINGS, AskingConfig, provider_limit
+from flowray.handlers.ai.asking import ASKING_SPELLINGS, TargetConfig, provider_limit
 from flowray.handlers.ai.drawing import draw
 from flowray.handlers.ai.media import read_medium
 from flowray.handlers.handler import NodeInput, NodeResult
@@ -21,7 +21,7 @@ _USUAL_PROMPTS = {
 """Where the author gives none."""
 
 
-class ImageGenerationConfig(AskingConfig):
+class ImageGenerationConfig(TargetConfig):
     """What to draw, or what to do with pictures. Fields that the provider does not know stay out."""
 
     prompt: Any = Field(None, description="What to draw, or how to change the sources.")

@@ -7,13 +7,11 @@ import binascii
 import hashlib
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote_to_bytes, urlsplit
 
 from flowray.errors import ErrorCode, FlowrayError
+from flowray.handlers.file_sources import Source, read_source
 from flowray.handlers.handler import NodeInput
-from flowray.handlers.masking import mask_text
 from flowray.handlers.model_calls import Medium
-from flowray.handlers.services import HttpRequest
 from flowray.handlers.workspace import MIB
 from flowray.handlers.workspace_paths import as_workspace_path
 from flowray.values import Json
@@ -23,8 +21,6 @@ LIMIT_BYTES = 25 * MIB
 
 INLINE_BYTES = 8 * MIB
 """The largest medium that an output holds as base64; the workspace takes larger ones."""
-
-DOWNLOAD_MS = 60_000
 
 _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x89PNG", "image/png"), (0, b"\xff\xd8\xff", "image/jpeg"), (0, b"GIF8", "image/gif"),
@@ -41,103 +37,45 @@ _ENDINGS = {
 }  # fmt: skip
 
 _INSIDE = ("audio", "image", "video", "file")
-_PATHS = ("path", "filePath")
-_URLS = ("url", "dataUrl", "fileUrl", "downloadUrl", "audioUrl", "imageUrl")
 _CONTENTS = ("base64", "data", "content", "fileData")
 _NAMES = ("fileName", "filename", "name")
 _TYPES = ("mimeType", "mediaType", "contentType", "fileType")
 
 
 async def read_medium(node: NodeInput, given: Json, what: str) -> Medium:
-    """The file that ``given`` means: an http(s) address, a data URL, base64, a path of the workspace, or an object with
-    one of these, such as other nodes put out. ``what`` it is stands in errors.
+    """The file that ``given`` means: what ``read_source`` takes, the base64 text of a known format alone, or an object
+    that other nodes put out, with the file in it. ``what`` it is stands in errors.
 
-    Raises INVALID_NODE_CONFIG, NOT_FOUND, HTTP_STATUS, OUTPUT_TOO_LARGE, and as the transport does.
+    Raises INVALID_NODE_CONFIG, NOT_FOUND, FORBIDDEN, FILE_LIMIT_EXCEEDED, HTTP_STATUS, and as the transport does.
     """
-    if isinstance(given, Mapping):
-        return await _from_object(node, given, what)
     if isinstance(given, list) and len(given) == 1:
         return await read_medium(node, given[0], what)
-    if not isinstance(given, str) or not given.strip():
-        raise _wrong(what, given)
-    text = given.strip()
-    if text.startswith("data:"):
-        return _from_data_url(text, what)
-    if text.lower().startswith(("http://", "https://")):
-        return await _downloaded(node, text, what)
-    decoded = _decoded(text)
-    if decoded is not None and (kind := media_type(decoded)) is not None:
-        return _checked(Medium(decoded, kind), what)
-    if "{{" in text or "\n" in text:
-        raise _wrong(what, given)
-    return await _from_workspace(node, text, what)
+    if isinstance(given, Mapping):
+        inside = next((given[name] for name in _INSIDE if given.get(name)), None)
+        if inside is not None:
+            return await read_medium(node, inside, what)
+    found = _as_base64(given)
+    if found is None:
+        if not given or not isinstance(given, str | Mapping) or "{{" in given:
+            raise _wrong(what, given)
+        found = await read_source(node, given, limit_bytes=LIMIT_BYTES)
+    declared = _text(given, _TYPES) if isinstance(given, Mapping) else ""
+    kind = declared if "/" in declared else media_type(found.data, found.name) or found.media_type
+    return Medium(found.data, kind, name=found.name)
 
 
-async def _from_object(node: NodeInput, given: Mapping[str, Any], what: str) -> Medium:
-    inside = next((given[name] for name in _INSIDE if given.get(name)), None)
-    if inside is not None:
-        return await read_medium(node, inside, what)
-    name, kind = _text(given, _NAMES), _text(given, _TYPES)
-    if content := _text(given, _CONTENTS):
-        data = None if content.startswith("data:") else _decoded(content)
-        found = _from_data_url(content, what) if data is None else _checked(Medium(data, ""), what)
-    elif path := _text(given, _PATHS):
-        found = await _from_workspace(node, path, what)
-    elif url := _text(given, _URLS):
-        found = await read_medium(node, url, what)
-    else:
-        raise _wrong(what, sorted(given))
-    declared = kind if "/" in kind else _ENDINGS.get(kind.lower())
-    sniffed = media_type(found.content or b"", name or found.name)
-    return Medium(found.content, declared or sniffed or found.media_type, found.url, name or found.name)
-
-
-async def _downloaded(node: NodeInput, url: str, what: str) -> Medium:
-    answer = await node.services.http.send(HttpRequest("GET", url, timeout_ms=DOWNLOAD_MS))
-    if answer.status >= 400:
-        raise FlowrayError(
-            ErrorCode.HTTP_STATUS, f"{what}: GET {mask_text(url)} answered {answer.status} {answer.reason}".rstrip(),
-            details={"status": answer.status}, retryable=answer.status in (408, 425, 429) or answer.status >= 500,
-        )  # fmt: skip
-    name = urlsplit(url).path.rpartition("/")[2]
-    headers = {key.lower(): value for key, value in answer.headers.items()}
-    declared = headers.get("content-type", "").split(";")[0].strip()
-    kind = media_type(answer.content, name) or declared
-    return _checked(Medium(answer.content, kind or "application/octet-stream", name=name), what)
-
-
-async def _from_workspace(node: NodeInput, path: str, what: str) -> Medium:
-    data = await node.services.files.read(node.files_of, as_workspace_path(path), limit_bytes=LIMIT_BYTES)
-    name = path.rpartition("/")[2]
-    return _checked(Medium(data, media_type(data, name) or "application/octet-stream", name=name), what)
-
-
-def _from_data_url(text: str, what: str) -> Medium:
-    head, comma, body = text.partition(",")
-    if not comma:
-        raise _wrong(what, text)
-    kind = head.removeprefix("data:").split(";")[0]
-    data = _decoded(body) if ";base64" in head else unquote_to_bytes(body)
-    if data is None:
-        raise _wrong(what, text)
-    return _checked(Medium(data, kind or media_type(data) or "application/octet-stream"), what)
-
-
-def _decoded(text: str) -> bytes | None:
+def _as_base64(given: Json) -> Source | None:
+    """What base64 says by itself, where its first bytes tell a known format; a path never does."""
+    text = _text(given, _CONTENTS) if isinstance(given, Mapping) else given
+    if not isinstance(text, str) or text.startswith("data:") or len(text) > LIMIT_BYTES * 4 // 3 + 4:
+        return None
     try:
-        return base64.b64decode("".join(text.split()), validate=True)
+        data = base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):
         return None
-
-
-def _checked(medium: Medium, what: str) -> Medium:
-    size = len(medium.content or b"")
-    if size > LIMIT_BYTES:
-        raise FlowrayError(
-            ErrorCode.OUTPUT_TOO_LARGE, f"{what} has {size} bytes; models are sent {LIMIT_BYTES} bytes at most",
-            details={"bytes": size, "limit": LIMIT_BYTES}, hint="cut it into parts",
-        )  # fmt: skip
-    return medium
+    name = _text(given, _NAMES) if isinstance(given, Mapping) else ""
+    kind = media_type(data)
+    return None if kind is None else Source(name, kind, data)
 
 
 def media_type(data: bytes, name: str = "") -> str | None:

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from flowray.definition.node_type import Effects, FieldKind, NodeType
-from flowray.handlers.ai.asking import ASKING_SPELLINGS, AskingConfig, provider_limit, target_of
+from flowray.handlers.ai.asking import ASKING_SPELLINGS, TargetConfig, provider_limit, target_of
 from flowray.handlers.ai.completion import usage_view
 from flowray.handlers.ai.media import made_file
 from flowray.handlers.handler import NodeInput, NodeResult
@@ -17,7 +17,7 @@ from flowray.handlers.node_config import config_of, rename, text_of
 _SIZES = {"16:9": "1280x720", "9:16": "720x1280"}
 
 
-class VideoGenerationConfig(AskingConfig):
+class VideoGenerationConfig(TargetConfig):
     """What is to be seen, and for how long."""
 
     prompt: Any = Field(description="What is to be seen.")
