@@ -36,3 +36,16 @@ async def test_i87_usage_is_counted_and_nothing_is_reserved(fails: bool) -> None
     assert done.row.status == ("failed" if fails else "completed")
     assert (done.row.usage["input_tokens"], done.row.usage["output_tokens"]) == (11, 7)
     assert not [name for name in done.row.__struct_fields__ if "credit" in name]
+
+
+async def test_i87_a_budget_ends_what_spends_more() -> None:
+    """Instead of a reservation there is a bound: the call that passes it is paid for, and nothing follows it."""
+    nodes = {"first": ASK, "again": ASK, "third": ASK, "out": output("{{third.text}}")}
+    chat = ScriptedChat([ChatChunk("a"), USED])
+    edges = ("first -> again", "again -> third", "third -> out")
+    done = await play(nodes, *edges, services={"chat": chat}, settings={"maxTokens": 35})
+    assert (done.row.status, len(chat.asked)) == ("failed", 2)
+    assert done.error["code"] == "BUDGET_EXCEEDED"
+    assert "36 tokens of 35" in done.error["message"]
+    assert done.row.usage["by_node"].keys() == {"first", "again"}
+    assert done.row.usage["by_model"]["m"]["input_tokens"] == 22
