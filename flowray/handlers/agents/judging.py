@@ -62,7 +62,7 @@ async def judge(
         response_format=_format(criteria), base_url=asking.base_url, api_key=asking.api_key,
         timeout_ms=asking.timeout_ms,
     )  # fmt: skip
-    answer = await complete(node, request, fallbacks=asking.fallbacks)
+    answer = await complete(node, request, fallbacks=asking.fallbacks, cache_ttl_ms=asking.cache_ttl_ms)
     return Verdict(read_scores(answer.text, criteria), read_reasoning(answer.text), answer)
 
 
