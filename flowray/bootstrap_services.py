@@ -13,10 +13,12 @@ from flowray.handlers.answers import MemoryAnswers
 from flowray.handlers.circuit_breaker import CircuitBreakers
 from flowray.handlers.model_calls import DEFAULT_PROVIDER
 from flowray.handlers.providers.aiohttp_transport import AiohttpTransport
+from flowray.handlers.providers.json_search import JsonSearch
 from flowray.handlers.providers.lazy_models import LazyChatModel, LazyClients, LazyModels
 from flowray.handlers.providers.mcp_tools import McpServer, PooledMcpTools
 from flowray.handlers.providers.workspaces.read_roots import FolderReadRoots
 from flowray.handlers.providers.workspaces.threaded import ThreadedWorkspace
+from flowray.handlers.search import NoWebSearch, WebSearch
 from flowray.handlers.services import Payloads, Services
 from flowray.persistence.llm_cache.sql import SqlAnswers
 from flowray.runtime.sandbox.killable_processes import KillableProcesses
@@ -69,9 +71,16 @@ def build_services(settings: Settings, payloads: Payloads, *, in_memory: bool = 
         files=ThreadedWorkspace(partial(open_workspaces, settings), workspace_limits(settings)),
         read_roots=FolderReadRoots(settings.read_roots),
         killable=killable,
+        search=_web_search(settings, http),
         warm_up=warm_up,
         close=close,
     )
+
+
+def _web_search(settings: Settings, http: AiohttpTransport) -> WebSearch:
+    if settings.search_url is None:
+        return NoWebSearch()
+    return JsonSearch(http, settings.search_url, secret_from_environment(settings.search_api_key_env))
 
 
 def _mcp_servers(settings: Settings) -> dict[str, McpServer]:

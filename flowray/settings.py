@@ -93,6 +93,8 @@ class Settings(BaseSettings):
     workspace_file_bytes: int = Field(64 * 1024**2, gt=0)
     workspace_bytes: int = Field(1024**3, gt=0)
     read_roots: list[Path] = Field(default_factory=list)
+    search_url: str | None = Field(None, pattern=r"^https?://")
+    search_api_key_env: str = "FLOWRAY_SEARCH_API_KEY"
     retention_completed_s: float | None = Field(None, ge=0)
     retention_failed_s: float | None = Field(None, ge=0)
     retention_grace_s: float = Field(24 * 3600, ge=0)

@@ -24,6 +24,10 @@ from flowray.handlers.documents.pdf_extract import PdfExtractHandler
 from flowray.handlers.documents.pdf_generation import PdfGenerationHandler
 from flowray.handlers.documents.spreadsheet_generation import SpreadsheetGenerationHandler
 from flowray.handlers.documents.template_output import TemplateOutputHandler
+from flowray.handlers.files.file_download import FileDownloadHandler
+from flowray.handlers.files.file_operations import FileOperationsHandler
+from flowray.handlers.files.file_read import FileReadHandler
+from flowray.handlers.files.file_write import FileWriteHandler
 from flowray.handlers.files.files import FilesHandler
 from flowray.handlers.handler import NodeHandler
 from flowray.handlers.integrations.integration import IntegrationHandler
@@ -49,6 +53,9 @@ from flowray.handlers.logic.variable import VariableHandler
 from flowray.handlers.logic.variables import VariablesHandler
 from flowray.handlers.logic.wait import WaitHandler
 from flowray.handlers.web.http import HttpHandler
+from flowray.handlers.web.url import UrlHandler
+from flowray.handlers.web.web_browse import WebBrowseHandler
+from flowray.handlers.web.web_search import WebSearchHandler
 
 _TYPES: tuple[type[NodeHandler], ...] = (
     InputHandler,
@@ -75,7 +82,14 @@ _TYPES: tuple[type[NodeHandler], ...] = (
     SubworkflowHandler,
     HttpHandler,
     IntegrationHandler,
+    UrlHandler,
+    WebBrowseHandler,
+    WebSearchHandler,
     FilesHandler,
+    FileReadHandler,
+    FileWriteHandler,
+    FileOperationsHandler,
+    FileDownloadHandler,
     PdfExtractHandler,
     ParseDocumentHandler,
     TemplateOutputHandler,

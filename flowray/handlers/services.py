@@ -24,6 +24,7 @@ from flowray.handlers.model_calls import Models, NoModels
 from flowray.handlers.operations import Integrations, NoIntegrations
 from flowray.handlers.prices import Prices
 from flowray.handlers.programs import ProgramRunner
+from flowray.handlers.search import NoWebSearch, WebSearch
 from flowray.handlers.workspace import NoReadRoots, NoWorkspace, ReadRoots, Workspace
 from flowray.values import Json
 
@@ -197,6 +198,7 @@ class Services:
     prices: Prices = field(default_factory=Prices)
     answers: Answers = field(default_factory=MemoryAnswers)
     killable: KillableCalls = field(default_factory=NoKillableCalls)
+    search: WebSearch = field(default_factory=NoWebSearch)
     warm_up: Callable[[], Awaitable[None]] = _nothing_to_do
     close: Callable[[], Awaitable[None]] = _nothing_to_do
 

@@ -24,6 +24,7 @@ TYPES = {
     "spreadsheetGeneration",
     "vision", "embeddings", "imageGeneration", "videoGeneration", "audio", "audioInput", "audioOutput",
     "audioTranscription",
+    "fileRead", "fileWrite", "fileOperations", "fileDownload", "url", "webBrowse", "webSearch",
 }  # fmt: skip
 
 
