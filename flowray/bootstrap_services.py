@@ -11,11 +11,13 @@ from flowray.bootstrap_models import build_prices, build_providers, open_answers
 from flowray.bootstrap_workspaces import open_workspaces, workspace_limits
 from flowray.handlers.answers import MemoryAnswers
 from flowray.handlers.circuit_breaker import CircuitBreakers
+from flowray.handlers.mailing import SmtpServer
 from flowray.handlers.model_calls import DEFAULT_PROVIDER
 from flowray.handlers.providers.aiohttp_transport import AiohttpTransport
 from flowray.handlers.providers.json_search import JsonSearch
 from flowray.handlers.providers.lazy_models import LazyChatModel, LazyClients, LazyModels
 from flowray.handlers.providers.mcp_tools import McpServer, PooledMcpTools
+from flowray.handlers.providers.smtp_mail import SmtpMail
 from flowray.handlers.providers.workspaces.read_roots import FolderReadRoots
 from flowray.handlers.providers.workspaces.threaded import ThreadedWorkspace
 from flowray.handlers.search import NoWebSearch, WebSearch
@@ -72,8 +74,19 @@ def build_services(settings: Settings, payloads: Payloads, *, in_memory: bool = 
         read_roots=FolderReadRoots(settings.read_roots),
         killable=killable,
         search=_web_search(settings, http),
+        mail=SmtpMail(_mail_server(settings), allow_private=settings.allow_private_targets),
+        mail_from=settings.smtp_from,
         warm_up=warm_up,
         close=close,
+    )
+
+
+def _mail_server(settings: Settings) -> SmtpServer | None:
+    if settings.smtp_host is None:
+        return None
+    password = secret_from_environment(settings.smtp_password_env)
+    return SmtpServer(
+        settings.smtp_host, settings.smtp_port, settings.smtp_security, settings.smtp_username, password
     )
 
 

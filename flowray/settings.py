@@ -93,6 +93,12 @@ class Settings(BaseSettings):
     workspace_file_bytes: int = Field(64 * 1024**2, gt=0)
     workspace_bytes: int = Field(1024**3, gt=0)
     read_roots: list[Path] = Field(default_factory=list)
+    smtp_host: str | None = None
+    smtp_port: int = Field(587, ge=1, le=65535)
+    smtp_security: Literal["auto", "starttls", "tls", "none"] = "auto"
+    smtp_username: str | None = None
+    smtp_password_env: str = "FLOWRAY_SMTP_PASSWORD"
+    smtp_from: str | None = None
     search_url: str | None = Field(None, pattern=r"^https?://")
     search_api_key_env: str = "FLOWRAY_SEARCH_API_KEY"
     retention_completed_s: float | None = Field(None, ge=0)

@@ -52,6 +52,7 @@ from flowray.handlers.logic.trigger import TriggerHandler
 from flowray.handlers.logic.variable import VariableHandler
 from flowray.handlers.logic.variables import VariablesHandler
 from flowray.handlers.logic.wait import WaitHandler
+from flowray.handlers.mail.email import EmailHandler
 from flowray.handlers.web.http import HttpHandler
 from flowray.handlers.web.url import UrlHandler
 from flowray.handlers.web.web_browse import WebBrowseHandler
@@ -85,6 +86,7 @@ _TYPES: tuple[type[NodeHandler], ...] = (
     UrlHandler,
     WebBrowseHandler,
     WebSearchHandler,
+    EmailHandler,
     FilesHandler,
     FileReadHandler,
     FileWriteHandler,

@@ -18,6 +18,7 @@ from flowray.handlers.connections import Connections, NoConnections
 from flowray.handlers.databases import Databases, NoDatabases
 from flowray.handlers.killable import KillableCalls, NoKillableCalls
 from flowray.handlers.knowledge_bases import Knowledge, NoKnowledge
+from flowray.handlers.mailing import MailSender, NoMailSender
 from flowray.handlers.masking import secret_values
 from flowray.handlers.mcp import McpTools, NoMcpTools
 from flowray.handlers.model_calls import Models, NoModels
@@ -199,6 +200,8 @@ class Services:
     answers: Answers = field(default_factory=MemoryAnswers)
     killable: KillableCalls = field(default_factory=NoKillableCalls)
     search: WebSearch = field(default_factory=NoWebSearch)
+    mail: MailSender = field(default_factory=NoMailSender)
+    mail_from: str | None = None
     warm_up: Callable[[], Awaitable[None]] = _nothing_to_do
     close: Callable[[], Awaitable[None]] = _nothing_to_do
 

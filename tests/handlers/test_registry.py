@@ -25,6 +25,7 @@ TYPES = {
     "vision", "embeddings", "imageGeneration", "videoGeneration", "audio", "audioInput", "audioOutput",
     "audioTranscription",
     "fileRead", "fileWrite", "fileOperations", "fileDownload", "url", "webBrowse", "webSearch",
+    "email",
 }  # fmt: skip
 
 

@@ -40,6 +40,8 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "flowray/handlers/agents/results.py": ("a part of the agent", "tests/handlers/agents/test_agent.py"),
     "flowray/handlers/agents/tools.py": ("a part of the agent", "tests/handlers/agents/test_agent.py"),
     "flowray/engine/scope_folding.py": ("the part of folding that is about scopes", "tests/engine/test_iteration.py"),
+    "flowray/handlers/mailing.py": (DECLARATIONS, "tests/handlers/mail/test_email.py"),
+    "flowray/handlers/search.py": (DECLARATIONS, "tests/handlers/web/test_web_search.py"),
     "flowray/handlers/documents/extraction.py": ("with the type that reads all kinds", _PARSING),
     "flowray/handlers/documents/formats/fonts.py": ("with the PDF that needs them", _LAYING_OUT),
     "flowray/handlers/documents/formats/safe_html.py": ("with the PDF that it is for", _LAYING_OUT),
