@@ -52,6 +52,7 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "flowray/__init__.py": ("a list of exports", "tests/rules/test_exports.py"),
     "flowray/api/deployment.py": (ON_RAY, "tests/integration"),
     "flowray/bootstrap_ray.py": (ON_RAY, "tests/integration"),
+    "flowray/handlers/integrations/brought.py": ("with MCP", "tests/handlers/integrations/test_mcp_provider.py"),
     "flowray/handlers/operations.py": (DECLARATIONS, "tests/fakes/integrations.py"),
     "flowray/handlers/connections.py": (DECLARATIONS, "tests/handlers/integrations/test_integration.py"),
     "flowray/handlers/knowledge_bases.py": (DECLARATIONS, "tests/runtime/test_knowledge.py"),

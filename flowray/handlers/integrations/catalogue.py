@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from flowray.handlers.integrations.declarative.manifest import parse_manifest
 from flowray.handlers.integrations.declarative.provider import DeclarativeProvider
 from flowray.handlers.integrations.naming import slug
+from flowray.handlers.integrations.openapi.provider import OpenApiProvider
 from flowray.handlers.operations import Provider
 from flowray.handlers.services import HttpTransport
 
@@ -17,6 +19,9 @@ BUILT_IN = "manifests"
 """Folder of the package with the manifests that flowray brings."""
 
 _SUFFIXES = (".yaml", ".yml", ".json")
+_OPENAPI = re.compile(r"""^\s*\{?\s*["']?(?:openapi|swagger)["']?\s*:""", re.MULTILINE)
+_HEAD_CHARS = 10_000
+"""Where the version of an OpenAPI document stands that was written by anybody's tool."""
 
 
 class Catalogue(Mapping[str, Provider]):
@@ -46,6 +51,8 @@ class Catalogue(Mapping[str, Provider]):
 
     def _make(self, name: str, file: Traversable) -> Provider:
         text = file.read_text(encoding="utf-8")
+        if _OPENAPI.search(text[:_HEAD_CHARS]):
+            return OpenApiProvider(name, _given(text), self._http)
         return DeclarativeProvider(name, parse_manifest(text, name), self._http)
 
 
@@ -53,3 +60,10 @@ def _providers(folder: Traversable) -> dict[str, Traversable]:
     return {
         slug(file.name.rpartition(".")[0]): file for file in folder.iterdir() if file.name.endswith(_SUFFIXES)
     }  # fmt: skip
+
+
+def _given(text: str) -> Callable[[], Awaitable[str]]:
+    async def load() -> str:
+        return text
+
+    return load
