@@ -24,6 +24,7 @@ from flowray.api.routes import (
     events_in,
     executions,
     hooks,
+    knowledge,
     limits,
     memory,
     metadata,
@@ -89,7 +90,7 @@ def create_app(services: AppServices) -> FastAPI:
     app.include_router(queues.router)
     for module in (triggers, events_in, hooks):
         app.include_router(module.router)
-    for module in (callbacks, connections, limits):
+    for module in (callbacks, connections, limits, knowledge):
         app.include_router(module.router)
     app.include_router(reserved.router)
     app.include_router(system.router)

@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "queues": ("flowray.cli.queues:app", "See who waits in queues, and change how many may run."),
     "limits": ("flowray.cli.limits:app", "Limit how much of a resource all executions may use."),
     "connections": ("flowray.cli.connections:app", "Keep accounts at other services, for nodes to use by name."),
+    "knowledge": ("flowray.cli.knowledge:app", "Make, fill and ask knowledge bases."),
     "callbacks": ("flowray.cli.callbacks:app", "See what starters of executions were told, and tell it again."),
     "triggers": ("flowray.cli.triggers:app", "Set up what starts workflows, and see what it has started."),
     "llm": ("flowray.cli.llm:app", "Serve a language model on this machine, without a network."),

@@ -21,6 +21,7 @@ from flowray.client.callbacks import AsyncCallbacks
 from flowray.client.calls import Definition
 from flowray.client.connections import AsyncConnections
 from flowray.client.event_cursor import EventCursor
+from flowray.client.knowledge import AsyncKnowledge
 from flowray.client.limits import AsyncLimits
 from flowray.client.queues import AsyncQueues
 from flowray.client.retrying import RetryPolicy, error_of, unreachable, wait_timed_out
@@ -66,6 +67,7 @@ class AsyncClient:
         self.snapshots = AsyncSnapshots(self)
         self.limits = AsyncLimits(self)
         self.connections = AsyncConnections(self)
+        self.knowledge = AsyncKnowledge(self)
         self.callbacks = AsyncCallbacks(self)
         self.queues = AsyncQueues(self)
         self.triggers = AsyncTriggers(self)

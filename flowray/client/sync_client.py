@@ -19,6 +19,7 @@ from flowray.client.callbacks import Callbacks
 from flowray.client.calls import Definition
 from flowray.client.connections import Connections
 from flowray.client.event_cursor import EventCursor
+from flowray.client.knowledge import Knowledge
 from flowray.client.limits import Limits
 from flowray.client.queues import Queues
 from flowray.client.retrying import RetryPolicy, error_of, unreachable, wait_timed_out
@@ -64,6 +65,7 @@ class Client:
         self.snapshots = Snapshots(self)
         self.limits = Limits(self)
         self.connections = Connections(self)
+        self.knowledge = Knowledge(self)
         self.callbacks = Callbacks(self)
         self.queues = Queues(self)
         self.triggers = Triggers(self)

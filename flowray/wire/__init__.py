@@ -56,6 +56,18 @@ from flowray.wire.executions import (
     WaitingFor,
 )
 from flowray.wire.filters import ExecutionFilter
+from flowray.wire.knowledge import (
+    IngestRequest,
+    KnowledgeAnswer,
+    KnowledgeBase,
+    KnowledgeBasePage,
+    KnowledgeBaseRequest,
+    KnowledgeDocument,
+    KnowledgeDocumentPage,
+    KnowledgePassage,
+    KnowledgeQuery,
+    NewDocument,
+)
 from flowray.wire.limits import (
     Limit,
     LimitDetail,
@@ -165,6 +177,15 @@ __all__ = [
     "Health",
     "HookAnswer",
     "Info",
+    "IngestRequest",
+    "KnowledgeAnswer",
+    "KnowledgeBase",
+    "KnowledgeBasePage",
+    "KnowledgeBaseRequest",
+    "KnowledgeDocument",
+    "KnowledgeDocumentPage",
+    "KnowledgePassage",
+    "KnowledgeQuery",
     "Limit",
     "LimitDetail",
     "LimitList",
@@ -175,6 +196,7 @@ __all__ = [
     "Metadata",
     "MetadataOperationBody",
     "MetadataRequest",
+    "NewDocument",
     "NodeAttempt",
     "NodeAttemptPage",
     "NodeTypeBody",

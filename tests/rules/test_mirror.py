@@ -107,6 +107,7 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "flowray/persistence/callbacks/sql.py": (STORE_SUITE, "tests/conformance/test_callback_store.py"),
     "flowray/persistence/limits/sql.py": (STORE_SUITE, "tests/conformance/test_limit_store.py"),
     "flowray/runtime/executor.py": (DECLARATIONS, "tests/runtime/test_driver.py"),
+    "flowray/wire/knowledge.py": (DECLARATIONS, "tests/api/routes/test_knowledge.py"),
     "flowray/wire/limits.py": (DECLARATIONS, "tests/api/routes/test_limits.py"),
     "flowray/wire/callbacks.py": (DECLARATIONS, "tests/api/routes/test_callbacks.py"),
     "flowray/persistence/shared_children/memory.py": (STORE_SUITE, "tests/conformance/test_shared_child_store.py"),

@@ -26,6 +26,7 @@ TAGS = [
     {"name": "waitpoints", "description": "What waits for an answer, and answering it."},
     {"name": "triggers", "description": "What starts executions: schedules, webhooks, events."},
     {"name": "queues", "description": "Where executions wait for each other, and how many run at a time."},
+    {"name": "knowledge", "description": "Texts that are found by what they mean: make, fill and ask bases of them."},
     {"name": "limits", "description": "How much of a resource, such as a model's provider, all executions may use."},
     {"name": "connections", "description": "Accounts at other services, which nodes use by name."},
     {"name": "callbacks", "description": "What the starters of executions are told."},
@@ -43,6 +44,7 @@ _MODELS: tuple[type[BaseModel], ...] = (
     wire.BatchResult, wire.QueuePatch, wire.PauseRequest, wire.ResumeRequest, wire.CompleteRequest,
     wire.CreateWaitpointRequest, wire.BulkCancelRequest, wire.BulkRerunRequest, wire.MetadataRequest,
     wire.LimitRequest, wire.ConnectionRequest, wire.ConnectionChange,
+    wire.KnowledgeBaseRequest, wire.IngestRequest, wire.KnowledgeQuery,
 )  # fmt: skip
 
 
