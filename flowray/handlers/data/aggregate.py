@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 from flowray.definition.node_type import Effects, FieldKind, NodeType
 from flowray.errors import ErrorCode, FlowrayError
 from flowray.expressions.stored_lists import whole
+from flowray.handlers.aggregates import KNOWN, aggregate, operation_named
 from flowray.handlers.collection import as_items
-from flowray.handlers.data.aggregates import KNOWN, aggregate, operation_named
 from flowray.handlers.handler import NodeInput, NodeResult
 from flowray.handlers.logic.transform.operations import at_path
 from flowray.handlers.node_config import NodeConfig, config_of, rename, text_of

@@ -7,7 +7,7 @@ from functools import cmp_to_key
 from typing import Any
 
 from flowray.errors import ErrorCode, FlowrayError
-from flowray.handlers.data import aggregates
+from flowray.handlers import aggregates
 from flowray.handlers.node_config import number_of, text_of
 from flowray.values import Json, canonical_json, decode_json
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flowray.errors import FlowrayError
-from flowray.handlers.data.aggregates import KNOWN, aggregate, distinct, operation_named
+from flowray.handlers.aggregates import KNOWN, aggregate, distinct, operation_named
 
 
 @pytest.mark.parametrize(
