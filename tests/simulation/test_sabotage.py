@@ -295,9 +295,9 @@ def test_a_rerun_that_runs_what_it_was_given_is_noticed(monkeypatch: pytest.Monk
     noticed("R54", near=1688)
 
 
-def test_a_step_that_begins_at_the_beginning_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_that_is_given_nothing_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """R23: what the steps of a node have left is not handed to the next one."""
-    monkeypatch.setattr(dispatch, "_so_far", lambda state, command: {})
+    monkeypatch.setattr(dispatch, "_so_far", lambda state, command: {"step": command.step} if command.step else {})
     noticed("are durable")
 
 
