@@ -64,7 +64,7 @@ async def try_out(context: ApiContext, name: str) -> dict[str, Any]:
     http, integrations = context.services.outside()
     loop = asyncio.get_running_loop()
     connections = StoredConnections(
-        context.directory.reader.connections, _ThroughTheDirectory(context, loop), context.services.opener, http,
+        context.directory.reader.connections, _ThroughTheDirectory(context, loop).commit, context.services.opener, http,
         context.services.now_ms,
     )  # fmt: skip
     checked = "token" if record.kind == ConnectionKind.OAUTH2 else "secrets"

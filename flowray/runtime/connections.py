@@ -37,10 +37,8 @@ ASK_AGAIN_S = 0.2
 """How often those who wait for somebody else's renewal look whether it is done."""
 
 
-class Writer(Protocol):
-    """Commits writes and waits for it: a Committer or a Journal."""
-
-    def commit(self, writes: Sequence[AnyWrite]) -> list[AnyResult]: ...
+Commit = Callable[[Sequence[AnyWrite]], list[AnyResult]]
+"""Commits writes and waits for it, in a thread; on SQLite in the one process that writes (R26)."""
 
 
 class Opener(Protocol):
@@ -64,20 +62,20 @@ class _Kept:
 class StoredConnections:
     """The Connections of a lane or of the API. ``opener`` is made when the first secret is opened.
 
-    ``committer`` keeps renewed tokens: on SQLite, too, from whatever process has renewed them (decision 0057).
+    ``commit`` keeps renewed tokens.
     """
 
     def __init__(
         self,
         reader: ConnectionReader,
-        committer: Writer,
+        commit: Commit,
         opener: Callable[[], Opener],
         http: HttpTransport,
         now_ms: Callable[[], int],
         monotonic_s: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
     ) -> None:
-        self._reader, self._committer, self._make_opener = reader, committer, opener
+        self._reader, self._commit_writes, self._make_opener = reader, commit, opener
         self._http, self._now_ms, self._monotonic_s, self._sleep = http, now_ms, monotonic_s, sleep
         self._opener: Opener | None = None
         self._kept: dict[tuple[str, str], _Kept] = {}
@@ -144,7 +142,7 @@ class StoredConnections:
         return self._keep(now, dict(tokens.secrets))
 
     async def _commit(self, write: ClaimRenewal | SaveTokens) -> bool:
-        (result,) = await patiently(lambda: self._committer.commit([write]))
+        (result,) = await patiently(lambda: self._commit_writes([write]))
         return isinstance(result, Done)
 
     async def _read(self, workspace_id: str, name: str) -> ConnectionRecord:
@@ -189,9 +187,9 @@ def no_opener() -> Opener:
     )
 
 
-def with_connections(services: Services, reader: Reader, committer: Writer, opener: Callable[[], Opener]) -> Services:
+def with_connections(services: Services, reader: Reader, commit: Commit, opener: Callable[[], Opener]) -> Services:
     """``services`` of a process, with the connections that it may open; given ones are left as they are."""
     if not isinstance(services.connections, NoConnections):
         return services
-    stored = StoredConnections(reader.connections, committer, opener, services.http, system_now_ms)
+    stored = StoredConnections(reader.connections, commit, opener, services.http, system_now_ms)
     return replace(services, connections=stored)

@@ -110,7 +110,7 @@ class LocalRuntime:
             services_factory(self._cache), memory=StoredWorkflowMemory(reader.memory),
             knowledge=StoredKnowledge(reader.knowledge, self._journal.commit),
         )  # fmt: skip
-        services = with_connections(services, reader, self._journal, opener)
+        services = with_connections(services, reader, self._journal.commit, opener)
         self._at_once = AtOnce(registry, services)
         self._lane = LoopLane(
             "local", Lane(InProcess(registry, services, system_now_ms), system_now_ms), self._deliver, "flowray-lane"

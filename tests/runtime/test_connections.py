@@ -49,8 +49,8 @@ class World:
 
     def lane(self) -> StoredConnections:
         return StoredConnections(
-            self.store.connections, self.store, self._opener, self.http, lambda: self.now, lambda: self.monotonic,
-            self._sleep,
+            self.store.connections, self.store.commit, self._opener, self.http, lambda: self.now,
+            lambda: self.monotonic, self._sleep,
         )  # fmt: skip
 
     def save(self, kind: str, secrets: dict[str, str], its_id: str = "i1", **more: Any) -> None:
@@ -170,6 +170,6 @@ def test_without_a_key_nothing_is_opened() -> None:
 
 def test_a_process_gets_the_connections_of_its_store_unless_it_was_given_some() -> None:
     store = MemoryStore()
-    assert isinstance(with_connections(fake_services(), store, store, no_opener).connections, StoredConnections)
+    assert isinstance(with_connections(fake_services(), store, store.commit, no_opener).connections, StoredConnections)
     given = fake_services(connections=GivenConnections())
-    assert with_connections(given, store, store, no_opener) is given
+    assert with_connections(given, store, store.commit, no_opener) is given

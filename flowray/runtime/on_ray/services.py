@@ -39,12 +39,13 @@ def task_services(config: RuntimeConfig) -> tuple[NodeRegistry, Callable[[], Ser
 
 
 def _services(config: RuntimeConfig, storage: Storage, payloads: CachedPayloads) -> Services:
+    commit = lane_commit(config, storage)
     services = replace(
         config.services_factory(payloads),
         memory=StoredWorkflowMemory(storage.reader.memory),
-        knowledge=StoredKnowledge(storage.reader.knowledge, lane_commit(config, storage)),
+        knowledge=StoredKnowledge(storage.reader.knowledge, commit),
     )
-    return with_connections(services, storage.reader, storage.committer, config.opener)
+    return with_connections(services, storage.reader, commit, config.opener)
 
 
 def stored_epoch(config: RuntimeConfig, execution_id: str) -> int | None:
