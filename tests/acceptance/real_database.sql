@@ -1,6 +1,6 @@
 -- The tables that real workflows query, with a row or two in each.
-CREATE TABLE test_users (user_id text, full_name text, email text, city text, company text);
-INSERT INTO test_users VALUES ('1', 'Leanne Graham', 'leanne@example.com', 'Gwenborough', 'Romaguera-Crona');
+CREATE TABLE test_users (user_id int, full_name text, email text, city text, company text);
+INSERT INTO test_users VALUES (1, 'Leanne Graham', 'leanne@example.com', 'Gwenborough', 'Romaguera-Crona');
 CREATE TABLE support_tickets (id serial PRIMARY KEY, ticket_number text, user_id text, category text, urgency text,
     message text, channel_id text, thread_ts text, status text);
 CREATE TABLE case_studies (id serial, industry text, title text, success_score int);
@@ -23,7 +23,7 @@ CREATE TABLE campaign_results (open_rate numeric, sent_at timestamptz);
 INSERT INTO campaign_results VALUES (0.25, NOW());
 CREATE TABLE etl_pipelines (pipeline_name text, last_run timestamptz, status text, rows_processed int, errors int);
 INSERT INTO etl_pipelines VALUES ('orders', NOW(), 'ok', 100, 0);
-CREATE TABLE scheduled_tasks (id text, name text, dependencies text, schedule text, next_run timestamptz,
+CREATE TABLE scheduled_tasks (id text, name text, dependencies jsonb, schedule text, next_run timestamptz,
     last_run timestamptz, priority int);
 INSERT INTO scheduled_tasks VALUES ('t1', 'clean', '[]', 'daily', NOW(), NULL, 1);
 CREATE TABLE ticket_classifications (id serial, ticket_id text, category text, priority text, sentiment text, team text);

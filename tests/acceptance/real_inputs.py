@@ -6,10 +6,9 @@ import base64
 import json
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
-from fpdf import FPDF
+from tests.fakes.anything import small_pdf
 
 LIST_FIELDS = ("collection", "items", "iterateOver", "arrayPath", "inputArray")
 LIST_METHODS = frozenset(
@@ -22,16 +21,11 @@ URL = "{world}/at/sample"
 """Filled in with the address of the local server."""
 
 
-def _pdf() -> bytes:
-    document = FPDF()
-    document.set_creation_date(datetime(2026, 1, 1, tzinfo=UTC))
-    document.add_page()
-    document.set_font("helvetica", size=18)
-    document.cell(text="Invoice 123, Amount: $10.00")
-    return bytes(document.output())
-
-
-CONTENTS = {"pdf": _pdf(), "csv": b"id,name\n1,Ann\n2,Bob\n", "txt": b"Invoice 123\n\nAmount: $10.00\n"}
+CONTENTS = {
+    "pdf": small_pdf("Invoice 123, Amount: $10.00"),
+    "csv": b"id,name\n1,Ann\n2,Bob\n",
+    "txt": b"Invoice 123\n\nAmount: $10.00\n",
+}
 URLS = re.compile(r"(urls?|endpoint|link|website)$", re.IGNORECASE)
 NUMBERS = re.compile(
     r"(count|amount|price|rate|years|principal|quantity|score|total|limit|value|x|n|age)$", re.IGNORECASE
@@ -126,9 +120,8 @@ def longest_literal(prompt: str) -> str:
 
 
 def _sample(name: str, kind: str, lists: set[str], said: list[str]) -> Any:
-    simple = {"file": file_of(name.lower()), "number": 42, "boolean": True}.get(
-        kind, _leaf(name) if URLS.search(name) else None
-    )
+    by_kind = {"file": file_of(name.lower()), "number": 42, "boolean": True}
+    simple = by_kind.get(kind, _leaf(name) if URLS.search(name) and name not in lists else None)
     if simple is not None:
         return simple
     paths = {path: is_list for text in said for path, is_list in _paths(name, text)}

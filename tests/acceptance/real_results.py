@@ -17,7 +17,7 @@ import psycopg
 from flowray.handlers.providers.fake_openai import create_fake_openai
 from flowray.settings import DatabaseSettings
 from tests.acceptance.real_runs import RealRun, run_real
-from tests.acceptance.real_workflows import RESULTS, RealWorkflow, Summary, real_workflows
+from tests.acceptance.real_workflows import KNOWLEDGE_BASE, RESULTS, RealWorkflow, Summary, real_workflows
 from tests.cluster import FlowrayServer, ray_session, served
 from tests.corpus import CORPUS
 from tests.databases import postgres_database
@@ -27,6 +27,18 @@ from tests.fakes.loopback import loopback_server
 TABLES = Path(__file__).parent / "real_database.sql"
 DATABASES = ("default", "real", "conn-postgres-1", "PG_CONNECTION_ID")
 """The names under which nodes ask for a database."""
+
+INGEST = {
+    "name": "fill the knowledge base",
+    "entryPoint": "fill",
+    "nodes": {
+        "fill": {
+            "type": "knowledgeBaseIngest",
+            "config": {"knowledgeBaseId": KNOWLEDGE_BASE, "content": "Apples grow in orchards.", "model": "fake-model"},
+        }
+    },
+    "edges": [],
+}
 
 
 @contextmanager
@@ -61,6 +73,7 @@ def summary(run: RealRun) -> Summary:
 
 def play(server: FlowrayServer, llm: str, workflows: list[RealWorkflow]) -> dict[str, Summary]:
     """Run them all; by file."""
+    server.run(INGEST)
     replies = {prompt: reply for workflow in workflows for prompt, reply in workflow.replies.items()}
     with httpx.Client(base_url=llm) as model:
         model.post("/script", json={"replies": replies}).raise_for_status()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.acceptance.real_inputs import URL, inputs_for, replies_for
+from tests.acceptance.real_inputs import URL, file_of, inputs_for, replies_for
 from tests.corpus import CORPUS
 
 TABLE: dict[str, dict[str, Any]] = json.loads((Path(__file__).parent / "real_workflows.json").read_text("utf-8"))
@@ -22,6 +22,9 @@ RESULTS = Path(__file__).parent / "real_results.json"
 TIERS = "ABC"
 A_MOMENT = {"waitType": "duration", "duration": 1, "unit": "ms"}
 HOSTS = re.compile(r"https?://(?!127\.0\.0\.1)([\w.-]+\.[a-z]{2,})(?=[/\"?{]|$)")
+URLS = re.compile(r"^(websiteUrl|postUrl|companyWebsite|competitor\.website|vendorInfo\.website|url)$")
+"""What ``url`` nodes read that is among the inputs."""
+
 KNOWLEDGE_BASE = "orchards"
 """The one that is there."""
 
@@ -81,6 +84,12 @@ def prepared(row: Mapping[str, Any], definition: dict[str, Any], world: str) -> 
         if node["type"] == "http" and not config.get("url"):
             config["url"] = localized(URL, world)
             changed.append(f"{node_id}: a url")
+        if node["type"] in ("knowledgeBaseQuery", "kbQuery"):
+            config["knowledgeBaseId"] = KNOWLEDGE_BASE
+            changed.append(f"{node_id}: the knowledge base that is here")
+        if node["type"] == "url" and not URLS.search(str(config.get("urlVariable"))):
+            config["url"] = localized(URL, world)
+            changed.append(f"{node_id}: an address")
         if row["kind"] in MOCKED and (completion := _unmocked(node["type"], config)):
             config.update(completion)
             changed.append(f"{node_id}: config of a mock completed")
@@ -98,6 +107,13 @@ def _unmocked(node_type: str, config: Mapping[str, Any]) -> dict[str, Any]:
         return {"outputName": "result", "value": "done", **config}
     if node_type in ("integration", "action") and not config.get("provider"):
         return {"provider": "slack", "operation": "sendMessage", "channel": "#general", "text": "done"}
+    if node_type == "fileOperations" and not config.keys() & {"file", "filePath", "path", "fileData"}:
+        kind = {"parsePDF": "pdf", "parseCSV": "csv"}.get(str(config.get("operation")), "txt")
+        return {"file": file_of(kind), "outputPath": "made.txt", "content": "done"}
+    if node_type == "knowledgeBaseQuery" and not config.keys() & {"query", "queryText"}:
+        return {"queryText": "What grows?"}
+    if node_type == "embeddings" and not config.get("input"):
+        return {"input": "What grows?"}
     if node_type == "code" and not config.get("code"):
         return {"code": "return inputs;"}
     if node_type == "llm" and not config.get("prompt"):
