@@ -49,6 +49,7 @@ class Instance:
             else self.settings.resolved_database_url,
             "durability": database["durability_mode"],
             "private_targets": "allowed" if self.settings.allow_private_targets else "refused",
+            "trusted_code": "allowed" if self.settings.trusted_code else "refused",
             "ray_address": self.session.address,
             "ray_started_here": self.session.started,
             "dashboard": self.session.dashboard_url,

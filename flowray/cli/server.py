@@ -92,6 +92,7 @@ def fact_lines(facts: dict[str, Any]) -> list[str]:
         f"  database         {facts['database']}",
         f"  durability       {facts['durability']}",
         f"  HTTP nodes       private and loopback addresses {facts['private_targets']}",
+        f"  code             shell and unconfined Python {facts['trusted_code']}",
     ]
     if facts["dashboard"]:
         lines += [

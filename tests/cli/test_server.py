@@ -18,6 +18,7 @@ from tests.cli.conftest import Command
 FACTS = {
     "url": "http://127.0.0.1:8000", "docs": "http://127.0.0.1:8000/openapi.json", "version": "0.1.0",
     "database": "sqlite:////tmp/flowray.db", "durability": "SQLite, synchronous=FULL", "private_targets": "allowed",
+    "trusted_code": "refused",
     "dashboard": "http://127.0.0.1:8265", "dashboard_token_command": "ray get-auth-token",
 }  # fmt: skip
 

@@ -99,7 +99,7 @@ def test_errors_of_programs(code: str, error: str, line: int, message: str) -> N
 
 @pytest.mark.parametrize(
     "code",
-    ["for (;;) {}", "await null; for (;;) {}", "const f = () => Promise.resolve().then(f); f()",
+    ["for (;;) {}", "await null; for (;;) {}", "const f = () => { Promise.resolve().then(f) }; f()",
      "/^(a+)+$/.test('a'.repeat(40) + '!')"],
 )  # fmt: skip
 def test_what_does_not_end(code: str) -> None:

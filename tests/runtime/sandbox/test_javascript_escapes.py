@@ -54,7 +54,7 @@ EXHAUSTION = [
     "return JSON.parse('['.repeat(1e6))", "const f = () => f(); f()", "return (10n ** (10n ** 9n)).toString()",
     "let o = {}; for (let i = 0; i < 1e6; i++) o = {o}; return o",
     "return {toJSON() { for (;;) {} }}", "return [3, 1].sort(() => { for (;;) {} })", "for (;;) {}",
-    "await null; for (;;) {}", "const f = () => Promise.resolve().then(f); f()", "return new Promise(() => {})",
+    "await null; for (;;) {}", "const f = () => { Promise.resolve().then(f) }; f()", "return new Promise(() => {})",
     "return /^(a+)+$/.test('a'.repeat(50) + '!')", "return /(?:a|a?)+$/.test('a'.repeat(50) + 'b')",
     "return new Proxy([], {get: () => { for (;;) {} }})[0]",
     "const g = (function* () { for (;;) yield })(); return [...g]",
