@@ -26,6 +26,7 @@ TYPES = {
     "audioTranscription",
     "fileRead", "fileWrite", "fileOperations", "fileDownload", "url", "webBrowse", "webSearch",
     "email",
+    "fileRead", "fileWrite", "fileOperations", "fileDownload", "url", "webBrowse", "webSearch", "email",
 }  # fmt: skip
 
 
