@@ -19,6 +19,7 @@ from flowray.handlers.data.aggregate import AggregateHandler
 from flowray.handlers.data.code.handler import CodeHandler
 from flowray.handlers.data.database.handler import DatabaseHandler
 from flowray.handlers.documents.chart_generation import ChartGenerationHandler
+from flowray.handlers.documents.ocr_extraction import OcrExtractionHandler
 from flowray.handlers.documents.parse_document import ParseDocumentHandler
 from flowray.handlers.documents.pdf_extract import PdfExtractHandler
 from flowray.handlers.documents.pdf_generation import PdfGenerationHandler
@@ -95,6 +96,7 @@ _TYPES: tuple[type[NodeHandler], ...] = (
     PdfExtractHandler,
     ParseDocumentHandler,
     TemplateOutputHandler,
+    OcrExtractionHandler,
     ChartGenerationHandler,
     SpreadsheetGenerationHandler,
     PdfGenerationHandler,

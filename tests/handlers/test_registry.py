@@ -27,6 +27,7 @@ TYPES = {
     "fileRead", "fileWrite", "fileOperations", "fileDownload", "url", "webBrowse", "webSearch",
     "email",
     "fileRead", "fileWrite", "fileOperations", "fileDownload", "url", "webBrowse", "webSearch", "email",
+    "ocrExtraction",
 }  # fmt: skip
 
 
