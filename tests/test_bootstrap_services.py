@@ -8,6 +8,9 @@ import pytest
 
 from flowray import bootstrap_models, bootstrap_services
 from flowray.errors import FlowrayError
+from flowray.handlers.mailing import SmtpServer
+from flowray.handlers.providers.json_search import JsonSearch
+from flowray.handlers.search import NoWebSearch
 from flowray.handlers.services import Payloads
 from flowray.runtime.sandbox.process_sandbox import ProcessSandbox
 from flowray.settings import ProviderSettings
@@ -45,3 +48,17 @@ async def test_files_lie_in_the_state_folder_and_only_given_folders_are_read(tmp
         await services.files.write("e1", "c.txt", b"123456")
     assert await services.read_roots.read(str(tmp_path / "in" / "a.txt")) == b"a"
     assert await services.read_roots.read("/etc/hostname") is None
+
+
+async def test_the_operators_mail_server_and_search_provider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLOWRAY_SMTP_PASSWORD", "sesame")
+    none = bootstrap_services.build_services(settings_in(tmp_path), MemoryPayloads())
+    assert (isinstance(none.search, NoWebSearch), none.mail_from) == (True, None)
+    settings = settings_in(
+        tmp_path, smtp_host="mail", smtp_username="u", smtp_from="a@x.org", search_url="http://s/search"
+    )
+    services = bootstrap_services.build_services(settings, MemoryPayloads())
+    assert (isinstance(services.search, JsonSearch), services.mail_from) == (True, "a@x.org")
+    server = bootstrap_services._mail_server(settings)
+    assert server == SmtpServer("mail", 587, "auto", "u", "sesame")
+    assert "sesame" not in repr(server)

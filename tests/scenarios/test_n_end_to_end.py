@@ -10,10 +10,11 @@ import pytest
 from flowray.compiler.builder import build_plan
 from flowray.definition.loading import load_definition
 from flowray.handlers.databases import DatabaseAddress, Statement
-from flowray.handlers.handler import NodeInput
 from flowray.handlers.providers.sql_databases import SqlDatabases
+from flowray.handlers.handler import NodeInput
 from flowray.handlers.services import ChatChunk, ChatRequest
 from tests.corpus import CORPUS, load_workflow, needs_corpus
+from tests.fakes.made_documents import as_base64, docx_of, pdf_of
 from tests.fakes.services import ScriptedChat
 from tests.handlers.running import REGISTRY
 from tests.scenarios.playing import (
@@ -136,7 +137,7 @@ async def test_n96_routers_conditions_and_an_uploaded_file() -> None:
 @needs_corpus
 async def test_n97_http_and_a_branch_to_another_source() -> None:
     """N5: a user fetched and transformed; by source either the service or the database answers, never both. The
-    ``database`` node is a scripted one, and the files with document parsing wait for their node types: Nodes."""
+    ``database`` node is a scripted one where it is not known."""
     service = web(lambda request: (200, USER))
     fetched = await fixture("00-simple-http-transform", services={"http": service})
     assert fetched.output_of("transform-1") == {"fullName": "Leanne Graham"}
@@ -187,16 +188,24 @@ async def test_n97_a_row_is_inserted() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.xfail(not REGISTRY.is_known("parseDocument"), strict=True, reason="Nodes: parseDocument")
-async def test_n97_documents_are_parsed() -> None:
-    """04-parse-pdf-and-document: the text of the contract is read out of the document."""
-    html = "data:text/html;base64,PGgxPlNlcnZpY2UgQ29udHJhY3Q8L2gxPg=="
+@pytest.mark.parametrize(
+    ("node_type", "file", "texts"),
+    [
+        ("parsePdf", pdf_of("Invoice 123", "Amount: $10.00"), ["Invoice 123", "Amount: $10.00"]),
+        ("parseDocument", docx_of("Service Contract", "Between us."), ["Service Contract"]),
+        ("parseDocument", b"<h1>Service Contract</h1>", ["Service Contract"]),
+    ],
+)
+async def test_n97_documents_are_parsed(node_type: str, file: bytes, texts: list[str]) -> None:
+    """04-parse-pdf-and-document: the texts of the invoice and of the contract are read out of the files."""
+    kind = {b"%P": "application/pdf", b"PK": "", b"<h": "text/html"}[file[:2]]
+    given = {"fileName": "file.docx" if not kind else "file", "fileType": kind, "base64": as_base64(file)}
     nodes = {
-        "in": source("file"), "parse": {"type": "parseDocument", "config": {"file": "{{file}}"}},
-        "out": output("{{parse}}"),
+        "in": source("file"), "parse": {"type": node_type, "config": {"file": "{{file}}"}},
+        "out": output("{{parse.text}}"),
     }  # fmt: skip
-    done = await play(nodes, "in -> parse", "parse -> out", inputs={"file": html})
-    assert "Service Contract" in json.dumps(done.outputs)
+    done = await play(nodes, "in -> parse", "parse -> out", inputs={"file": given})
+    assert all(text in done.outputs["result"] for text in texts)
 
 
 GREETED = ["happyPath", "emptyName", "specialCharacters", "longName"]
@@ -247,7 +256,7 @@ async def test_n98_smart_router(case: str) -> None:
 @needs_corpus
 async def test_n98_text_analysis_and_research() -> None:
     """N6: two models side by side, merged; and a chain of fetch, XML, variable, parsed file and summary, whose file
-    node is a scripted one: Nodes brings it."""
+    node is a scripted one."""
     meta = _meta("text-analysis")
     mocks = meta["mockData"]
     chat = _Analyst(
@@ -258,7 +267,6 @@ async def test_n98_text_analysis_and_research() -> None:
     )  # fmt: skip
     assert (done.row.status, chat.asked, set(done.outputs)) == ("completed", 2, {"results"})
     mocks = _meta("arxiv-researcher")["mockData"]
-    types = () if REGISTRY.is_known("fileOperations") else ("fileOperations",)
     seen: list[NodeInput] = []
 
     def parse(node: NodeInput) -> Any:
@@ -267,7 +275,7 @@ async def test_n98_text_analysis_and_research() -> None:
 
     service = web(lambda request: (200, mocks["arxivXMLResponse"].encode()))
     done = await fixture(
-        "arxiv-researcher", {"file-1": parse}, types, inputs={"topic": mocks["topic"]},
+        "arxiv-researcher", {"file-1": parse}, ("fileOperations",), inputs={"topic": mocks["topic"]},
         services={"http": service, "chat": ScriptedChat([ChatChunk("A summary."), ChatChunk(finish_reason="stop")])},
     )  # fmt: skip
     assert done.outputs["results"]["topic"] == "machine learning"
