@@ -10,8 +10,8 @@ import pytest
 from flowray.compiler.builder import build_plan
 from flowray.definition.loading import load_definition
 from flowray.handlers.databases import DatabaseAddress, Statement
-from flowray.handlers.providers.sql_databases import SqlDatabases
 from flowray.handlers.handler import NodeInput
+from flowray.handlers.providers.sql_databases import SqlDatabases
 from flowray.handlers.services import ChatChunk, ChatRequest
 from tests.corpus import CORPUS, load_workflow, needs_corpus
 from tests.fakes.made_documents import as_base64, docx_of, pdf_of
