@@ -86,9 +86,6 @@ def _mail_server(settings: Settings) -> SmtpServer | None:
         return None
     password = secret_from_environment(settings.smtp_password_env)
     return SmtpServer(settings.smtp_host, settings.smtp_port, settings.smtp_security, settings.smtp_username, password)
-    return SmtpServer(
-        settings.smtp_host, settings.smtp_port, settings.smtp_security, settings.smtp_username, password
-    )
 
 
 def _web_search(settings: Settings, http: AiohttpTransport) -> WebSearch:

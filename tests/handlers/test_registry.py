@@ -24,8 +24,6 @@ TYPES = {
     "spreadsheetGeneration",
     "vision", "embeddings", "imageGeneration", "videoGeneration", "audio", "audioInput", "audioOutput",
     "audioTranscription",
-    "fileRead", "fileWrite", "fileOperations", "fileDownload", "url", "webBrowse", "webSearch",
-    "email",
     "fileRead", "fileWrite", "fileOperations", "fileDownload", "url", "webBrowse", "webSearch", "email",
     "ocrExtraction",
 }  # fmt: skip
