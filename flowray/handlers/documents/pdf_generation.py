@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
-from typing import Any, Literal
+import re
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from flowray.definition.node_type import Effects, FieldKind, NodeType
 from flowray.errors import ErrorCode, FlowrayError
@@ -22,6 +23,20 @@ PICTURE_BYTES = 10 * MIB
 LAYOUT_MS = 120_000
 
 
+MILLIMETRES = {"mm": 1.0, "cm": 10.0, "in": 25.4, "pt": 25.4 / 72, "px": 25.4 / 96, "": 1.0}
+_LENGTH = re.compile(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*(mm|cm|in|pt|px|)\s*\Z")
+_MARGIN_HELP = "In millimetres, or as text with its unit: 1in, 2cm, 10mm, 36pt, 96px."
+
+
+def in_millimetres(value: Any) -> Any:
+    """A length as CSS writes it, in millimetres. What is none is left for the model to refuse."""
+    found = _LENGTH.match(value) if isinstance(value, str) else None
+    return value if found is None else float(found.group(1)) * MILLIMETRES[found.group(2)]
+
+
+Margin = Annotated[float, BeforeValidator(in_millimetres)]
+
+
 class PdfGenerationConfig(NodeConfig):
     """The content, and how its pages look. Margins in millimetres."""
 
@@ -30,10 +45,10 @@ class PdfGenerationConfig(NodeConfig):
     filename: str | None = Field(None, description="Path in the workspace; by the node's id if there is none.")
     page_size: Literal["A3", "A4", "A5", "letter", "legal"] = Field("A4", description="Of the paper.")
     orientation: Literal["portrait", "landscape"] = Field("portrait", description="Of the paper.")
-    margin_top: float = Field(20, ge=0, le=100, description="In millimetres.")
-    margin_right: float = Field(20, ge=0, le=100, description="In millimetres.")
-    margin_bottom: float = Field(20, ge=0, le=100, description="In millimetres.")
-    margin_left: float = Field(20, ge=0, le=100, description="In millimetres.")
+    margin_top: Margin = Field(20, ge=0, le=100, description=_MARGIN_HELP)
+    margin_right: Margin = Field(20, ge=0, le=100, description=_MARGIN_HELP)
+    margin_bottom: Margin = Field(20, ge=0, le=100, description=_MARGIN_HELP)
+    margin_left: Margin = Field(20, ge=0, le=100, description=_MARGIN_HELP)
     font_size: float = Field(11, ge=5, le=48, description="Of plain text, in points; headings follow it.")
     header_text: str = Field("", description="At the top of each page.")
     footer_text: str = Field("", description="At the bottom of each page.")

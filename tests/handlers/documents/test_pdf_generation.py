@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 
+import pytest
 from PIL import Image
+from pydantic import ValidationError
 
 from flowray.errors import ErrorCode
 from flowray.handlers.documents.formats.reading import ReadOptions, read_document
+from flowray.handlers.documents.pdf_generation import PdfGenerationConfig
 from tests.fakes.services import fake_services
 from tests.fakes.workspace import MemoryWorkspace
 from tests.handlers.running import fail, output
@@ -49,3 +52,16 @@ async def test_what_cannot_be_laid_out() -> None:
         assert (await fail("pdfGeneration", config)).code == ErrorCode.INVALID_NODE_CONFIG
     error = await fail("pdfGeneration", {"content": "{{long}}"}, inputs={"long": "x" * 2_000_001})
     assert error.code == ErrorCode.FILE_LIMIT_EXCEEDED
+
+
+@pytest.mark.parametrize(
+    ("written", "millimetres"), [(15, 15), ("15", 15), ("10mm", 10), ("2 cm", 20), ("1in", 25.4), ("72pt", 25.4)]
+)
+def test_margins_have_units_if_they_are_text(written: object, millimetres: float) -> None:
+    config = PdfGenerationConfig.model_validate({"content": "x", "marginTop": written})
+    assert config.margin_top == pytest.approx(millimetres)
+
+
+def test_a_margin_that_is_no_length_is_refused() -> None:
+    with pytest.raises(ValidationError):
+        PdfGenerationConfig.model_validate({"content": "x", "marginTop": "wide"})
