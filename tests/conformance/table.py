@@ -160,13 +160,19 @@ def _result_counts(found: Sequence[Summary]) -> list[object]:
     ]  # fmt: skip
 
 
+def _joined(found: Sequence[str]) -> str:
+    return "; ".join(dict.fromkeys(found))
+
+
 def node_types() -> str:
     """What each node type was run against."""
-    against = {contract.node_type: contract.against for contract in contracts()}
+    against: dict[str, list[str]] = {}
+    for contract in contracts():
+        against.setdefault(contract.node_type, []).append(contract.against)
     types = default_registry(plugins=False).node_types()
     rows = [
         [
-            f"`{name}`", node_type.category, against.get(name) or NO_CONTRACT.get(name, "nothing yet"),
+            f"`{name}`", node_type.category, _joined(against.get(name, ())) or NO_CONTRACT.get(name, "nothing yet"),
             "experimental" if node_type.experimental else "",
         ]
         for name, node_type in sorted(types.items()) if name == node_type.name

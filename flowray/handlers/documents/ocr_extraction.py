@@ -57,6 +57,7 @@ class OcrExtractionHandler:
         name="ocrExtraction",
         summary="Reads the text in a picture.",
         config_model=OcrExtractionConfig,
+        experimental=True,
         category="documents",
         effects=Effects.READ,
         fields=dict.fromkeys(("psm", "outputFormat", "preprocessing"), FieldKind.LITERAL),
