@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any
 
 from flowray.handlers.ai.asking import AskingConfig
 from flowray.handlers.ai.completion import Completion, complete
+from flowray.handlers.ai.structured import first_object
 from flowray.handlers.handler import NodeInput
 from flowray.handlers.services import ChatRequest
 
@@ -81,7 +81,7 @@ def read_scores(reply: str, criteria: Sequence[Criterion]) -> dict[str, float | 
     """The score of each criterion, within its bounds. Names count in any case; of a reply that is no JSON, whatever
     looks like ``name: number`` does.
     """
-    found = {name.lower(): value for name, value in _first_object(reply).items()}
+    found = {name.lower(): value for name, value in (first_object(reply) or {}).items()}
     return {one.name: _within(found.get(one.name.lower()), one) or _looked_for(reply, found, one) for one in criteria}
 
 
@@ -105,21 +105,6 @@ def _looked_for(reply: str, found: Mapping[str, Any], one: Criterion) -> float |
 
 def read_reasoning(reply: str) -> str:
     """What the judge says of it; the whole reply where that is no JSON."""
-    found = _first_object(reply)
+    found = first_object(reply) or {}
     said = found.get(REASONING) or found.get("reason")
     return said if isinstance(said, str) else "" if found else reply.strip()[:1_000]
-
-
-def _first_object(text: str) -> dict[str, Any]:
-    """The first JSON object in a text, prose and fences around it aside; empty if there is none."""
-    decoder = json.JSONDecoder()
-    start = text.find("{")
-    while start >= 0:
-        try:
-            found = decoder.raw_decode(text, start)[0]
-        except (ValueError, RecursionError):
-            found = None
-        if isinstance(found, dict):
-            return found
-        start = text.find("{", start + 1)
-    return {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +11,7 @@ from flowray.definition.node_type import Effects, FieldKind, NodeType, Role
 from flowray.engine.signals import Signals
 from flowray.handlers.ai.asking import ASKING_SPELLINGS, AskingConfig, provider_limit
 from flowray.handlers.ai.completion import complete
+from flowray.handlers.ai.structured import first_object
 from flowray.handlers.handler import NodeInput, NodeResult
 from flowray.handlers.node_config import NodeConfig, config_of, rename, text_of
 from flowray.handlers.rules import NamedCondition, holding_rules
@@ -170,7 +170,7 @@ def _request(config: RouterConfig) -> ChatRequest:
 
 def read_choice(reply: str, routes: list[Route], default: str | None) -> Choice:
     """The route that a reply names, in the first JSON object of it; else the default, or the first route."""
-    answer = _first_object(reply)
+    answer = first_object(reply)
     fallback = default or routes[0].value
     if answer is None:
         return Choice(fallback, UNSURE, "The reply was not JSON; the default was taken.", True)
@@ -188,18 +188,3 @@ def _known_route(named: Any, routes: list[Route]) -> str | None:
         return None
     exact = next((route.value for route in routes if route.value == named), None)
     return exact or next((route.value for route in routes if route.value.lower() == named.strip().lower()), None)
-
-
-def _first_object(text: str) -> dict[str, Any] | None:
-    """The first JSON object in a text, prose around it aside."""
-    decoder = json.JSONDecoder()
-    start = text.find("{")
-    while start >= 0:
-        try:
-            found = decoder.raw_decode(text, start)[0]
-        except (ValueError, RecursionError):
-            found = None
-        if isinstance(found, dict):
-            return found
-        start = text.find("{", start + 1)
-    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -63,3 +64,18 @@ def schema_of(response_format: Mapping[str, Any] | None) -> Mapping[str, Any] | 
     described = (response_format or {}).get("json_schema")
     schema = described.get("schema") if isinstance(described, Mapping) else None
     return schema if isinstance(schema, Mapping) else None
+
+
+def first_object(text: str) -> dict[str, Any] | None:
+    """The first JSON object in a text, prose and fences around it aside."""
+    decoder = json.JSONDecoder()
+    start = text.find("{")
+    while start >= 0:
+        try:
+            found = decoder.raw_decode(text, start)[0]
+        except (ValueError, RecursionError):
+            found = None
+        if isinstance(found, dict):
+            return found
+        start = text.find("{", start + 1)
+    return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flowray.errors import FlowrayError
-from flowray.handlers.ai.structured import json_answer, schema_of
+from flowray.handlers.ai.structured import first_object, json_answer, schema_of
 
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
 
@@ -44,3 +44,17 @@ def test_the_schema_in_a_response_format() -> None:
     assert schema_of({"type": "json_schema", "json_schema": {"name": "x", "schema": SCHEMA}}) == SCHEMA
     assert schema_of({"type": "json_object"}) is None
     assert schema_of(None) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('{"a": 1}', {"a": 1}),
+        ('Sure:\n```json\n{"a": {"b": 2}}\n``` done', {"a": {"b": 2}}),
+        ('{broken {"a": 1}', {"a": 1}),
+        ("[1, 2]", None),
+        ("no braces", None),
+    ],
+)
+def test_the_first_object_of_a_text(text: str, found: object) -> None:
+    assert first_object(text) == found
