@@ -21,6 +21,7 @@ from flowray.errors import ErrorCode, FlowrayError
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("flowray.cli.local:run", "Run a workflow in this process, without a server."),
     "validate": ("flowray.cli.local:validate", "Check a workflow and list every finding."),
+    "import": ("flowray.cli.importing:import_workflow", "Turn another tool's workflow into flowray's, with a report."),
     "nodes": ("flowray.cli.local:nodes", "List the node types, or show the config schema of one."),
     "serve": ("flowray.cli.serving:serve", "Start Ray, the workers and the HTTP API, and stay up."),
     "submit": ("flowray.cli.remote:submit", "Start a workflow on a server."),

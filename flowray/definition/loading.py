@@ -10,7 +10,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ValidationError
 
 from flowray.definition.diagnostics import Diagnostic, DiagnosticCode, Diagnostics, pointer
+from flowray.definition.dialects.dify.document import from_dify, is_dify
 from flowray.definition.dialects.flowmaestro import from_canvas, from_engine
+from flowray.definition.dialects.n8n.document import is_n8n
+from flowray.definition.dialects.n8n.importing import from_n8n
 from flowray.definition.dialects.sim import from_sim, is_sim
 from flowray.definition.documents import read_document, within_bounds
 from flowray.definition.workflow import SCHEMA_VERSION, NodeDefinition, WorkflowDefinition
@@ -18,7 +21,7 @@ from flowray.errors import DefinitionError, ErrorCode
 
 SCHEMA_ID = f"https://flowray.dev/schemas/workflow-v{SCHEMA_VERSION}.json"
 
-SourceFormat = Literal["flowray", "flowmaestro-engine", "flowmaestro-canvas", "sim"]
+SourceFormat = Literal["flowray", "flowmaestro-engine", "flowmaestro-canvas", "sim", "n8n", "dify"]
 
 _SHAPE_HINTS = {
     "missing": "Add the field.",
@@ -53,7 +56,7 @@ class LoadResult:
 def load_definition(
     document: str | bytes | dict[str, Any],
     format: Literal["json", "yaml"] | None = None,
-    dialect: Literal["flowray", "flowmaestro", "sim"] | None = None,
+    dialect: Literal["flowray", "flowmaestro", "sim", "n8n", "dify"] | None = None,
 ) -> LoadResult:
     """Read a definition from text, bytes or an already parsed object. Never raises for a wrong document.
 
@@ -88,10 +91,15 @@ def detect_format(document: dict[str, Any], dialect: str | None = None) -> Sourc
 
     ``schemaVersion`` marks flowray's own, whatever dialect it came from. A list of nodes is FlowMaestro's canvas. Of
     the unmarked rest, FlowMaestro's engine format is recognised by what its schema demands of every node (``name`` and
-    ``position``) or its settings, as long as nothing in it is flowray's alone. Blocks without nodes are SIM's.
+    ``position``) or its settings, as long as nothing in it is flowray's alone. Blocks without nodes are SIM's,
+    a list of nodes with connections by name is n8n's, an ``app`` with a mode Dify's.
     """
     if is_sim(document):
         return "sim"
+    if dialect == "dify" or is_dify(document):
+        return "dify"
+    if dialect == "n8n" or is_n8n(document):
+        return "n8n"
     if isinstance(document.get("nodes"), list):
         return "flowmaestro-canvas"
     if "schemaVersion" in document or "schema_version" in document:
@@ -150,6 +158,10 @@ def _looks_like_flowmaestro(document: dict[str, Any]) -> bool:
 def _normalise(document: dict[str, Any], source: SourceFormat, diagnostics: Diagnostics) -> dict[str, Any]:
     if source == "sim":
         return from_sim(document, diagnostics)
+    if source == "n8n":
+        return from_n8n(document, diagnostics)
+    if source == "dify":
+        return from_dify(document, diagnostics)
     if source == "flowmaestro-canvas":
         return from_canvas(document, diagnostics)
     return from_engine(document, diagnostics) if source == "flowmaestro-engine" else document

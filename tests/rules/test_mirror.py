@@ -14,6 +14,8 @@ ON_RAY = "exists only in Ray's processes"
 STORE_SUITE = "one suite holds for every store, in memory and in SQL"
 DECLARATIONS = "declarations without behaviour"
 ALL_FORMATS = "one suite holds for all formats"
+IMPORTER = "a part of the importer"
+_IMPORTED = "tests/definition/dialects"
 _FORMATS = "tests/handlers/documents/formats/test_reading.py"
 _LAYING_OUT = "tests/handlers/documents/formats/test_pdf_writing.py"
 _PARSING = "tests/handlers/documents/test_parse_document.py"
@@ -49,6 +51,15 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "flowray/handlers/documents/formats/pdf.py": (ALL_FORMATS, _FORMATS),
     "flowray/handlers/documents/formats/sheets.py": (ALL_FORMATS, _FORMATS),
     "flowray/handlers/documents/formats/word.py": (ALL_FORMATS, _FORMATS),
+    "flowray/definition/dialects/n8n/javascript.py": (IMPORTER, f"{_IMPORTED}/n8n/test_expressions.py"),
+    "flowray/definition/dialects/n8n/items.py": (IMPORTER, f"{_IMPORTED}/n8n/test_importing.py"),
+    "flowray/definition/dialects/n8n/lists.py": (IMPORTER, f"{_IMPORTED}/n8n/test_nodes.py"),
+    "flowray/definition/dialects/n8n/models.py": (IMPORTER, f"{_IMPORTED}/n8n/test_nodes.py"),
+    "flowray/definition/dialects/n8n/files.py": (IMPORTER, f"{_IMPORTED}/n8n/test_nodes.py"),
+    "flowray/definition/dialects/n8n/web.py": (IMPORTER, f"{_IMPORTED}/n8n/test_nodes.py"),
+    "flowray/definition/dialects/n8n/stores.py": (IMPORTER, f"{_IMPORTED}/n8n/test_nodes.py"),
+    "flowray/definition/dialects/dify/conditions.py": (IMPORTER, f"{_IMPORTED}/dify/test_document.py"),
+    "flowray/definition/dialects/dify/models.py": (IMPORTER, f"{_IMPORTED}/dify/test_nodes.py"),
     "flowray/__init__.py": ("a list of exports", "tests/rules/test_exports.py"),
     "flowray/api/deployment.py": (ON_RAY, "tests/integration"),
     "flowray/bootstrap_ray.py": (ON_RAY, "tests/integration"),

@@ -1,0 +1,1 @@
+"""Dify's DSL files → flowray's format. Start at ``document``."""

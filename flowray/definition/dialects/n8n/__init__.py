@@ -1,0 +1,1 @@
+"""n8n's workflow files → flowray's format. Start at ``importing``; ``document`` reads the file."""
