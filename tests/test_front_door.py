@@ -17,7 +17,7 @@ HEAVY = ("ray", "httpx", "sqlalchemy", "pydantic", "fastapi", "openai", "IPython
 
 
 def test_it_offers_a_handful_of_names() -> None:
-    names = "AsyncClient Client ErrorCode Execution FlowrayError LocalSession Workflow __version__ run"
+    names = "AsyncClient Client ErrorCode Execution FlowrayError LocalSession NodeContext Workflow __version__ node run"
     assert flowray.__all__ == names.split()
     assert dir(flowray) == flowray.__all__
 

@@ -252,4 +252,6 @@ async def test_the_usage_of_a_child_counts_for_its_parent() -> None:
         row = await running.run(compiled({"call": call(talk)}))
         (child,) = children(running.store, row.id)
     assert (child.usage["input_tokens"], child.usage["output_tokens"]) == (3, 2)
-    assert row.usage == child.usage
+    assert list(child.usage["by_node"]) == ["say"]
+    assert list(row.usage["by_node"]) == ["call"]
+    assert {**row.usage, "by_node": {}} == {**child.usage, "by_node": {}}
