@@ -9,6 +9,7 @@ import sqlite3
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url
@@ -159,6 +160,10 @@ class SqlDatabases:
             await asyncio.to_thread(engine.dispose)
 
 
+SQLITE_STEPS = 10_000
+"""Instructions of SQLite between two looks at whether somebody still waits: about a millisecond."""
+
+
 class _Running:
     """The connection that a thread works with, so that another can interrupt it."""
 
@@ -166,6 +171,7 @@ class _Running:
         self._lock = threading.Lock()
         self._interrupt: Callable[[], object] | None = None
         self._over = False
+        self._forget: Callable[[], object] = lambda: None
 
     def begin(self, connection: Any, dialect: Dialect) -> None:
         """Raises TimeoutError if it is too late already."""
@@ -173,10 +179,15 @@ class _Running:
             if self._over:
                 raise TimeoutError("interrupted before it began")
             self._interrupt = _interrupt_of(connection, dialect)
+        if dialect == "sqlite":
+            # An interrupt that comes before the statement begins is heard by nobody: SQLite asks as it works, too.
+            connection.set_progress_handler(lambda: self._over, SQLITE_STEPS)
+            self._forget = partial(connection.set_progress_handler, None, 0)
 
     def end(self) -> None:
         with self._lock:
             self._interrupt = None
+        self._forget()
 
     def interrupt(self) -> None:
         """Whoever works fails soon. Safe to repeat, and when nobody works."""
@@ -196,12 +207,16 @@ def _interrupt_of(connection: Any, dialect: Dialect) -> Callable[[], object]:
 
 
 _LET_GO_S = 5.0
+_AGAIN_S = 0.05
+"""A word that came between two statements, or before the first, is said again."""
 
 
 async def _interrupted(future: asyncio.Future[Any], running: _Running) -> None:
     """The thread has given its connection back when this returns, or is left to end by itself."""
-    running.interrupt()
-    await asyncio.wait((future,), timeout=_LET_GO_S)
+    until = asyncio.get_running_loop().time() + _LET_GO_S
+    while not future.done() and asyncio.get_running_loop().time() < until:
+        running.interrupt()
+        await asyncio.wait((future,), timeout=_AGAIN_S)
     if future.done() and not future.cancelled():
         future.exception()  # looked at, so that asyncio does not report it as lost
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from flowray.errors import FlowrayError
 from flowray.handlers.databases import Bound, DatabaseAddress, Name, NoDatabases, Statement
@@ -129,3 +130,33 @@ async def test_a_lane_without_databases() -> None:
     with pytest.raises(FlowrayError, match="no databases"):
         await none.run(DatabaseAddress("sqlite://"), [], 1)
     assert "sqlite" not in repr(DatabaseAddress("sqlite://"))
+
+
+def test_a_statement_that_begins_after_the_interrupt_ends_too() -> None:
+    """SQLite hears an interrupt only while a statement runs: one that came just before it was lost."""
+    running = sql_databases._Running()
+
+    def work(connection: Connection) -> None:
+        running.interrupt()
+        connection.exec_driver_sql(ENDLESS)
+
+    with pytest.raises(FlowrayError, match="interrupted"):
+        SqlDatabases()._work(DatabaseAddress("sqlite://"), work, running)
+
+
+def test_the_next_statement_on_the_same_connection_is_not_interrupted() -> None:
+    databases, address = SqlDatabases(), DatabaseAddress("sqlite://")
+    over = sql_databases._Running()
+
+    def interrupted(connection: Connection) -> None:
+        over.interrupt()
+        connection.exec_driver_sql(ENDLESS)
+
+    with pytest.raises(FlowrayError):
+        databases._work(address, interrupted, over)
+
+    def counts(connection: Connection) -> int:
+        sql = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 20000) SELECT count(*) FROM c"
+        return int(connection.exec_driver_sql(sql).scalar_one())
+
+    assert databases._work(address, counts, sql_databases._Running()) == 20_000
