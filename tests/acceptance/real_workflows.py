@@ -131,8 +131,3 @@ def localized(value: Any, world: str) -> Any:
     text = re.sub(r"\{\{env\.\w*(KB|KNOWLEDGE_BASE)_ID\}\}", KNOWLEDGE_BASE, text)
     text = re.sub(r"\{\{env\.(\w+)_URL\}\}", lambda match: f"{world}/at/{match.group(1).lower()}", text)
     return json.loads(text.replace("{world}", world))
-
-
-def answers(expected: Mapping[str, Any] | None) -> Any:
-    """What a person answers at a waitpoint with this schema: a yes to what is asked."""
-    return {"approved": True} if expected is None else expected

@@ -3,17 +3,16 @@ does nothing: every output it has once given is tried as its only one."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
-from flowray.definition.node_type import NodeType
 from flowray.engine.stimuli import AttemptFailed, AttemptSucceeded
 from flowray.handlers.attempt import run_attempt
-from flowray.handlers.handler import NodeInput, NodeResult, system_now_ms
+from flowray.handlers.handler import system_now_ms
 from flowray.handlers.node_task import NodeTask
 from flowray.handlers.registry import NodeRegistry, default_registry
 from flowray.handlers.services import Services
@@ -59,20 +58,6 @@ class Contract:
     missing: Callable[[], str | None] = lambda: None
 
 
-class Constant:
-    """A handler of a real type that always says the same."""
-
-    def __init__(self, node_type: NodeType, result: NodeResult) -> None:
-        self.node_type = node_type
-        self.result = result
-
-    def can_handle(self, type_name: str) -> bool:
-        return type_name == self.node_type.name or type_name in self.node_type.aliases
-
-    async def execute(self, node: NodeInput) -> NodeResult:
-        return self.result
-
-
 async def play(contract: Contract, case: Case, services: Services, registry: NodeRegistry) -> Result:
     """One case, as a lane would run it: one attempt, or, of a node that works in steps, one for each of them."""
     task = NodeTask(
@@ -111,24 +96,25 @@ async def verify(contract: Contract) -> list[Result]:
     return results
 
 
-def blind_to(contract: Contract, cases: Sequence[Case], result: Result) -> bool:
-    """True if no case would notice a handler whose answer is always ``result``."""
-    for case in cases:
-        try:
-            judge(case, result)
-        except AssertionError:
-            return False
-        except Exception:
-            # A check that trips over an answer of another shape has noticed it.
-            return False
-    return True
-
-
-async def cases_of(contract: Contract) -> AsyncIterator[Case]:
-    """The cases alone, of a world that is up only as long as they are looked at."""
+async def unnoticed(contract: Contract, results: Sequence[Result]) -> list[str]:
+    """The cases whose result could be the only answer of a handler, and no case would notice. Judged in a world of its
+    own, in which nothing has been done: so it would be with a handler that does nothing but answer.
+    """
     async with contract.world() as world:
         try:
-            for case in world.cases:
-                yield case
+            return [
+                case.name
+                for case, result in zip(world.cases, results, strict=True)
+                if not any(_notices(other, result) for other in world.cases)
+            ]
         finally:
             await world.services.close()
+
+
+def _notices(case: Case, result: Result) -> bool:
+    try:
+        judge(case, result)
+    except Exception:
+        # A check that trips over an answer of another shape has noticed it as well as one that compares.
+        return True
+    return False

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Dialect, Table, bindparam, literal_column, null, update
 
-from flowray.persistence.database.blocks import cut
+from flowray.persistence.database.blocks import Blocks, Row
 from flowray.persistence.database.prepared import Prepared, bind_processor
 
 
@@ -28,47 +28,34 @@ class KeyedUpdate:
         where = [table.c[name] == bindparam(f"its_{name}", type_=table.c[name].type) for name in keys]
         new = {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in columns}
         self._one = Prepared(update(table).where(*where).values(new | self._nulls))
-        self._many: _Blocks | None = None
+        self._many: Blocks | None = None
 
     def execute(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
         """Update the rows that have these keys, of which no two may be equal. Returns how many there were."""
         if len(rows) == 1 or connection.dialect.name != "sqlite":
             return self._one.execute(connection, rows).rowcount
         if self._many is None:
-            self._many = _Blocks(self._table, self._keys, self._columns, self._nulls, connection.dialect)
-        blocks = self._many
-        return sum(
-            connection.exec_driver_sql(blocks.text(len(block)), blocks.values(block)).rowcount for block in cut(rows)
-        )
+            self._many = _blocks_of(self._table, self._keys, self._columns, self._nulls, connection.dialect)
+        return self._many.execute(connection, rows)
 
 
-class _Blocks:
-    """The update as text for any number of rows, and rows as its values."""
+def _blocks_of(
+    table: Table, keys: tuple[str, ...], columns: tuple[str, ...], nulls: Mapping[str, Any], dialect: Dialect
+) -> Blocks:
+    names = [f"its_{name}" for name in keys] + [f"new_{name}" for name in columns]
+    kinds = [table.c[name].type for name in (*keys, *columns)]
+    # SQLite calls the columns of a list of values so. The list may not come first: Python's driver counts the rows
+    # of statements that begin with UPDATE only.
+    given: dict[str, Any] = {name: literal_column(f"given.column{place}") for place, name in enumerate(names, 1)}
+    statement = (
+        update(table)
+        .where(*(table.c[name] == given[f"its_{name}"] for name in keys))
+        .values({name: given[f"new_{name}"] for name in columns} | dict(nulls))
+    )
+    head, tail = str(statement.compile(dialect=dialect)).split(" WHERE ")
+    binding = [(name, bind_processor(kind, dialect)) for name, kind in zip(names, kinds, strict=True)]
 
-    def __init__(
-        self, table: Table, keys: tuple[str, ...], columns: tuple[str, ...], nulls: Mapping[str, Any], dialect: Dialect
-    ) -> None:
-        names = [f"its_{name}" for name in keys] + [f"new_{name}" for name in columns]
-        kinds = [table.c[name].type for name in (*keys, *columns)]
-        # SQLite calls the columns of a list of values so. The list may not come first: Python's driver counts the rows
-        # of statements that begin with UPDATE only.
-        given: dict[str, Any] = {name: literal_column(f"given.column{place}") for place, name in enumerate(names, 1)}
-        statement = (
-            update(table)
-            .where(*(table.c[name] == given[f"its_{name}"] for name in keys))
-            .values({name: given[f"new_{name}"] for name in columns} | dict(nulls))
-        )
-        self._row = f"({', '.join('?' * len(names))})"
-        head, tail = str(statement.compile(dialect=dialect)).split(" WHERE ")
-        self._head, self._tail = f"{head} FROM (VALUES ", f") AS given WHERE {tail}"
-        self._texts: dict[int, str] = {}
-        self._binding = [(name, bind_processor(kind, dialect)) for name, kind in zip(names, kinds, strict=True)]
+    def values(rows: Sequence[Row]) -> tuple[Any, ...]:
+        return tuple([row[name] if bind is None else bind(row[name]) for row in rows for name, bind in binding])
 
-    def text(self, count: int) -> str:
-        text = self._texts.get(count)
-        if text is None:
-            text = self._texts[count] = self._head + ", ".join([self._row] * count) + self._tail
-        return text
-
-    def values(self, rows: Sequence[Mapping[str, Any]]) -> tuple[Any, ...]:
-        return tuple([row[name] if bind is None else bind(row[name]) for row in rows for name, bind in self._binding])
+    return Blocks(f"{head} FROM (VALUES ", f") AS given WHERE {tail}", len(names), values)

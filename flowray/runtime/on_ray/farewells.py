@@ -5,14 +5,13 @@ that.
 from __future__ import annotations
 
 import logging
-import queue
-import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
 from ray.actor import ActorHandle
 from ray.exceptions import RayError
+
+from flowray.runtime.on_ray.gathered_calls import GatheredCalls
 
 logger = logging.getLogger(__name__)
 
@@ -25,37 +24,19 @@ class Farewells:
 
     def __init__(self, find_hub: Callable[[], ActorHandle[Any] | None]) -> None:
         self._find_hub = find_hub
-        self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="flowray-farewells", daemon=True)
+        self._calls = GatheredCalls("flowray-farewells", self._tell, GATHER_S)
 
     def start(self) -> None:
         """Start the thread."""
-        self._thread.start()
+        self._calls.start()
 
     def ended(self, execution_id: str) -> None:
         """It is driven here no longer. Returns at once."""
-        self._queue.put(execution_id)
+        self._calls.put(execution_id)
 
     def stop(self) -> None:
         """Tell what is queued, then stop."""
-        self._queue.put(None)
-        self._thread.join(timeout=2)
-
-    def _run(self) -> None:
-        going_on = True
-        while going_on:
-            first = self._queue.get()
-            if first is None:
-                return
-            time.sleep(GATHER_S)
-            ended = [first]
-            while going_on and not self._queue.empty():
-                another = self._queue.get()
-                if another is None:
-                    going_on = False
-                else:
-                    ended.append(another)
-            self._tell(ended)
+        self._calls.stop()
 
     def _tell(self, ended: list[str]) -> None:
         hub = self._find_hub()

@@ -6,8 +6,6 @@ Best effort by design: readers notice a gap and read the log (R33).
 from __future__ import annotations
 
 import logging
-import queue
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -15,6 +13,7 @@ from ray.actor import ActorHandle
 from ray.exceptions import RayError
 
 from flowray.engine import events as ev
+from flowray.runtime.on_ray.gathered_calls import GatheredCalls
 from flowray.runtime.on_ray.token_stream import PushedBatch, TokenStream
 
 logger = logging.getLogger(__name__)
@@ -61,39 +60,22 @@ class HubStream:
 
     def __init__(self, find_hub: FindHub) -> None:
         self._find_hub = find_hub
-        self._queue: queue.SimpleQueue[PushedBatch | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="flowray-publisher", daemon=True)
+        self._calls = GatheredCalls("flowray-publisher", self._send)
 
     def start(self) -> None:
         """Start the sending thread."""
-        self._thread.start()
+        self._calls.start()
 
     def publish(self, execution_id: str, first_seq: int, events: Sequence[ev.AnyEvent]) -> None:
         """Send the events of one durable commit. Returns at once."""
-        self._queue.put((execution_id, first_seq, ev.encode_events(events)))
+        self._calls.put((execution_id, first_seq, ev.encode_events(events)))
 
     def stop(self) -> None:
         """Send what is queued, then stop."""
-        self._queue.put(None)
-        self._thread.join(timeout=2)
-
-    def _run(self) -> None:
-        going_on = True
-        while going_on:
-            batches: list[PushedBatch] = []
-            item = self._queue.get()
-            while item is not None:
-                batches.append(item)
-                try:
-                    item = self._queue.get_nowait()
-                except queue.Empty:
-                    break
-            else:
-                going_on = False
-            self._send(batches)
+        self._calls.stop()
 
     def _send(self, batches: list[PushedBatch]) -> None:
-        hub = self._find_hub() if batches else None
+        hub = self._find_hub()
         if hub is not None:
             try:
                 hub.publish.remote(batches)

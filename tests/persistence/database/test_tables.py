@@ -10,14 +10,15 @@ from sqlalchemy import Engine, Select, and_, func, inspect, select, text
 
 from flowray.persistence.database.engine import open_database
 from flowray.persistence.database.tables import JsonText, executions, metadata
+from flowray.persistence.llm_cache.sql import SqlAnswers
 from flowray.persistence.migrations import upgrade
 from flowray.persistence.queues.tables import HOLDS_SLOT, IN_LINE, was_served
 from flowray.persistence.sql.committer import SqlCommitter
 from flowray.persistence.sql.owners import candidates
 from flowray.persistence.writes import ClaimExecutions
 
-WRITES_ALL_TABLES = SqlCommitter
-"""Importing it is importing every module that adds tables."""
+WRITE_ALL_TABLES = (SqlCommitter, SqlAnswers)
+"""Importing them is importing every module that adds tables."""
 
 LINE = (executions.c.workspace_id, executions.c.queue, executions.c.concurrency_key)
 IN_QUEUE = and_(executions.c.workspace_id == "default", executions.c.queue == "q")
